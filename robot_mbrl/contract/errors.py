@@ -1,0 +1,88 @@
+"""Every error the project raises on purpose.
+
+RobotMbrlError
+ ├─ SpecError                robot.toml, URDF or reality file: the key, the value, the allowed range
+ ├─ CalibrationError         a calibration that is broken or belongs to another device
+ ├─ ContractMismatchError    controller and robot do not describe the same machine
+ ├─ ShapeError               an array of another shape than the contract names
+ ├─ NotFiniteError           NaN or infinity where a number must be
+ ├─ DataError                an episode, log or run folder that cannot be read, or a full disk
+ ├─ PlannerError             no usable plan
+ ├─ LinkError                the wire: port missing, unplugged
+ │   ├─ LinkTimeout          no reply within the deadline
+ │   ├─ FrameError           bytes that are no valid frame
+ │   └─ DeviceFault          the device itself reports a fault
+ └─ SafetyError              the supervisor refused or stopped
+     ├─ LimitExceeded        a position, velocity or temperature limit
+     ├─ StaleState           no fresh sample for too long
+     ├─ DeadlineMissed       the loop was too late
+     └─ UncertaintyExceeded  the model does not know, or is wrong
+"""
+
+
+class RobotMbrlError(Exception):
+    """Base of all errors raised on purpose; the command line prints these without a traceback."""
+
+
+class SpecError(RobotMbrlError):
+    """A robot folder or reality file is broken; names key, value and allowed range."""
+
+
+class CalibrationError(RobotMbrlError):
+    """A calibration is broken or was made on another device."""
+
+
+class ContractMismatchError(RobotMbrlError):
+    """A controller was built for another robot description."""
+
+
+class ShapeError(RobotMbrlError):
+    """An array has another shape than the contract says."""
+
+
+class NotFiniteError(RobotMbrlError):
+    """NaN or infinity where a number must be."""
+
+
+class DataError(RobotMbrlError):
+    """An episode, a log or a run folder cannot be read or written."""
+
+
+class PlannerError(RobotMbrlError):
+    """A planner found no usable plan."""
+
+
+class LinkError(RobotMbrlError):
+    """The serial link failed."""
+
+
+class LinkTimeout(LinkError):
+    """The device did not reply before the deadline."""
+
+
+class FrameError(LinkError):
+    """Bytes arrived that are no valid frame."""
+
+
+class DeviceFault(LinkError):
+    """The device reports a fault of its own."""
+
+
+class SafetyError(RobotMbrlError):
+    """The safety supervisor refused a command or stopped the robot."""
+
+
+class LimitExceeded(SafetyError):
+    """A position, velocity or temperature left its limits."""
+
+
+class StaleState(SafetyError):
+    """No fresh sample arrived for too long."""
+
+
+class DeadlineMissed(SafetyError):
+    """The control loop was too late."""
+
+
+class UncertaintyExceeded(SafetyError):
+    """Disagreement (the model does not know) or innovation (the model is wrong) passed its limit."""

@@ -1,0 +1,70 @@
+"""The one seam between a controller and a machine: Robot and Clock.
+
+Simulator, mock device and real robot implement the same four methods. Letters used everywhere:
+J joints, A actuators, O observation columns, B batch, T time, H horizon, N candidate plans, E members.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from robot_mbrl.contract.checks import FloatArray
+
+
+@dataclass(frozen=True)
+class RobotState:
+    """One sample of the machine. Arrays are fresh and read-only.
+
+    Attributes:
+        q_rad: joint positions, unwrapped, shape (J,).
+        applied: the command in force when the sample was taken, in physical units, shape (A,).
+        device_time_s: the device's own clock at the sample.
+        host_time_s: the host's monotonic clock when the sample arrived.
+        sequence: the device's sample counter.
+        faults: bit field of the device (0: healthy); see `hardware/mcu_protocol.md`.
+        temperature_c: motor temperature, shape (A,); NaN where there is no sensor.
+        fresh: False when the link had nothing new and the last good sample is repeated.
+    """
+
+    q_rad: FloatArray
+    applied: FloatArray
+    device_time_s: float
+    host_time_s: float
+    sequence: int
+    faults: int
+    temperature_c: FloatArray
+    fresh: bool = True
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to do now, in the physical unit of each actuator, shape (A,)."""
+
+    value: FloatArray
+
+
+@runtime_checkable
+class Robot(Protocol):
+    """A machine. Nothing but `onboard.safety.SafeRobot` may hold a Robot's `send`."""
+
+    def read(self) -> RobotState:
+        """Return the newest sample; never blocks past the link's deadline. Raises LinkError."""
+
+    def send(self, command: Command) -> Command:
+        """Apply a command and return what is really applied. Raises NotFiniteError, LinkError."""
+
+    def stop(self) -> None:
+        """Remove all drive. Safe in every state, never raises, tries every motor."""
+
+    def close(self) -> None:
+        """Stop, then release the machine. Safe to call twice."""
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time as the control loop sees it; in simulation waiting advances the physics."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+
+    def wait_until(self, time_s: float) -> float:
+        """Return when `now() >= time_s`, giving the lateness in seconds (>= 0)."""

@@ -1,0 +1,123 @@
+"""The one vocabulary for what may differ between robots: used by [randomization] and by reality files.
+
+A parameter is a dotted path such as `links.pendulum.mass`. Its *kind* says what its number means:
+`scale` multiplies the nominal value of robot.toml or the URDF (nominal 1), `absolute` is in the unit
+its name ends in (nominal given by the robot).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.table import Table
+
+if TYPE_CHECKING:
+    from robot_mbrl.contract.spec import RobotSpec
+
+SCALE_LIMITS = (0.01, 100.0)
+LINK_SCALES = ("mass", "length")
+JOINT_SCALES = ("damping", "friction")
+ACTUATOR_SCALES = ("resistance", "torque_constant", "supply")
+ABSOLUTE_LIMITS = {
+    "latency_ms": (0.0, 100.0),
+    "noise_counts": (0.0, 100.0),
+    "position_rad": (-100.0, 100.0),
+    "velocity_rad_s": (-1000.0, 1000.0),
+}
+
+Parameters = dict[str, FloatArray]
+"""Sampled parameters: path -> values, shape (B,) over worlds."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How one parameter varies: uniform or log-uniform over [low, high]."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def sample(self, rng: np.random.Generator, size: int) -> FloatArray:
+        """Draw `size` values, shape (size,)."""
+        if self.log:
+            return np.exp(rng.uniform(np.log(self.low), np.log(self.high), size))
+        return rng.uniform(self.low, self.high, size)
+
+
+def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
+    """Every parameter of the robot with its nominal value: 1 for a scale, the robot's own otherwise."""
+    nominal = {f"links.{link}.{key}": 1.0 for link in spec.links for key in LINK_SCALES}
+    nominal |= {f"joints.{j.name}.{key}": 1.0 for j in spec.joints for key in JOINT_SCALES}
+    for actuator in spec.actuators:
+        nominal |= {f"actuators.{actuator.name}.{key}": 1.0 for key in ACTUATOR_SCALES}
+        nominal[f"actuators.{actuator.name}.latency_ms"] = actuator.latency_ms
+    nominal["sensors.latency_ms"] = spec.sensor.latency_ms
+    nominal["sensors.noise_counts"] = spec.sensor.noise_counts
+    for joint in spec.joints:
+        nominal[f"initial.{joint.name}.position_rad"] = 0.0
+        nominal[f"initial.{joint.name}.velocity_rad_s"] = 0.0
+    return nominal
+
+
+def parameter_limits(path: str) -> tuple[float, float]:
+    """Allowed range of a parameter's number."""
+    return ABSOLUTE_LIMITS.get(path.rsplit(".", 1)[-1], SCALE_LIMITS)
+
+
+def _walk(table: Table, known: set[str], prefix: str = "") -> list[tuple[str, Table, str]]:
+    """Flatten a nested table into (path, parent table, key) down to known parameter paths."""
+    found = []
+    for key in table.keys():  # noqa: SIM118 - Table is no mapping
+        path = f"{prefix}{key}"
+        if path in known:
+            found.append((path, table, key))
+        elif any(name.startswith(path + ".") for name in known):
+            found += _walk(table.table(key), known, path + ".")
+        else:
+            options = sorted({n[len(prefix) :].split(".")[0] for n in known if n.startswith(prefix)})
+            where = f"{table.path}.{key}" if table.path else key
+            raise SpecError(
+                f"{table.source}: {where}: unknown parameter. Known here: {', '.join(options)}"
+            )
+    return found
+
+
+def read_randomization(table: Table, nominal: dict[str, float]) -> dict[str, Variation]:
+    """Read `[randomization]`: each parameter is { scale = [a, b] }, { log_scale = [a, b] } or
+    { range = [a, b] }. Raises SpecError."""
+    variations = {}
+    for path, parent, key in _walk(table, set(nominal)):
+        entry = parent.table(key)
+        low, high = parameter_limits(path)
+        words = ("range",) if (low, high) != SCALE_LIMITS else ("scale", "log_scale")
+        present = [w for w in words if entry.has(w)]
+        if len(present) != 1:
+            raise parent.fail(key, " or ".join(f"{{ {w} = [a, b] }}" for w in words))
+        a, b = entry.interval(present[0], low, high)
+        entry.finish()
+        variations[path] = Variation(a, b, log=present[0] == "log_scale")
+    return variations
+
+
+def read_values(table: Table, nominal: dict[str, float]) -> dict[str, float]:
+    """Read a reality's parameters: one number each, in the vocabulary of `[randomization]`."""
+    return {
+        path: parent.number(key, *parameter_limits(path))
+        for path, parent, key in _walk(table, set(nominal))
+    }
+
+
+def sample_parameters(
+    variations: dict[str, Variation],
+    nominal: dict[str, float],
+    rng: np.random.Generator,
+    size: int,
+) -> Parameters:
+    """Draw every parameter for `size` worlds; those without a variation keep their nominal value."""
+    return {
+        path: variations[path].sample(rng, size) if path in variations else np.full(size, value)
+        for path, value in nominal.items()
+    }
