@@ -1,0 +1,228 @@
+"""The observation: which columns, how they are made from measurements, how they follow from a prediction.
+
+One measurement block holds, for each joint, its position (sin and cos where it wraps), then all
+velocities. The observation is the newest block, the last applied actions (newest first), then earlier
+blocks (newest first). Example, one wrapping joint "p", one motor "m", one past action, one past block:
+
+    p.sin  p.cos  p.velocity | m.action[-1] | p.sin[-1]  p.cos[-1]  p.velocity[-1]
+
+Velocities come from positions by one filter, v' = v + alpha (dq / dt - v), so an observation is an exact
+function of the last one, the position increment dq and the action: see `ObservationLayout.advance`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.spec import RobotSpec
+
+
+@dataclass(frozen=True)
+class ObservationLayout:
+    """Names and slices of the observation columns; build with `from_spec`.
+
+    Attributes:
+        joints: joint names; J of them.
+        wraps: for each joint, whether its position is held as sin and cos.
+        actuators: actuator names; A of them.
+        dt: control period in s.
+        alpha: velocity filter gain of each joint, in (0, 1].
+        action_history: number of past actions.
+        observation_history: number of earlier measurement blocks.
+    """
+
+    joints: tuple[str, ...]
+    wraps: tuple[bool, ...]
+    actuators: tuple[str, ...]
+    dt: float
+    alpha: tuple[float, ...]
+    action_history: int
+    observation_history: int
+
+    @classmethod
+    def from_spec(cls, spec: RobotSpec) -> "ObservationLayout":
+        """The layout of a robot; alpha = 1 - exp(-2 pi f dt) for a first-order low pass at f."""
+        dt = spec.control.dt
+        return cls(
+            joints=tuple(j.name for j in spec.joints),
+            wraps=tuple(j.wraps for j in spec.joints),
+            actuators=tuple(a.name for a in spec.actuators),
+            dt=dt,
+            alpha=tuple(1 - math.exp(-2 * math.pi * j.velocity_filter_hz * dt) for j in spec.joints),
+            action_history=spec.control.action_history,
+            observation_history=spec.control.observation_history,
+        )
+
+    @property
+    def block(self) -> tuple[str, ...]:
+        """Columns of one measurement block."""
+        positions: list[str] = []
+        for name, wraps in zip(self.joints, self.wraps, strict=True):
+            positions += [f"{name}.sin", f"{name}.cos"] if wraps else [f"{name}.position"]
+        return tuple(positions) + tuple(f"{name}.velocity" for name in self.joints)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the observation, O of them."""
+        actions = [
+            f"{a}.action[-{k}]" for k in range(1, self.action_history + 1) for a in self.actuators
+        ]
+        blocks = [
+            f"{c}[-{k}]" for k in range(1, self.observation_history + 1) for c in self.block
+        ]
+        return self.block + tuple(actions) + tuple(blocks)
+
+    @property
+    def size(self) -> int:
+        """O, the number of columns."""
+        block = len(self.block)
+        return block * (1 + self.observation_history) + self.action_size * self.action_history
+
+    @property
+    def action_size(self) -> int:
+        """A, the number of actuators."""
+        return len(self.actuators)
+
+    def column(self, name: str) -> int:
+        """Index of a named column; raises KeyError listing the columns."""
+        if name not in self.columns:
+            raise KeyError(f"no column {name!r}; there are: {', '.join(self.columns)}")
+        return self.columns.index(name)
+
+    def measure(self, q: Any, v: Any, xp: Any = np) -> Any:
+        """One measurement block (..., M) from positions q (..., J) rad and velocities v (..., J)."""
+        parts = []
+        for j, wraps in enumerate(self.wraps):
+            angle = q[..., j : j + 1]
+            parts += [xp.sin(angle), xp.cos(angle)] if wraps else [angle]
+        return xp.concatenate([*parts, v], -1)
+
+    def velocities(self, obs: Any) -> Any:
+        """The newest velocities (..., J) in rad/s."""
+        m = len(self.block)
+        return obs[..., m - len(self.joints) : m]
+
+    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np) -> Any:
+        """The next observation, exactly, from a position increment.
+
+        Args:
+            obs: (..., O).
+            dq: position increments over one tick in rad, (..., J).
+            action: the action applied during the tick, (..., A) in [-1, 1].
+            xp: numpy or torch; only sin, cos and concatenate are used.
+
+        Returns:
+            (..., O): angles rotated by dq, velocities filtered, histories shifted.
+        """
+        m, a = len(self.block), self.action_size
+        parts, at = [], 0
+        for j, wraps in enumerate(self.wraps):
+            step = dq[..., j : j + 1]
+            if wraps:
+                s, c = obs[..., at : at + 1], obs[..., at + 1 : at + 2]
+                parts += [s * xp.cos(step) + c * xp.sin(step), c * xp.cos(step) - s * xp.sin(step)]
+                at += 2
+            else:
+                parts.append(obs[..., at : at + 1] + step)
+                at += 1
+        for j, gain in enumerate(self.alpha):
+            v = obs[..., at + j : at + j + 1]
+            parts.append(v + gain * (dq[..., j : j + 1] / self.dt - v))
+        if self.action_history:
+            parts += [action, obs[..., m : m + a * (self.action_history - 1)]]
+        if self.observation_history:
+            start = m + a * self.action_history
+            parts += [obs[..., :m], obs[..., start : start + m * (self.observation_history - 1)]]
+        return xp.concatenate(parts, -1)
+
+    def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
+        """Invert `advance`: the dq (..., J) that leads from obs to next_obs (|dq| < pi where it wraps)."""
+        parts, at = [], 0
+        for wraps in self.wraps:
+            if wraps:
+                s, c = obs[..., at], obs[..., at + 1]
+                s2, c2 = next_obs[..., at], next_obs[..., at + 1]
+                parts.append(np.arctan2(s2 * c - c2 * s, c2 * c + s2 * s))
+                at += 2
+            else:
+                parts.append(next_obs[..., at] - obs[..., at])
+                at += 1
+        return np.stack(parts, -1)
+
+
+class Observer:
+    """Turns measured positions into observations, for one robot or for B worlds at once.
+
+    The same code serves the vector simulator (batch shape (B,)), the single simulator and the real
+    robot (batch shape ()).
+    """
+
+    def __init__(self, layout: ObservationLayout, batch: tuple[int, ...] = ()) -> None:
+        self.layout = layout
+        self._alpha = np.asarray(layout.alpha)
+        self._q = np.zeros((*batch, len(layout.joints)))
+        self._v = np.zeros_like(self._q)
+        self._obs = np.zeros((*batch, layout.size))
+
+    def reset(self, q: FloatArray, mask: Any = ...) -> FloatArray:
+        """Start at positions q (..., J) at rest, with a history of the same; returns obs (..., O).
+
+        `mask` selects the worlds to reset; q then holds only those.
+        """
+        layout = self.layout
+        self._q[mask] = q
+        self._v[mask] = 0.0
+        block = layout.measure(q, np.zeros_like(q))
+        actions = np.zeros((*q.shape[:-1], layout.action_size * layout.action_history))
+        history = [block] * layout.observation_history
+        self._obs[mask] = np.concatenate([block, actions, *history], -1)
+        return self._obs.copy()
+
+    def update(self, q: FloatArray | None, action: FloatArray) -> FloatArray:
+        """Take the next measured positions and the action applied since the last; returns obs (..., O).
+
+        q None (no fresh sample) is bridged at constant velocity.
+        """
+        layout = self.layout
+        dq = self._v * layout.dt if q is None else q - self._q
+        self._q = self._q + dq
+        v = self._v + self._alpha * (dq / layout.dt - self._v)
+        block = layout.measure(self._q, v)
+        m, a = len(layout.block), layout.action_size
+        old, parts = self._obs, [block]
+        if layout.action_history:
+            parts += [action, old[..., m : m + a * (layout.action_history - 1)]]
+        if layout.observation_history:
+            start = m + a * layout.action_history
+            parts += [old[..., :m], old[..., start : start + m * (layout.observation_history - 1)]]
+        self._v = v
+        self._obs = np.concatenate(parts, -1)
+        return self._obs.copy()
+
+    @property
+    def q(self) -> FloatArray:
+        """The newest positions (..., J), unwrapped, rad."""
+        return self._q.copy()
+
+
+@dataclass(frozen=True)
+class ActionCodec:
+    """Actions in [-1, 1] outside, physical units inside."""
+
+    limit: FloatArray
+
+    @classmethod
+    def from_spec(cls, spec: RobotSpec) -> "ActionCodec":
+        """The codec of a robot."""
+        return cls(np.array([a.limit for a in spec.actuators]))
+
+    def to_physical(self, action: FloatArray) -> FloatArray:
+        """(..., A) in [-1, 1] -> command units."""
+        return action * self.limit
+
+    def to_action(self, command: FloatArray) -> FloatArray:
+        """(..., A) command units -> [-1, 1]."""
+        return command / self.limit

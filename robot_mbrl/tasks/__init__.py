@@ -1,0 +1,61 @@
+"""Tasks: reward and termination, written so that numpy, torch and the ONNX trace share one definition."""
+
+import importlib
+from typing import Any, Protocol
+
+import numpy as np
+
+from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.tasks.furuta import FurutaSwingUp
+from robot_mbrl.tasks.pendulum import PendulumSwingUp
+
+
+class Task(Protocol):
+    """What a task must offer; `xp` is numpy or torch.
+
+    Attributes:
+        episode_s: length of an episode in s.
+        hold_s: how long `at_goal` must hold at the episode's end to count as success.
+    """
+
+    @property
+    def episode_s(self) -> float:
+        """Length of an episode in s."""
+
+    @property
+    def hold_s(self) -> float:
+        """Final seconds during which `at_goal` must hold."""
+
+    def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
+        """Reward (...,)."""
+
+    def terminated(self, next_obs: Any, xp: Any = np) -> Any:
+        """Termination (...,) of bool."""
+
+    def at_goal(self, obs: Any) -> Any:
+        """Whether the state counts as reached, (...,) of bool."""
+
+
+BUILT_IN = {"furuta_swing_up": FurutaSwingUp, "pendulum_swing_up": PendulumSwingUp}
+
+
+def make_task(spec: RobotSpec) -> Task:
+    """The task that robot.toml names: built in, or "module:Class". Raises SpecError."""
+    layout, name = ObservationLayout.from_spec(spec), spec.task.name
+    try:
+        if ":" in name:
+            module, _, attribute = name.partition(":")
+            kind = getattr(importlib.import_module(module), attribute)
+        else:
+            kind = BUILT_IN[name]
+        return kind(layout, **spec.task.parameters)
+    except (KeyError, ImportError, AttributeError) as error:
+        raise SpecError(
+            f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
+        ) from error
+    except TypeError as error:
+        raise SpecError(f"task.parameters of {name!r}: {error}") from error
+
+
+__all__ = ["FurutaSwingUp", "PendulumSwingUp", "Task", "make_task"]
