@@ -1,1 +1,32 @@
 """Simulated robots: the same description, as many differently built worlds as you like."""
+
+from pathlib import Path
+from typing import Any
+
+from robot_mbrl.contract import RobotSpec, load_robot
+from sim.build import mujoco_model
+from sim.mujoco_vec import MujocoVecEnv
+
+__all__ = ["make_vec_env", "mujoco_model"]
+
+
+def make_vec_env(
+    robot: str | Path | RobotSpec,
+    num_envs: int,
+    *,
+    randomize: bool = True,
+    seed: int = 0,
+    **settings: Any,
+) -> MujocoVecEnv:
+    """B simulated robots as one `gymnasium.vector.VectorEnv`.
+
+    Args:
+        robot: built-in name, folder, or spec.
+        num_envs: B.
+        randomize: draw [randomization] at each reset; otherwise every world is nominal and starts at 0.
+        seed: of the generator that draws parameters and sensor noise.
+        settings: `episode_s`, `threads`, `task`, see MujocoVecEnv.
+    """
+    spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
+    variations = spec.randomization if randomize else {}
+    return MujocoVecEnv(spec, num_envs, variations=variations, seed=seed, **settings)

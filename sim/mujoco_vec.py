@@ -1,0 +1,118 @@
+"""B randomized worlds as one gymnasium.vector.VectorEnv; no Python runs per world."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
+from robot_mbrl.contract.checks import check_finite, check_shape
+from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
+from robot_mbrl.tasks import Task, make_task
+from sim.worlds import Worlds
+
+
+def observation_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
+    """Observations (O,), float32, unbounded except sines and cosines."""
+    bound = [1.0 if ".sin" in c or ".cos" in c or ".action" in c else np.inf for c in layout.columns]
+    high = np.array(bound, dtype=np.float32)
+    return gymnasium.spaces.Box(-high, high, dtype=np.float32)
+
+
+def action_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
+    """Actions (A,) in [-1, 1], float32."""
+    return gymnasium.spaces.Box(-1.0, 1.0, (layout.action_size,), dtype=np.float32)
+
+
+class MujocoVecEnv(VectorEnv):
+    """Simulated robots, each world with its own parameters, drawn anew at each of its resets.
+
+    Worlds reset in the step in which they end; the true last observation is `info["final_obs"]`.
+    `info["parameters"]` holds the sampled parameters, (B,) each.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012
+
+    def __init__(
+        self,
+        spec: RobotSpec,
+        num_envs: int,
+        *,
+        variations: dict[str, Variation],
+        seed: int = 0,
+        episode_s: float | None = None,
+        threads: int = 0,
+        task: Task | None = None,
+    ) -> None:
+        self.spec, self.num_envs = spec, num_envs
+        self.layout = ObservationLayout.from_spec(spec)
+        self.task = task or make_task(spec)
+        self.variations = variations
+        self.single_observation_space = observation_space(self.layout)
+        self.single_action_space = action_space(self.layout)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.worlds = Worlds(spec, num_envs, threads=threads)
+        self.max_steps = round((episode_s or self.task.episode_s) * spec.control.rate_hz)
+        self.steps = np.zeros(num_envs, dtype=np.int64)
+        self.parameters: Parameters = {p: np.zeros(num_envs) for p in spec.nominal}
+        self._observer = Observer(self.layout, (num_envs,))
+        self._rng = np.random.default_rng(seed)
+
+    @property
+    def generator_state(self) -> dict[str, Any]:
+        """State of the random generator, for resuming."""
+        return self._rng.bit_generator.state
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of drawing.
+
+        Returns observations (B, O) and info.
+        """
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        given = (options or {}).get("parameters", {})
+        obs = self._reset_worlds(np.arange(self.num_envs), given)
+        return obs.astype(np.float32), self._info()
+
+    def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any]) -> np.ndarray:
+        drawn = sample_parameters(self.variations, self.spec.nominal, self._rng, len(ids))
+        drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
+        for path, values in drawn.items():
+            self.parameters[path][ids] = values
+        self.steps[ids] = 0
+        self.worlds.reset(drawn, ids)
+        return self._observer.reset(self.worlds.measure(self._rng)[ids], ids)
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Apply actions (B, A) for one control period.
+
+        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info. Raises
+        ShapeError, NotFiniteError.
+        """
+        actions = np.asarray(actions, dtype=np.float64)
+        check_shape("actions", actions, self.action_space.shape)
+        check_finite("actions", actions)
+        actions = np.clip(actions, -1.0, 1.0)
+        self.worlds.step(actions)
+        obs = self._observer.update(self.worlds.measure(self._rng), actions)
+        self.steps += 1
+        rewards = self.task.reward(obs, actions)
+        terminated = self.task.terminated(obs)
+        truncated = (self.steps >= self.max_steps) & ~terminated
+        done = terminated | truncated
+        info = {}
+        if done.any():
+            info = {"final_obs": obs.astype(np.float32), "_final_obs": done}
+            ids = np.flatnonzero(done)
+            obs = self._reset_worlds(ids, {})
+        return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
+
+    def _info(self) -> dict[str, Any]:
+        return {"parameters": self.parameters}
