@@ -24,7 +24,10 @@ from robot_mbrl.contract.spec import RobotSpec
 
 CONNECT_S = 2.0  # boards that reset when the port opens need a second
 CONNECT_REPLY_S = 0.05
-STOP_ATTEMPTS = 5
+ATTEMPTS = 5  # of requests that do no harm twice
+
+Request = Callable[[int], Frame]
+"""Builds the frame of a request from its sequence number."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +69,7 @@ class SerialRobot:
         identity = Identity.unpack(frame)
         self._check(identity)
         self.identity = identity
-        self._ask(messages.stop)
+        self._insist(messages.stop)
         return identity
 
     def arm(self) -> None:
@@ -76,7 +79,7 @@ class SerialRobot:
         `clear_faults` first, by decision of whoever calls.
         """
         period = math.ceil(self.spec.safety.watchdog_ms)
-        state = self._ask(lambda sequence: messages.enable(sequence, period))
+        state = self._insist(lambda sequence: messages.enable(sequence, period))
         if state.faults & (LATCHED | Fault.NOT_ENABLED):
             raise DeviceFault(
                 f"robot {self.spec.name!r} refuses to enable: {describe(state.faults)}. "
@@ -85,7 +88,7 @@ class SerialRobot:
 
     def clear_faults(self) -> None:
         """Reset latched faults and leave the drive off; raises LinkError."""
-        self._ask(messages.clear)
+        self._insist(messages.clear)
 
     def read(self) -> RobotState:
         """Ask for a fresh sample; raises LinkTimeout after `[link] reply_timeout_ms`, LinkError."""
@@ -116,18 +119,15 @@ class SerialRobot:
 
     def stop(self) -> None:
         """Remove drive: STOP until acknowledged, at most 5 reply times. Never raises."""
-        for _ in range(STOP_ATTEMPTS):
-            try:
-                self._ask(messages.stop)
-                return
-            except LinkTimeout:
-                continue
-            except Exception:
-                break
-        if not self._closed:
+        if self._closed:
+            return
+        try:
+            self._insist(messages.stop)
+        except Exception as error:
             logger.error(
-                "robot %s: STOP was not acknowledged; the device's watchdog removes drive within %g ms",
+                "robot %s: STOP not acknowledged (%s); the device's watchdog stops it within %g ms",
                 self.spec.name,
+                error,
                 self.spec.safety.watchdog_ms,
             )
 
@@ -139,7 +139,16 @@ class SerialRobot:
         self._closed = True
         self._port.close()
 
-    def _ask(self, build: Callable[[int], Frame]) -> State:
+    def _insist(self, build: Request) -> State:
+        """Ask again while replies get lost; only for requests that may arrive twice."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._ask(build)
+            except LinkTimeout:
+                continue
+        return self._ask(build)
+
+    def _ask(self, build: Request) -> State:
         state = State.unpack(self._request(build, MessageType.STATE, self._timeout_s))
         expected = (len(self.spec.joints), len(self.spec.actuators))
         if (len(state.counts), len(state.applied)) != expected:
@@ -151,16 +160,14 @@ class SerialRobot:
             raise FrameError(f"STATE: applied command is {state.applied}, expected finite numbers")
         return state
 
-    def _request(
-        self, build: Callable[[int], Frame], reply: MessageType, timeout_s: float
-    ) -> Frame:
+    def _request(self, build: Request, reply: MessageType, timeout_s: float) -> Frame:
         """Send one request and return its reply; raises LinkTimeout, LinkError."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         start = self._port.now()
         self._write(encode_frame(build(self._sequence)))
         deadline = start + timeout_s
         while True:
-            found = self._sort(self._read(deadline), reply)
+            found = self._sort(self._port.read(deadline), reply)
             now = self._port.now()
             if found is not None:
                 self.statistics.add_round_trip(now - start)
@@ -188,16 +195,13 @@ class SerialRobot:
         self.statistics.sent += 1
         self._port.write(data)
 
-    def _read(self, deadline_s: float) -> bytes:
-        return self._port.read(deadline_s)
-
     def _silence(self) -> str:
         heard = self._reader.errors
         hint = (
             f"{heard} frames were not understood: check the baudrate ({self.spec.link.baudrate}) "
             "and the protocol version of the firmware"
             if heard
-            else "nothing at all came: check that this is the right port and that the robot has power"
+            else "nothing came at all: is this the right port, and has the robot power?"
         )
         return f"robot {self.spec.name!r}: no answer to HELLO within {CONNECT_S:g} s; {hint}"
 
@@ -222,8 +226,8 @@ class SerialRobot:
             np.float32(a.limit) > d for a, d in zip(spec.actuators, identity.limits, strict=True)
         ):
             raise ContractMismatchError(
-                f"command limits: robot.toml allows {tuple(a.limit for a in spec.actuators)}, "
-                f"the device only {identity.limits} ({identity.units}); lower the limits in robot.toml"
+                f"command limits: robot.toml allows {self._limits.tolist()}, the device only "
+                f"{identity.limits} ({identity.units}); lower the limits in robot.toml"
             )
 
 
