@@ -1,0 +1,1 @@
+"""Learned dynamics: a batched probabilistic ensemble, its normalizer and its training."""

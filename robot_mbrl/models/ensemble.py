@@ -1,0 +1,117 @@
+"""Probabilistic ensemble of E independent networks with batched weights (PETS, Chua et al. 2018).
+
+Each member predicts a Gaussian over the residual r = dq - v dt: how far the position increment dq over
+one tick departs from constant velocity. Everything else of the next observation follows from dq exactly
+(`ObservationLayout.advance`), so every predicted observation is consistent.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.models.normalizer import Normalizer
+
+LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
+
+
+class BatchedLinear(nn.Module):
+    """E linear layers in one matrix product: (E, B, n_in) -> (E, B, n_out)."""
+
+    def __init__(self, members: int, n_in: int, n_out: int, rng: torch.Generator) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(n_in)
+        weight = (torch.rand(members, n_in, n_out, generator=rng) * 2 - 1) * bound
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(members, 1, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply member e's layer to x[e]."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class DynamicsEnsemble(nn.Module):
+    """p_e(dq | obs, action) for e in 1..E.
+
+    Args:
+        layout: of the observation.
+        members: E.
+        hidden: width of the two hidden layers (SiLU).
+        rng: makes the initial weights.
+    """
+
+    def __init__(
+        self, layout: ObservationLayout, members: int, hidden: int, rng: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.layout, self.members, self.hidden = layout, members, hidden
+        joints = len(layout.joints)
+        self.inputs = Normalizer(layout.size + layout.action_size)
+        self.outputs = Normalizer(joints)
+        n_in = layout.size + layout.action_size
+        self.layers = nn.ModuleList(
+            BatchedLinear(members, a, b, rng)
+            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, 2 * joints)]
+        )
+        self.register_buffer("elites", torch.arange(members))
+        # Multiplies predicted standard deviations so that they cover held-out data; see fit.py.
+        self.register_buffer("std_scale", torch.ones(joints))
+
+    def residual(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalized residual's mean and log standard deviation, (E, B, J) each.
+
+        obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018, A.1).
+        """
+        x = self.inputs(torch.cat([obs, action], -1))
+        x = F.silu(self.layers[0](x))
+        x = F.silu(self.layers[1](x))
+        mean, log_std = self.layers[2](x).chunk(2, -1)
+        log_std = LOG_STD_MAX - F.softplus(LOG_STD_MAX - log_std)
+        log_std = LOG_STD_MIN + F.softplus(log_std - LOG_STD_MIN)
+        return mean, log_std
+
+    def increments(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of dq in rad, (E, B, J) each, of every member."""
+        mean, log_std = self.residual(obs, action)
+        drift = self.layout.velocities(obs) * self.layout.dt
+        mean = drift + self.outputs.mean + mean * self.outputs.std
+        return mean, log_std.exp() * self.outputs.std * self.std_scale
+
+    def target(self, obs: Tensor, dq: Tensor) -> Tensor:
+        """The normalized residual (..., J) that `residual` should predict."""
+        return self.outputs(dq - self.layout.velocities(obs) * self.layout.dt)
+
+    def advance(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Mean next observation (E, B, O) of every member."""
+        return self.layout.advance(obs, self.increments(obs, action)[0], action, xp=torch)
+
+    def sample(self, obs: Tensor, action: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One draw of the next observation by a random elite for each row (TS1).
+
+        Args:
+            obs: (B, O).
+            action: (B, A).
+            rng: generator.
+
+        Returns:
+            next observation (B, O), disagreement (B,), see `disagreement`.
+        """
+        mean, std = self.increments(self.spread(obs), self.spread(action))
+        pick = self.elites[torch.randint(len(self.elites), (len(obs),), generator=rng)]
+        rows = torch.arange(len(obs))
+        noise = torch.randn(mean.shape[1:], generator=rng)
+        dq = mean[pick, rows] + std[pick, rows] * noise
+        return self.layout.advance(obs, dq, action, xp=torch), self.disagreement(mean)
+
+    def spread(self, x: Tensor) -> Tensor:
+        """(B, n) -> (E, B, n), the same rows for every member."""
+        return x.expand(self.members, *x.shape)
+
+    def disagreement(self, mean: Tensor) -> Tensor:
+        """Epistemic spread (B,): root mean square over joints of the elites' standard deviation of dq
+        (E, B, J), in units of the data's residual spread."""
+        scaled = mean[self.elites] / self.outputs.std
+        variance = ((scaled - scaled.mean(0)) ** 2).mean(0)
+        return torch.sqrt(variance.mean(-1) + 1e-12)
