@@ -75,7 +75,7 @@ class MockDevice:
         self._command = np.zeros(len(spec.actuators))
         self._delays = [CommandDelay() for _ in spec.actuators]
         self._encoders = Encoders(spec, reality, TICK_S)
-        self._heat = Heat(self._limits)
+        self.heat = Heat(self._limits)
         self._faults = Fault.NOT_ENABLED
         self._watchdog_s = 0.0
         self._fed_s = 0.0
@@ -122,13 +122,14 @@ class MockDevice:
         return data
 
     def _tick(self) -> None:
-        self.plant.drive(self.drive)
+        drive = self.drive
+        self.plant.drive(drive)
         self.plant.advance(TICK_S)
         self._ticks += 1
         self.time_s = max(self.time_s, self._ticks * TICK_S)
         if self._changes and self._changes[0] <= self.time_s:
             self._load_parameters()
-        self._heat.advance(self.drive, TICK_S)
+        self.heat.advance(drive, TICK_S)
         self._measure()
         self._supervise()
 
@@ -148,19 +149,18 @@ class MockDevice:
         self._sample += 1
 
     def _supervise(self) -> None:
-        checks = {
-            Fault.WATCHDOG: self._enabled and self.time_s - self._fed_s >= self._watchdog_s,
-            Fault.OVERTEMPERATURE: bool((self._heat.celsius > OVERTEMPERATURE_C).any()),
-            Fault.UNDERVOLTAGE: self._supply < UNDERVOLTAGE_SUPPLY,
-            Fault.ENCODER: self.injection.lose_encoder,
-        }
-        for fault, present in checks.items():
-            if present:
-                self._trip(fault)
+        if self._enabled and self.time_s - self._fed_s >= self._watchdog_s:
+            self._trip(Fault.WATCHDOG)
+        if max(self.heat.celsius) > OVERTEMPERATURE_C:
+            self._trip(Fault.OVERTEMPERATURE)
+        if self._supply < UNDERVOLTAGE_SUPPLY:
+            self._trip(Fault.UNDERVOLTAGE)
+        if self.injection.lose_encoder:
+            self._trip(Fault.ENCODER)
 
     @property
     def _enabled(self) -> bool:
-        return not self._faults & Fault.NOT_ENABLED
+        return Fault.NOT_ENABLED not in self._faults
 
     def _trip(self, fault: Fault) -> None:
         if fault not in self._faults:
@@ -255,7 +255,7 @@ class MockDevice:
             faults=int(self._faults),
             counts=self._counts,
             applied=tuple(float(v) for v in self._command),
-            temperature_c=tuple(float(v) for v in self._heat.celsius),
+            temperature_c=tuple(float(v) for v in self.heat.celsius),
         )
 
     def _post(self, reply: Frame) -> None:
