@@ -12,6 +12,7 @@ from serial.tools import list_ports
 
 from robot_mbrl.contract.errors import LinkError, LinkTimeout
 
+BY_ID = Path("/dev/serial/by-id")  # names that survive replugging, given by udev
 POLL_S = 0.0002  # for URLs without a file descriptor, where nothing can be waited for
 
 
@@ -106,7 +107,7 @@ def open_port(port: str, baudrate: int, write_timeout_s: float = 0.02) -> Serial
 
 def existing_ports() -> list[str]:
     """Serial ports of this machine, by the stable name of the device where there is one."""
-    stable = {str(p.resolve()): str(p) for p in Path("/dev/serial/by-id").glob("*")}
+    stable = {str(p.resolve()): str(p) for p in BY_ID.glob("*")}
     names = [os.path.realpath(p.device) for p in list_ports.comports()]
     return sorted(stable.get(name, name) for name in names)
 

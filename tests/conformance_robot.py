@@ -1,7 +1,9 @@
-"""What every Robot keeps, whatever is behind it: inherit, provide the fixture `robot`, get the tests.
+"""What every Robot keeps, whatever is behind it: inherit, provide `robot`, get the tests.
 
 `robot` is connected, armed and healthy; `spec` is its description.
 """
+
+import itertools
 
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ class RobotConformance:
 
     def test_time_and_sequence_never_go_back(self, robot: Robot) -> None:
         states = [robot.read() for _ in range(5)]
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in itertools.pairwise(states):
             assert after.device_time_s >= before.device_time_s
             assert after.host_time_s >= before.host_time_s
             assert after.sequence >= before.sequence

@@ -15,7 +15,7 @@ RAD_PER_S_PER_UNIT = 2.0
 
 
 class IntegratorPlant:
-    """Each motor turns its joint at RAD_PER_S_PER_UNIT times the command; the others stand still."""
+    """Motors turn their joints at RAD_PER_S_PER_UNIT times the command; other joints rest."""
 
     def __init__(self, spec: RobotSpec) -> None:
         self.q = np.zeros(len(spec.joints))

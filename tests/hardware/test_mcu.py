@@ -112,7 +112,7 @@ def test_empty_frames_are_ignored() -> None:
 def test_another_version_is_named() -> None:
     body = bytes([9, 2, 1, 0])
     wire = mcu.cobs.encode(body + mcu.crc16(body).to_bytes(2, "little"))
-    with pytest.raises(FrameError, match="version 9.*update the firmware"):
+    with pytest.raises(FrameError, match=r"version 9.*update the firmware"):
         decode_frame(wire)
 
 

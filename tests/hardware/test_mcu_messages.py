@@ -20,7 +20,9 @@ def test_state_from_literal_bytes() -> None:
 
 
 def test_identity_from_literal_bytes() -> None:
-    payload = bytes.fromhex("01 61 00 02 c3 a9 50 00 01 02 00 08 00 00 01 03 00 00 a0 40 00 00 00 3f")
+    payload = bytes.fromhex(
+        "01 61 00 02 c3 a9 50 00 01 02 00 08 00 00 01 03 00 00 a0 40 00 00 00 3f"
+    )
     identity = Identity.unpack(Frame(0x81, 0, payload))
     assert identity == Identity("a", "", "é", 80, (2048,), ("V", "Nm"), (5.0, 0.5))
     assert identity.pack(0).payload == payload
