@@ -26,6 +26,9 @@ def action_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-1.0, 1.0, (layout.action_size,), dtype=np.float32)
 
 
+ANYWHERE_SPEED = 0.3  # of a joint's velocity limit
+
+
 class MujocoVecEnv(VectorEnv):
     """Simulated robots, each world with its own parameters, drawn anew at each of its resets.
 
@@ -45,8 +48,9 @@ class MujocoVecEnv(VectorEnv):
         episode_s: float | None = None,
         threads: int = 0,
         task: Task | None = None,
+        anywhere: float = 0.0,
     ) -> None:
-        self.spec, self.num_envs = spec, num_envs
+        self.spec, self.num_envs, self.anywhere = spec, num_envs, anywhere
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.variations = variations
@@ -81,12 +85,26 @@ class MujocoVecEnv(VectorEnv):
 
     def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any]) -> np.ndarray:
         drawn = sample_parameters(self.variations, self.spec.nominal, self._rng, len(ids))
+        self._start_anywhere(drawn, len(ids))
         drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
         for path, values in drawn.items():
             self.parameters[path][ids] = values
         self.steps[ids] = 0
         self.worlds.reset(drawn, ids)
         return self._observer.reset(self.worlds.measure(self._rng)[ids], ids)
+
+    def _start_anywhere(self, drawn: Parameters, size: int) -> None:
+        """For training: let a share of the worlds start with wrapping joints at any angle, moving."""
+        chosen = self._rng.uniform(size=size) < self.anywhere
+        for joint in self.spec.joints:
+            if joint.wraps:
+                initial, fastest = f"initial.{joint.name}.", ANYWHERE_SPEED * joint.velocity_limit_rad_s
+                angle = self._rng.uniform(-np.pi, np.pi, size)
+                speed = self._rng.uniform(-fastest, fastest, size)
+                drawn[initial + "position_rad"] = np.where(chosen, angle, drawn[initial + "position_rad"])
+                drawn[initial + "velocity_rad_s"] = np.where(
+                    chosen, speed, drawn[initial + "velocity_rad_s"]
+                )
 
     def step(
         self, actions: np.ndarray
