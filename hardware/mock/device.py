@@ -73,6 +73,7 @@ class MockDevice:
         self._replies: deque[tuple[float, bytes]] = deque()
         self._limits = np.array([a.limit for a in spec.actuators])
         self._command = np.zeros(len(spec.actuators))
+        self._drive = np.zeros(len(spec.actuators))
         self._delays = [CommandDelay() for _ in spec.actuators]
         self._encoders = Encoders(spec, reality, TICK_S)
         self.heat = Heat(self._limits)
@@ -88,7 +89,7 @@ class MockDevice:
     @property
     def drive(self) -> FloatArray:
         """What the motors get now (A,), after latency."""
-        return np.array([d.value(self.time_s) for d in self._delays])
+        return self._drive.copy()
 
     @property
     def faults(self) -> Fault:
@@ -122,14 +123,14 @@ class MockDevice:
         return data
 
     def _tick(self) -> None:
-        drive = self.drive
-        self.plant.drive(drive)
+        self._drive = np.array([d.value(self.time_s) for d in self._delays])
+        self.plant.drive(self._drive)
         self.plant.advance(TICK_S)
         self._ticks += 1
         self.time_s = max(self.time_s, self._ticks * TICK_S)
         if self._changes and self._changes[0] <= self.time_s:
             self._load_parameters()
-        self.heat.advance(drive, TICK_S)
+        self.heat.advance(self._drive, TICK_S)
         self._measure()
         self._supervise()
 
@@ -170,6 +171,7 @@ class MockDevice:
 
     def _cut(self) -> None:
         self._command = np.zeros(len(self.spec.actuators))
+        self._drive = np.zeros(len(self.spec.actuators))
         for delay in self._delays:
             delay.cut()
         self._faults = (self._faults | Fault.NOT_ENABLED) & ~Fault.COMMAND_CLAMPED

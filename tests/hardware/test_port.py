@@ -11,29 +11,39 @@ from hardware.port import SerialPort, existing_ports, open_port
 from robot_mbrl.contract.errors import LinkError, LinkTimeout
 
 
-@pytest.fixture
-def terminal() -> Iterator[tuple[int, str]]:
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    yield master, os.ttyname(slave)
-    for descriptor in (master, slave):
-        try:
-            os.close(descriptor)
-        except OSError:
-            pass
+class Terminal:
+    """A pseudo-terminal; `port` is what a client opens, `master` the device's end."""
+
+    def __init__(self) -> None:
+        self.master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+
+    def unplug(self) -> None:
+        if self.master >= 0:
+            os.close(self.master)
+            os.close(self._slave)
+        self.master = -1
 
 
 @pytest.fixture
-def line(terminal: tuple[int, str]) -> Iterator[SerialPort]:
-    port = open_port(terminal[1], 921600)
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    yield terminal
+    terminal.unplug()
+
+
+@pytest.fixture
+def line(terminal: Terminal) -> Iterator[SerialPort]:
+    port = open_port(terminal.port, 921600)
     yield port
     port.close()
 
 
-def test_bytes_go_both_ways(terminal: tuple[int, str], line: SerialPort) -> None:
+def test_bytes_go_both_ways(terminal: Terminal, line: SerialPort) -> None:
     line.write(b"\x00\x03\x11\x13\xff\n\r")
-    assert os.read(terminal[0], 100) == b"\x00\x03\x11\x13\xff\n\r"
-    os.write(terminal[0], b"\x04\x1a\x00")
+    assert os.read(terminal.master, 100) == b"\x00\x03\x11\x13\xff\n\r"
+    os.write(terminal.master, b"\x04\x1a\x00")
     assert line.read(line.now() + 1.0) == b"\x04\x1a\x00"
 
 
@@ -52,18 +62,18 @@ def test_a_silent_line_returns_at_the_deadline(line: SerialPort) -> None:
 
 
 def test_a_deadline_in_the_past_still_takes_what_is_there(
-    terminal: tuple[int, str], line: SerialPort
+    terminal: Terminal, line: SerialPort
 ) -> None:
-    os.write(terminal[0], b"x")
+    os.write(terminal.master, b"x")
     time.sleep(0.01)
     assert line.read(line.now() - 1.0) == b"x"
 
 
-def test_unplugged_names_the_port(terminal: tuple[int, str], line: SerialPort) -> None:
-    os.close(terminal[0])
-    with pytest.raises(LinkError, match=f"{terminal[1]} is gone"):
+def test_unplugged_names_the_port(terminal: Terminal, line: SerialPort) -> None:
+    terminal.unplug()
+    with pytest.raises(LinkError, match=f"{terminal.port} is gone"):
         line.read(line.now() + 0.5)
-    with pytest.raises(LinkError, match=f"{terminal[1]} is gone"):
+    with pytest.raises(LinkError, match=f"{terminal.port} is gone"):
         line.write(b"x")
 
 
@@ -90,9 +100,9 @@ def test_a_missing_port_lists_the_others(monkeypatch: pytest.MonkeyPatch) -> Non
         open_port("/dev/ttyNO", 115200)
 
 
-def test_a_port_in_use_says_so(terminal: tuple[int, str], line: SerialPort) -> None:
+def test_a_port_in_use_says_so(terminal: Terminal, line: SerialPort) -> None:
     with pytest.raises(LinkError, match="Close the other program"):
-        open_port(terminal[1], 921600)
+        open_port(terminal.port, 921600)
 
 
 def test_no_permission_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,6 @@ while True:
 @pytest.fixture
 def relaxed(spec: RobotSpec) -> RobotSpec:
     """The robot with deadlines that a busy test machine keeps too."""
-    from dataclasses import replace
-
     return replace(
         spec,
         link=replace(spec.link, reply_timeout_ms=500.0),
