@@ -82,11 +82,9 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.safe.reset()
         if self._restartable:
             self._restartable.restart(np.random.default_rng(self.np_random.integers(2**63)))
-            self.safe.arm()
         else:
-            self.safe.arm()
             go_home(self.safe, self.clock, self.robot)
-        state = self.safe.read()
+        state = self.safe.arm()
         self._steps, self._next_s = 0, self.clock.now()
         obs = self._observer.reset(np.array(state.q_rad))
         return obs.astype(np.float32), self._info(state)
