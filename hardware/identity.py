@@ -24,7 +24,7 @@ def check_identity(spec: RobotSpec, identity: Identity) -> None:
                 "connect the right robot or correct its description"
             )
     limits = [a.limit for a in spec.actuators]
-    if (np.float32(limits) > np.float32(identity.limits)).any():
+    if (np.array(limits, np.float32) > np.array(identity.limits, np.float32)).any():
         raise ContractMismatchError(
             f"command limits: robot.toml allows {limits}, the device only "
             f"{list(identity.limits)} ({', '.join(identity.units)}); lower them in robot.toml"

@@ -50,7 +50,9 @@ class MockDevice:
         self._ticks = 0
         self._rng = rng
         self._wire = Wire(reality.lost_frames, self.injection, rng)
-        self._limits = np.array([a.limit for a in spec.actuators])
+        # as float32, like the commands: the limit itself must not count as beyond the limit
+        limits = np.array([a.limit for a in spec.actuators], np.float32)
+        self._limits = limits.astype(np.float64)
         self._command = np.zeros(len(spec.actuators))
         self._drive = np.zeros(len(spec.actuators))
         self._delays = [CommandDelay() for _ in spec.actuators]
