@@ -42,7 +42,7 @@ class MujocoVecEnv(VectorEnv):
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.variations = variations
-        self.single_observation_space = observation_space(self.layout)
+        self.single_observation_space = observation_space(spec)
         self.single_action_space = action_space(self.layout)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
