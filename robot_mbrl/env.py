@@ -128,7 +128,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def _info(self, state: RobotState) -> dict[str, Any]:
         info: dict[str, Any] = {"device_time_s": state.device_time_s, "fresh": state.fresh}
         parameters = getattr(self._restartable, "parameters", None)
-        return info | ({"parameters": parameters} if parameters else {})
+        return info | ({"parameters": dict(parameters)} if parameters else {})
 
     def close(self) -> None:
         """Stop and release the robot."""

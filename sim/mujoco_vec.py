@@ -121,4 +121,4 @@ class MujocoVecEnv(VectorEnv):
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
 
     def _info(self) -> dict[str, Any]:
-        return {"parameters": self.parameters}
+        return {"parameters": {path: values.copy() for path, values in self.parameters.items()}}
