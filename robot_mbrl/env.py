@@ -12,11 +12,19 @@ from robot_mbrl.onboard.safety import SafeRobot
 from robot_mbrl.tasks import Task, make_task
 
 
-def observation_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
-    """Observations (O,), float32, unbounded except sines, cosines and actions."""
-    bounded = (".sin", ".cos", ".action")
-    bound = [1.0 if any(b in c for b in bounded) else np.inf for c in layout.columns]
-    high = np.array(bound, dtype=np.float32)
+def observation_space(spec: RobotSpec) -> gymnasium.spaces.Box:
+    """Observations (O,), float32; finite bounds that only a broken robot leaves.
+
+    Sines, cosines and actions within 1, positions within their limits and half a turn, velocities
+    within ten times their limits.
+    """
+    bounds = {}
+    for joint in spec.joints:
+        low, high = joint.position_limit_rad
+        bounds[f"{joint.name}.position"] = max(abs(low), abs(high)) + np.pi
+        bounds[f"{joint.name}.velocity"] = 10 * joint.velocity_limit_rad_s
+    columns = ObservationLayout.from_spec(spec).columns
+    high = np.array([bounds.get(c.partition("[")[0], 1.0) for c in columns], dtype=np.float32)
     return gymnasium.spaces.Box(-high, high, dtype=np.float32)
 
 
@@ -62,7 +70,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.robot, self.clock = spec, clock
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
-        self.observation_space = observation_space(self.layout)
+        self.observation_space = observation_space(spec)
         self.action_space = action_space(self.layout)
         self.safe = SafeRobot(robot, spec, clock)
         self.max_steps = round((episode_s or self.task.episode_s) * spec.control.rate_hz)
@@ -120,7 +128,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def _info(self, state: RobotState) -> dict[str, Any]:
         info: dict[str, Any] = {"device_time_s": state.device_time_s, "fresh": state.fresh}
         parameters = getattr(self._restartable, "parameters", None)
-        return info | ({"parameters": parameters} if parameters else {})
+        return info | ({"parameters": dict(parameters)} if parameters else {})
 
     def close(self) -> None:
         """Stop and release the robot."""

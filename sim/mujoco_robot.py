@@ -29,14 +29,13 @@ class MujocoRobot:
         self.restart(rng)
 
     def restart(self, rng: np.random.Generator) -> None:
-        """Draw a world and put it in its initial state; the clock goes on."""
+        """Draw a world, put it in its initial state at time 0."""
         self._rng = rng
         drawn = sample_parameters(self.variations, self.spec.nominal, rng, 1)
         self.parameters = {path: float(values[0]) for path, values in drawn.items()}
         self.worlds.reset(drawn, np.array([0]))
         self._command = np.zeros(len(self.spec.actuators))
-        self._sequence = getattr(self, "_sequence", 0)
-        self._time_s = getattr(self, "_time_s", 0.0)
+        self._sequence, self._time_s = 0, 0.0
 
     def read(self) -> RobotState:
         """The encoders now."""

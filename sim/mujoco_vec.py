@@ -42,7 +42,7 @@ class MujocoVecEnv(VectorEnv):
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.variations = variations
-        self.single_observation_space = observation_space(self.layout)
+        self.single_observation_space = observation_space(spec)
         self.single_action_space = action_space(self.layout)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -121,4 +121,4 @@ class MujocoVecEnv(VectorEnv):
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
 
     def _info(self) -> dict[str, Any]:
-        return {"parameters": self.parameters}
+        return {"parameters": {path: values.copy() for path, values in self.parameters.items()}}
