@@ -60,8 +60,8 @@ class Worlds:
         """
         model, fields = self.model, self._fields
         lengths = {0: np.ones(len(ids))}
-        for link in self.spec.links:
-            b = model.body(link).id
+        for b in sorted(model.body(link).id for link in self.spec.links):  # parents come first
+            link = model.body(b).name
             mass, length = parameters[f"links.{link}.mass"], parameters[f"links.{link}.length"]
             lengths[b] = length
             fields["body_mass"][ids, b] = model.body_mass[b] * mass
