@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import onnx
 import pytest
-from graphs import CANDIDATES, HORIZON, ITERATIONS, write_controller
+from onboard_graphs import CANDIDATES, HORIZON, ITERATIONS, write_controller
 
 from robot_mbrl.contract import ObservationLayout, load_robot
 from robot_mbrl.contract.errors import (

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeController, timeouts, with_faults
+from onboard_fakes import FakeController, timeouts, with_faults
 
 from robot_mbrl.contract import ObservationLayout, Observer
 from robot_mbrl.contract.errors import DataError, LinkTimeout, PlannerError, SafetyError
