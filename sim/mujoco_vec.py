@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -10,20 +9,12 @@ from gymnasium.vector.utils import batch_space
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import check_finite, check_shape
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
+from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, make_task
 from sim.worlds import Worlds
 
 
-def observation_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
-    """Observations (O,), float32, unbounded except sines and cosines."""
-    bound = [1.0 if ".sin" in c or ".cos" in c or ".action" in c else np.inf for c in layout.columns]
-    high = np.array(bound, dtype=np.float32)
-    return gymnasium.spaces.Box(-high, high, dtype=np.float32)
-
-
-def action_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
-    """Actions (A,) in [-1, 1], float32."""
-    return gymnasium.spaces.Box(-1.0, 1.0, (layout.action_size,), dtype=np.float32)
+ANYWHERE_SPEED = 0.3  # of a joint's velocity limit
 
 
 class MujocoVecEnv(VectorEnv):
@@ -45,12 +36,13 @@ class MujocoVecEnv(VectorEnv):
         episode_s: float | None = None,
         threads: int = 0,
         task: Task | None = None,
+        anywhere: float = 0.0,
     ) -> None:
-        self.spec, self.num_envs = spec, num_envs
+        self.robot, self.num_envs, self.anywhere = spec, num_envs, anywhere
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.variations = variations
-        self.single_observation_space = observation_space(self.layout)
+        self.single_observation_space = observation_space(spec)
         self.single_action_space = action_space(self.layout)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -80,13 +72,27 @@ class MujocoVecEnv(VectorEnv):
         return obs.astype(np.float32), self._info()
 
     def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any]) -> np.ndarray:
-        drawn = sample_parameters(self.variations, self.spec.nominal, self._rng, len(ids))
+        drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, len(ids))
+        self._start_anywhere(drawn, len(ids))
         drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
         for path, values in drawn.items():
             self.parameters[path][ids] = values
         self.steps[ids] = 0
         self.worlds.reset(drawn, ids)
         return self._observer.reset(self.worlds.measure(self._rng)[ids], ids)
+
+    def _start_anywhere(self, drawn: Parameters, size: int) -> None:
+        """For training: let a share of the worlds start with wrapping joints at any angle, moving."""
+        chosen = self._rng.uniform(size=size) < self.anywhere
+        for joint in self.robot.joints:
+            if joint.wraps:
+                initial, fastest = f"initial.{joint.name}.", ANYWHERE_SPEED * joint.velocity_limit_rad_s
+                angle = self._rng.uniform(-np.pi, np.pi, size)
+                speed = self._rng.uniform(-fastest, fastest, size)
+                drawn[initial + "position_rad"] = np.where(chosen, angle, drawn[initial + "position_rad"])
+                drawn[initial + "velocity_rad_s"] = np.where(
+                    chosen, speed, drawn[initial + "velocity_rad_s"]
+                )
 
     def step(
         self, actions: np.ndarray
@@ -115,4 +121,4 @@ class MujocoVecEnv(VectorEnv):
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
 
     def _info(self) -> dict[str, Any]:
-        return {"parameters": self.parameters}
+        return {"parameters": {path: values.copy() for path, values in self.parameters.items()}}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from robot_mbrl.contract import ObservationLayout
-from robot_mbrl.models.normalizer import Normalizer
+from robot_mbrl.models.normalizer import Normalizer, Whitener
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
 
@@ -48,7 +48,7 @@ class DynamicsEnsemble(nn.Module):
         super().__init__()
         self.layout, self.members, self.hidden = layout, members, hidden
         joints = len(layout.joints)
-        self.inputs = Normalizer(layout.size + layout.action_size)
+        self.inputs = Whitener(layout.size + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
         n_in = layout.size + layout.action_size
         self.layers = nn.ModuleList(
@@ -105,6 +105,17 @@ class DynamicsEnsemble(nn.Module):
         dq = mean[pick, rows] + std[pick, rows] * noise
         return self.layout.advance(obs, dq, action, xp=torch), self.disagreement(mean)
 
+    def elite_model(self) -> "DynamicsEnsemble":
+        """A copy that holds only the elites, for planning."""
+        few = DynamicsEnsemble(self.layout, len(self.elites), self.hidden, torch.Generator())
+        state = self.state_dict()
+        for name in state:
+            if name.startswith("layers"):
+                state[name] = state[name][self.elites]
+        state["elites"] = torch.arange(len(self.elites))
+        few.load_state_dict(state)
+        return few
+
     def spread(self, x: Tensor) -> Tensor:
         """(B, n) -> (E, B, n), the same rows for every member."""
         return x.expand(self.members, *x.shape)
@@ -112,6 +123,7 @@ class DynamicsEnsemble(nn.Module):
     def disagreement(self, mean: Tensor) -> Tensor:
         """Epistemic spread (B,): root mean square over joints of the elites' standard deviation of dq
         (E, B, J), in units of the data's residual spread."""
-        scaled = mean[self.elites] / self.outputs.std
+        chosen = mean if len(self.elites) == self.members else mean[self.elites]
+        scaled = chosen / self.outputs.std
         variance = ((scaled - scaled.mean(0)) ** 2).mean(0)
         return torch.sqrt(variance.mean(-1) + 1e-12)

@@ -1,0 +1,95 @@
+"""From a port name to a connected robot and the clock it lives by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hardware.clock import RealClock
+from hardware.mock.device import MockDevice
+from hardware.mock.lockstep import LockstepClock, LockstepPort
+from hardware.mock.plant import PlantFactory, installed_plant
+from hardware.port import open_port
+from hardware.robot import SerialRobot
+from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.interface import Clock
+from robot_mbrl.contract.reality import Reality, load_reality
+from robot_mbrl.contract.spec import RobotSpec
+
+MOCK = "mock"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connected robot, its drive off, and its clock.
+
+    `device` is the mock behind the robot when it runs in this process, for looking inside.
+    """
+
+    robot: SerialRobot
+    clock: Clock
+    device: MockDevice | None = None
+
+
+def is_mock(port: str) -> bool:
+    """Whether `port` names the in-process mock: "mock" or "mock:REALITY"."""
+    return port == MOCK or port.startswith(MOCK + ":")
+
+
+def open_connection(
+    spec: RobotSpec,
+    port: str,
+    *,
+    rng: np.random.Generator | None = None,
+    plant: PlantFactory | None = None,
+) -> Connection:
+    """Open `port`, check that the device is this robot, and leave its drive off.
+
+    Args:
+        spec: the robot.
+        port: a device path, a pyserial URL, "mock" or "mock:REALITY" (a TOML file or a name in the
+            robot's folder `realities`).
+        rng: of the mock; seeded by the reality file by default.
+        plant: of the mock; the installed one by default.
+
+    Raises:
+        LinkError: no such port, or nobody answers.
+        ContractMismatchError: another robot answers.
+        SpecError: a broken reality file, or no plant installed.
+    """
+    if is_mock(port):
+        reality = load_reality(port.removeprefix(MOCK).removeprefix(":") or None, spec)
+        device = make_device(spec, reality, rng=rng, plant=plant)
+        robot = SerialRobot(spec, LockstepPort(device))
+        connection = Connection(robot, LockstepClock(device), device)
+    else:
+        line = open_port(port, spec.link.baudrate, spec.link.reply_timeout_ms * 1e-3)
+        connection = Connection(SerialRobot(spec, line), RealClock())
+    try:
+        connection.robot.connect()
+    except RobotMbrlError:
+        connection.robot.close()
+        raise
+    return connection
+
+
+def open_robot(
+    spec: RobotSpec, port: str, *, rng: np.random.Generator | None = None
+) -> SerialRobot:
+    """The robot of `open_connection`, for callers that bring their own clock."""
+    return open_connection(spec, port, rng=rng).robot
+
+
+def make_device(
+    spec: RobotSpec,
+    reality: Reality | str | Path | None = None,
+    *,
+    rng: np.random.Generator | None = None,
+    plant: PlantFactory | None = None,
+) -> MockDevice:
+    """A mock device with its plant, powered up at time 0."""
+    if not isinstance(reality, Reality):
+        reality = load_reality(reality, spec)
+    rng = rng or np.random.default_rng(reality.seed)
+    make_plant = plant or installed_plant()
+    return MockDevice(spec, make_plant(spec, reality, rng), reality, rng)

@@ -1,0 +1,1 @@
+"""Learning agents, one file an algorithm."""

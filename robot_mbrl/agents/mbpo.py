@@ -1,0 +1,173 @@
+"""Model-Based Policy Optimization (Janner et al. 2019): SAC on a blend of real and imagined transitions.
+
+    collect real transitions -> fit the ensemble -> branch short imagined rollouts from real states
+    -> update SAC on batches with a share of real rows
+
+Where real transitions are cheap (a simulator) the real share is 1 and nothing is imagined; where they
+are scarce (a robot) it falls to its floor. The same three methods serve both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from robot_mbrl.agents.sac import Batch, Sac, SacConfig
+from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.tasks import Task
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """Size of the dynamics model."""
+
+    members: int = 5
+    """E, independent networks"""
+    hidden: int = 96
+    """width of their two hidden layers"""
+
+
+@dataclass(frozen=True)
+class ImaginationConfig:
+    """How rollouts are branched from real states."""
+
+    branches: int = 2000
+    """states from which rollouts start, each time"""
+    horizon: int = 10
+    """longest rollout in ticks"""
+    every: int = 250
+    """updates between two rounds of imagination"""
+    keep_rounds: int = 8
+    """rounds of imagined transitions that are kept; older ones came from an older policy"""
+    stop_quantile: float = 0.99
+    """a rollout ends where disagreement passes this quantile of its values on real transitions"""
+
+
+@dataclass(frozen=True)
+class MbpoConfig:
+    """Settings of the joint agent."""
+
+    sac: SacConfig = field(default_factory=SacConfig)
+    """the policy optimizer"""
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+    """the model"""
+    imagination: ImaginationConfig = field(default_factory=ImaginationConfig)
+    """the rollouts"""
+    real_share: float = 0.1
+    """share of real rows in each batch once the model is used; 1 never imagines"""
+
+
+class Mbpo:
+    """Policy, critics, model and their data.
+
+    Args:
+        layout: of the observation.
+        task: gives reward and termination to imagined transitions.
+        config: settings.
+        capacity: real transitions held.
+        seed: of every generator inside.
+    """
+
+    def __init__(
+        self, layout: ObservationLayout, task: Task, config: MbpoConfig, capacity: int, seed: int
+    ) -> None:
+        self.layout, self.task, self.config = layout, task, config
+        self.torch_rng = torch.Generator().manual_seed(seed)
+        self.rng = np.random.default_rng(seed)
+        size, actions = layout.size, layout.action_size
+        self.sac = Sac(size, actions, config.sac, self.torch_rng)
+        self.model = DynamicsEnsemble(
+            layout, config.ensemble.members, config.ensemble.hidden, self.torch_rng
+        )
+        self.real = ReplayBuffer(size, actions, capacity)
+        imagination = config.imagination
+        per_round = imagination.branches * imagination.horizon
+        held = per_round * imagination.keep_rounds if config.real_share < 1 else 1
+        self.imagined = ReplayBuffer(size, actions, held)
+        self.disagreement_limit = np.inf
+
+    def explore(self, obs: np.ndarray) -> np.ndarray:
+        """A sampled action (B, A) for observations (B, O)."""
+        noise = torch.randn(len(obs), self.layout.action_size, generator=self.torch_rng)
+        with torch.no_grad():
+            return self.sac.actor.sample(torch.as_tensor(obs), noise)[0].numpy()
+
+    @torch.no_grad()
+    def measure_disagreement(self, transitions: Transitions) -> None:
+        """Set the limit at which imagined rollouts stop, from real transitions."""
+        obs, action = torch.as_tensor(transitions.obs), torch.as_tensor(transitions.action)
+        mean, _ = self.model.increments(self.model.spread(obs), self.model.spread(action))
+        values = self.model.disagreement(mean).double().numpy()
+        self.disagreement_limit = float(np.quantile(values, self.config.imagination.stop_quantile))
+
+    @torch.no_grad()
+    def imagine(self, starts: np.ndarray) -> float:
+        """Branch rollouts of the current policy from observations (B, O) into `imagined`.
+
+        A rollout ends at termination, at disagreement above the limit or where it is no longer
+        finite. Returns its mean length.
+        """
+        obs = torch.as_tensor(starts)
+        rows, began = 0, len(obs)
+        for _ in range(self.config.imagination.horizon):
+            noise = torch.randn(len(obs), self.layout.action_size, generator=self.torch_rng)
+            action = self.sac.actor.sample(obs, noise)[0]
+            next_obs, disagreement = self.model.sample(obs, action, self.torch_rng)
+            sane = torch.isfinite(next_obs).all(-1) & (disagreement <= self.disagreement_limit)
+            obs, action, next_obs = obs[sane], action[sane], next_obs[sane]
+            reward = self.task.reward(next_obs, action, xp=torch)
+            ended = self.task.terminated(next_obs, xp=torch)
+            columns = (obs, action, next_obs, reward, ended)
+            self.imagined.add(Transitions(*(c.numpy() for c in columns)))
+            rows += len(obs)
+            obs = next_obs[~ended]
+            if not len(obs):
+                break
+        return rows / began
+
+    def batches(self, updates: int) -> list[Batch]:
+        """Rows for so many updates, each with the configured share of real rows."""
+        size, share = self.config.sac.batch, self.config.real_share
+        real = round(size * share) if share < 1 and len(self.imagined) else size
+        parts = [self.real.sample(updates * real, self.rng).reshape(updates, real, -1)]
+        if real < size:
+            imagined = self.imagined.sample(updates * (size - real), self.rng)
+            parts.append(imagined.reshape(updates, size - real, -1))
+        rows = torch.as_tensor(np.concatenate(parts, 1))
+        return [Batch.from_rows(r, self.layout.size, self.layout.action_size) for r in rows]
+
+    def update(self, updates: int) -> None:
+        """SAC updates on the current data."""
+        size, actions = self.config.sac.batch, self.layout.action_size
+        noise = torch.randn(updates, 2, size, actions, generator=self.torch_rng)
+        for batch, z in zip(self.batches(updates), noise, strict=True):
+            self.sac.update(batch, z)
+
+    def refine(self, updates: int, starts: Transitions, progress: Progress | None = None) -> None:
+        """Improve policy and critics in the model, without new real data.
+
+        Args:
+            updates: SAC updates.
+            starts: real transitions whose observations rollouts branch from.
+            progress: called with (done, total).
+        """
+        config, chunk = self.config.imagination, 10
+        for done in range(0, updates, chunk):
+            if done % config.every == 0:
+                pick = self.rng.integers(len(starts), size=config.branches)
+                self.imagine(starts.obs[pick])
+            self.sac.set_learning_rate(self.sac.learning_rate_at(done / updates))
+            self.update(min(chunk, updates - done))
+            if progress and done % 100 == 0:
+                progress(done, updates)
+
+
+def correlated_noise(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The next sample of a first-order process of unit variance; explores better than white noise."""
+    return 0.8 * noise + 0.6 * rng.standard_normal(noise.shape)

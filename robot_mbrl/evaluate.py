@@ -1,0 +1,73 @@
+"""Success and return of a policy over many worlds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_mbrl.agents.sac import Actor
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.tasks import Task
+
+Act = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """One episode in each of B worlds.
+
+    Attributes:
+        success: at the goal for the task's final `hold_s`, without termination, (B,).
+        returns: undiscounted sum of rewards, (B,).
+        terminated: ended by the task's termination, (B,).
+    """
+
+    success: np.ndarray
+    returns: FloatArray
+    terminated: np.ndarray
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Rates and mean return."""
+        return {
+            "success": float(self.success.mean()),
+            "return": float(self.returns.mean()),
+            "terminated": float(self.terminated.mean()),
+            "episodes": float(len(self.success)),
+        }
+
+
+def evaluate(env: Any, act: Act, *, seed: int, task: Task) -> EvaluationReport:
+    """Run one whole episode in every world of a vector environment.
+
+    Args:
+        env: a gymnasium VectorEnv whose worlds reset in the step in which they end.
+        act: observations (B, O) -> actions (B, A).
+        seed: of the environment's reset.
+        task: decides on the goal.
+    """
+    obs, _ = env.reset(seed=seed)
+    worlds = len(obs)
+    running, terminated = np.ones(worlds, bool), np.zeros(worlds, bool)
+    returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)
+    needed = round(task.hold_s * env.robot.control.rate_hz)
+    while running.any():
+        obs, reward, ended, truncated, info = env.step(act(obs))
+        last = np.where((ended | truncated)[:, None], info.get("final_obs", obs), obs)
+        returns += reward * running
+        held = np.where(running, np.where(task.at_goal(last), held + 1, 0), held)
+        terminated |= running & ended
+        running &= ~(ended | truncated)
+    return EvaluationReport((held >= needed) & ~terminated, returns, terminated)
+
+
+def actor_policy(actor: Actor) -> Act:
+    """The deterministic policy of an actor."""
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return actor.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
+
+    return act

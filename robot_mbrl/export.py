@@ -1,0 +1,182 @@
+"""One controller.onnx: planner, ensemble, policy, value, reward and limits in a single graph.
+
+Inputs  observation (O,), plan (H, A), noise (I, N, H, A), float32.
+Outputs action (A,), plan (H, A) shifted by one tick, predicted_mean (O,), predicted_std (O,),
+        disagreement (H,), value ().
+Metadata: JSON under the key "robot_mbrl".
+"""
+
+import json
+import platform
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+import robot_mbrl
+from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.errors import ContractMismatchError
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.fit import mixture
+from robot_mbrl.planners.cem import CemConfig, plan_cem, shift
+from robot_mbrl.planners.imagination import Imagination
+
+INPUTS = ("observation", "plan", "noise")
+OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
+TOLERANCE = 1e-3  # largest accepted difference of the action between torch and onnxruntime
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """What the exported controller does."""
+
+    planner: CemConfig = CemConfig()
+    """the planner's settings"""
+    disagreement_penalty: float = 0.05
+    """score lost per unit of disagreement and step"""
+    terminal_value: bool = True
+    """close the horizon with the critics"""
+
+
+class PlannerModule(nn.Module):
+    """The graph that is exported."""
+
+    def __init__(self, agent: Mbpo, config: ControllerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.imagination = Imagination(
+            agent.model,
+            agent.task,
+            agent.sac.average,
+            agent.sac.critics,
+            gamma=agent.config.sac.gamma,
+            disagreement_penalty=config.disagreement_penalty,
+            terminal_value=config.terminal_value,
+        )
+
+    def forward(self, observation: Tensor, plan: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        """One tick of control; see the module's inputs and outputs."""
+        planned = plan_cem(self.imagination, observation, plan, noise, self.config.planner)
+        action = planned.plan[0]
+        mean, std = predict(self.imagination.model, observation, action)
+        # A plan without a finite score must not reach a motor: the action says so itself.
+        action = torch.where(torch.isfinite(planned.score), action, torch.nan)
+        return action, shift(planned.plan), mean, std, planned.disagreement, planned.score
+
+
+def predict(model: DynamicsEnsemble, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the next observation, (O,) each, of obs (O,) and action (A,)."""
+    layout = model.layout
+    mean, std = model.increments(model.spread(obs[None]), model.spread(action[None]))
+    dq, sigma = mixture(mean, std)
+    next_obs = layout.advance(obs[None], dq, action[None], xp=torch)
+    unit = torch.eye(len(layout.joints))
+    spread = torch.zeros_like(next_obs)
+    for j in range(len(layout.joints)):  # first order: each column moves by its slope in dq
+        moved = layout.advance(obs[None], dq + 1e-3 * unit[j], action[None], xp=torch)
+        spread = spread + (((moved - next_obs) / 1e-3) * sigma[:, j : j + 1]) ** 2
+    return next_obs[0], spread.sqrt()[0]
+
+
+def export_controller(
+    agent: Mbpo,
+    spec: RobotSpec,
+    path: Path,
+    *,
+    observations: np.ndarray,
+    thresholds: dict[str, Any],
+    lineage: dict[str, Any],
+    config: ControllerConfig | None = None,
+) -> dict[str, Any]:
+    """Write controller.onnx and check it against torch on recorded observations.
+
+    Args:
+        agent: model, policy and critics.
+        spec: the robot it is for.
+        path: the file to write.
+        observations: recorded observations (B, O) for the check.
+        thresholds: of the supervisor, see onboard.monitor.
+        lineage: where the data came from.
+        config: settings.
+
+    Returns:
+        The metadata. Raises ContractMismatchError when onnxruntime and torch disagree.
+    """
+    config = config or ControllerConfig()
+    module = PlannerModule(agent, config).eval()
+    planner, layout = config.planner, agent.layout
+    shapes = {
+        "observation": (layout.size,),
+        "plan": (planner.horizon, layout.action_size),
+        "noise": (planner.iterations, planner.candidates, planner.horizon, layout.action_size),
+    }
+    example = tuple(torch.zeros(shapes[name]) for name in INPUTS)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            module, example, input_names=list(INPUTS), output_names=list(OUTPUTS), verbose=False
+        )
+    graph = program.model_proto
+    tolerance = _largest_difference(module, graph, observations, shapes)
+    if tolerance["action"] > TOLERANCE:
+        raise ContractMismatchError(
+            f"exported controller differs from torch by {tolerance['action']:.2e} in the action "
+            f"(allowed {TOLERANCE:g}); this is a bug of the export, please report it"
+        )
+    metadata = {
+        "format": 1,
+        "robot": spec.name,
+        "fingerprint": spec.fingerprint,
+        "columns": list(layout.columns),
+        "actions": [{"name": a.name, "unit": a.unit, "limit": a.limit} for a in spec.actuators],
+        "rate_hz": spec.control.rate_hz,
+        "planner": asdict(planner) | {"disagreement_penalty": config.disagreement_penalty},
+        "thresholds": thresholds,
+        "lineage": lineage,
+        "versions": {
+            "robot_mbrl": robot_mbrl.__version__,
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "python": platform.python_version(),
+        },
+        "tolerance": tolerance,
+    }
+    onnx.helper.set_model_props(graph, {"robot_mbrl": json.dumps(metadata)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, path)
+    return metadata
+
+
+def _largest_difference(
+    module: PlannerModule,
+    graph: onnx.ModelProto,
+    observations: np.ndarray,
+    shapes: dict[str, tuple[int, ...]],
+) -> dict[str, float]:
+    """Largest absolute difference between torch and onnxruntime for each output.
+
+    Every observation gets its own noise and warm start.
+    """
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    rng = np.random.default_rng(0)
+    largest = dict.fromkeys(OUTPUTS, 0.0)
+    for obs in observations:
+        feed = {
+            "observation": np.asarray(obs, np.float32),
+            "plan": rng.uniform(-1, 1, shapes["plan"]).astype(np.float32),
+            "noise": rng.standard_normal(shapes["noise"]).astype(np.float32),
+        }
+        with torch.no_grad():
+            expected = module(*(torch.as_tensor(feed[name]) for name in INPUTS))
+        for name, got, want in zip(OUTPUTS, session.run(None, feed), expected, strict=True):
+            largest[name] = max(largest[name], float(np.abs(got - want.numpy()).max()))
+    return largest

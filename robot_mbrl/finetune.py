@@ -1,0 +1,221 @@
+"""Finetuning: scarce real episodes correct the model, the corrected model corrects the policy.
+
+    split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
+    -> keep the one with the least held-out k-step error -> accept only if better than before
+    -> refine policy and critics in it -> otherwise roll back
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.data.episodes import Episode, read_episode
+from robot_mbrl.data.transitions import Transitions, concatenate
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.fit import FitConfig, Source, calibrate_std, fit_ensemble, fit_normalizers
+from robot_mbrl.models.rollout_error import RolloutError, rollout_error
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Settings of finetuning."""
+
+    holdout: float = 0.2
+    """share of whole episodes kept out of training, at least one"""
+    real_shares: tuple[float, ...] = (1.0, 0.8, 0.5)
+    """shares of real rows in a batch that are tried; the rest comes from the simulator"""
+    error_steps: int = 10
+    """ticks ahead at which models are compared"""
+    fit: FitConfig = FitConfig(steps=1500, lr=5e-4, check_every=50, patience=10)
+    """the ensemble's fit, from the pretrained weights"""
+    updates: int = 7000
+    """SAC updates in the accepted model"""
+    lr: float = 5e-4
+    """learning rate of these updates at the start"""
+    real_start_share: float = 0.5
+    """share of imagined rollouts that start at real observations; the rest start at simulated ones"""
+    model: str = "finetuned"
+    """"finetuned", or a control: "pretrained" keeps the old model, "scratch" trains a new one"""
+    seed: int = 0
+    """of every generator"""
+
+
+@dataclass(frozen=True)
+class FinetuneReport:
+    """What finetuning did.
+
+    Attributes:
+        accepted: the held-out error improved; otherwise everything is as before.
+        error_before_rad: held-out k-step error of the model that came in.
+        error_after_rad: of the best candidate.
+        real_share: of the best candidate.
+        candidates: error by real share.
+        train_transitions: real transitions learned from.
+        holdout_transitions: real transitions kept out.
+        holdout_episodes: names of the episodes kept out.
+    """
+
+    accepted: bool
+    error_before_rad: float
+    error_after_rad: float
+    real_share: float
+    candidates: dict[str, float]
+    train_transitions: int
+    holdout_transitions: int
+    holdout_episodes: tuple[str, ...]
+
+
+def finetune(
+    agent: Mbpo,
+    episodes: dict[str, Episode],
+    config: FinetuneConfig,
+    progress: Progress,
+) -> FinetuneReport:
+    """Finetune `agent` in place on real episodes by name.
+
+    The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds the
+    real ones. Raises DataError when there are too few or too short episodes.
+    """
+    check_episodes(agent, episodes)
+    rng = np.random.default_rng(config.seed)
+    train_names, held_names = split_episodes(episodes, config, rng)
+    held_pairs = [pair for n in held_names for pair in stretches(episodes[n])]
+    real = concatenate([episodes[n].transitions(agent.task) for n in train_names])
+    held = concatenate([episodes[n].transitions(agent.task) for n in held_names])
+    simulated = agent.real.all()
+    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
+    best, errors = _best_candidate(agent, real, held, held_pairs, simulated, config, progress)
+    share = min(errors, key=lambda s: errors[s])
+    after, accepted = errors[share], errors[share] < before
+    report = FinetuneReport(
+        accepted or config.model != "finetuned",
+        before,
+        after,
+        share,
+        {str(s): e for s, e in errors.items()},
+        len(real),
+        len(held),
+        tuple(held_names),
+    )
+    if not report.accepted:
+        return report
+    agent.model = best
+    _refine(agent, real, simulated, config, progress)
+    return report
+
+
+def check_episodes(agent: Mbpo, episodes: dict[str, Episode]) -> None:
+    """Raise ContractMismatchError for episodes of another robot or layout."""
+    if not episodes:
+        raise DataError("no episodes to finetune on; record some with `robot-mbrl collect`")
+    for name, episode in episodes.items():
+        header = episode.metadata
+        if tuple(header.columns) != agent.layout.columns:
+            raise ContractMismatchError(
+                f"{name}: recorded on robot {header.robot!r} with {len(header.columns)} observation "
+                f"columns, this run has {len(agent.layout.columns)} others; "
+                "collect with a controller of this run"
+            )
+
+
+def split_episodes(
+    episodes: dict[str, Episode], config: FinetuneConfig, rng: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """Names for training and names held out: whole episodes, never parts of one."""
+    usable = [n for n in sorted(episodes) if len(episodes[n].observations) > config.error_steps + 1]
+    if len(usable) < 2:
+        raise DataError(
+            f"finetuning needs at least 2 episodes of more than {config.error_steps + 1} ticks, "
+            f"got {len(usable)}: one trains, one is kept out to judge; collect more"
+        )
+    count = max(1, round(config.holdout * len(usable)))
+    held = set(rng.permutation(usable)[:count].tolist())
+    return [n for n in usable if n not in held], [n for n in usable if n in held]
+
+
+def stretches(episode: Episode) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Parts of an episode without gaps: observations (T, O) and actions (T, A)."""
+    return [(episode.observations[s], episode.actions[s]) for s in episode.segments()]
+
+
+def _best_candidate(
+    agent: Mbpo,
+    real: Transitions,
+    held: Transitions,
+    held_pairs: list[tuple[np.ndarray, np.ndarray]],
+    simulated: Transitions,
+    config: FinetuneConfig,
+    progress: Progress,
+) -> tuple[DynamicsEnsemble, dict[float, float]]:
+    """Fit one model per real share; return the best and every held-out error."""
+    if config.model == "pretrained":
+        error = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
+        return agent.model, {0.0: error}
+    shares = (1.0,) if config.model == "scratch" else config.real_shares
+    models: dict[float, DynamicsEnsemble] = {}
+    errors: dict[float, float] = {}
+    for number, share in enumerate(shares):
+        model = _start_model(agent, real, config)
+        sources = [Source(real, share), Source(simulated, 1 - share)]
+        rng = np.random.default_rng(config.seed)
+        fit_ensemble(model, sources, held, config.fit, rng)
+        models[share] = model
+        error: RolloutError = rollout_error(model, held_pairs, config.error_steps)
+        errors[share] = error.scalar(config.error_steps)
+        progress("model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]})
+    best = models[min(errors, key=lambda s: errors[s])]
+    calibrate_std(best, held)
+    return best, errors
+
+
+def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:
+    if config.model == "finetuned":
+        return copy.deepcopy(agent.model)
+    sizes = agent.config.ensemble
+    fresh = DynamicsEnsemble(agent.layout, sizes.members, sizes.hidden, agent.torch_rng)
+    fit_normalizers(fresh, real)
+    return fresh
+
+
+def _refine(
+    agent: Mbpo,
+    real: Transitions,
+    simulated: Transitions,
+    config: FinetuneConfig,
+    progress: Progress,
+) -> None:
+    """Improve policy and critics in the new model from real and simulated starting states."""
+    agent.real.clear()
+    agent.real.add(real)
+    agent.measure_disagreement(concatenate([real, simulated.take(slice(0, len(real)))]))
+    starts = _mixed_starts(real, simulated, config)
+    agent.sac.restart_optimizers(config.lr)
+    agent.refine(
+        config.updates, starts, lambda done, total: progress("policy", done, total, {})
+    )
+
+
+def _mixed_starts(real: Transitions, simulated: Transitions, config: FinetuneConfig) -> Transitions:
+    """Real rows repeated so that they make up the configured share of the starts."""
+    rng = np.random.default_rng(config.seed)
+    size = 20_000
+    from_real = round(size * config.real_start_share)
+    parts = [real.take(rng.integers(len(real), size=from_real))]
+    if from_real < size:
+        parts.append(simulated.take(rng.integers(len(simulated), size=size - from_real)))
+    return concatenate(parts)
+
+
+def load_episodes(folders: list[Path], *, recover: bool = False) -> dict[str, Episode]:
+    """Read every .mcap file of some folders (or files), by file name. Raises DataError."""
+    files = [f for p in folders for f in (sorted(p.glob("*.mcap")) if p.is_dir() else [p])]
+    if not files:
+        raise DataError(f"no .mcap files in {', '.join(map(str, folders))}")
+    return {str(f): read_episode(f, recover=recover) for f in files}

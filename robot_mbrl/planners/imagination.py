@@ -1,0 +1,111 @@
+"""What a plan is worth: roll it out through every member of the ensemble, close with the value.
+
+Shapes: N candidate plans, H horizon, E elite members, O observation, A action.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from robot_mbrl.agents.sac import Actor, Critics
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.tasks import Task
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """The outcome of N plans.
+
+    Attributes:
+        plans: what was executed, (N, H, A); differs from the input where the policy chose.
+        score: expected discounted return, (N,); -inf where anything was not finite.
+        disagreement: root mean square spread of the members' increments per step, (N, H).
+        value: the terminal value's part in `score`, (N,).
+    """
+
+    plans: Tensor
+    score: Tensor
+    disagreement: Tensor
+    value: Tensor
+
+
+class Imagination(nn.Module):
+    """Dynamics, reward, policy and value as one differentiable, traceable model of the task.
+
+    Args:
+        model: the ensemble; its elites are used (a copy that holds only them), each propagating its
+            own mean (TS-infinity without aleatoric noise).
+        task: reward and termination.
+        actor: proposes actions and closes the horizon.
+        critics: terminal value; their mean, as in TD-MPC2.
+        gamma: discount per tick.
+        disagreement_penalty: score lost per unit of disagreement and step.
+        terminal_value: False plans on the summed reward alone.
+    """
+
+    def __init__(
+        self,
+        model: DynamicsEnsemble,
+        task: Task,
+        actor: Actor,
+        critics: Critics,
+        *,
+        gamma: float,
+        disagreement_penalty: float,
+        terminal_value: bool = True,
+    ) -> None:
+        super().__init__()
+        self.model, self.task = model.elite_model(), task
+        self.actor, self.critics = actor, critics
+        self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
+        self.terminal_value = terminal_value
+
+    def forward(self, obs: Tensor, plans: Tensor, proposals: int = 0) -> Imagined:
+        """Score plans from one observation.
+
+        Args:
+            obs: (O,).
+            plans: (N, H, A), within [-1, 1].
+            proposals: in the first so many rows the policy acts and the plan is added to its action.
+
+        Returns:
+            Imagined.
+        """
+        n, horizon, _ = plans.shape
+        x = obs.expand(self.model.members, n, obs.shape[-1])
+        states, executed, spreads = [], [], []
+        for h in range(horizon):
+            action = self._choose(x, plans[:, h], proposals)
+            shared = self.model.spread(action)
+            mean, _ = self.model.increments(x, shared)
+            spreads.append(self.model.disagreement(mean))
+            x = self.model.layout.advance(x, mean, shared, xp=torch)
+            states.append(x)
+            executed.append(action)
+        return self._score(torch.stack(states), torch.stack(executed), torch.stack(spreads))
+
+    def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
+        """Actions (N, A): the plan, or the policy at the members' mean state plus the plan."""
+        if not proposals:
+            return planned
+        policy = self.actor.act(x[:, :proposals].mean(0))
+        proposed = (policy + planned[:proposals]).clamp(-1.0, 1.0)
+        return torch.cat([proposed, planned[proposals:]])
+
+    def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> Imagined:
+        """Discounted reward up to termination, terminal value, penalty; states (H, E, N, O)."""
+        horizon, elites, n, _ = states.shape
+        reward = self.task.reward(states, actions[:, None].expand(-1, elites, -1, -1), xp=torch)
+        ended = self.task.terminated(states, xp=torch).to(reward.dtype).cumsum(0)
+        alive = (torch.cat([torch.zeros_like(ended[:1]), ended]) < 0.5).to(reward.dtype)
+        discount = self.gamma ** torch.arange(horizon + 1, dtype=reward.dtype)
+        ret = (discount[:-1, None, None] * alive[:-1] * reward).sum(0).mean(0)
+        value = torch.zeros_like(ret)
+        if self.terminal_value:
+            last = states[-1].reshape(elites * n, -1)
+            q = self.critics(last, self.actor.act(last)).mean(0).reshape(elites, n)
+            value = (discount[-1] * alive[-1] * q).mean(0)
+        score = ret + value - self.disagreement_penalty * spreads.sum(0)
+        score = torch.where(torch.isfinite(score), score, torch.full_like(score, -torch.inf))
+        return Imagined(actions.transpose(0, 1), score, spreads.transpose(0, 1), value)

@@ -1,0 +1,193 @@
+"""Pretraining: MBPO against randomized simulation, where real (that is: simulated) steps are cheap."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.evaluate import actor_policy, evaluate
+from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
+from robot_mbrl.runs import (
+    RunFolder,
+    load_generator_state,
+    load_networks,
+    load_optimizers,
+    optimizer_tensors,
+)
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+MakeEnv = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Settings of pretraining."""
+
+    num_envs: int = 128
+    """simulated worlds stepped together"""
+    updates: int = 40_000
+    """SAC updates"""
+    updates_per_step: int = 8
+    """updates after each step of all worlds"""
+    warmup_steps: int = 8_000
+    """transitions under correlated noise before the first update"""
+    anywhere: float = 0.4
+    """share of resets that start with wrapping joints at any angle and speed"""
+    episode_s: float = 7.0
+    """length of a training episode"""
+    checkpoint_every: int = 8_000
+    """updates between checkpoints; a killed run resumes from the last one to the same numbers"""
+    evaluation_worlds: int = 64
+    """unseen worlds of the evaluation at each checkpoint"""
+    model_holdout: float = 0.05
+    """share of transitions held out when the ensemble is fitted"""
+    mbpo: MbpoConfig = field(default_factory=lambda: MbpoConfig(real_share=1.0))
+    """the agent"""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """the ensemble's fit"""
+    seed: int = 0
+    """of every generator"""
+
+    @property
+    def capacity(self) -> int:
+        """Transitions that pretraining makes in all."""
+        steps = self.updates // self.updates_per_step + 2
+        return self.warmup_steps + (steps + 1) * self.num_envs
+
+
+@dataclass(frozen=True)
+class PretrainReport:
+    """What pretraining reached: the last evaluation of the policy alone and the model's fit."""
+
+    evaluation: dict[str, float]
+    fit: FitReport
+    transitions: int
+
+
+class Pretraining:
+    """One pretraining run that can be stopped and continued.
+
+    Args:
+        spec: the robot.
+        make_env: `make_env(spec, num_envs, seed=..., **settings)` -> vector environment.
+        config: settings.
+        folder: where the run lives; an unfinished one there is continued.
+    """
+
+    def __init__(
+        self, spec: RobotSpec, make_env: MakeEnv, config: PretrainConfig, folder: RunFolder
+    ) -> None:
+        self.spec, self.make_env, self.config, self.folder = spec, make_env, config, folder
+        self.env = make_env(
+            spec,
+            config.num_envs,
+            seed=config.seed,
+            anywhere=config.anywhere,
+            episode_s=config.episode_s,
+        )
+        self.task = self.env.task
+        self.agent = Mbpo(self.env.layout, self.task, config.mbpo, config.capacity, config.seed)
+        self.done = 0
+        self.evaluation: dict[str, float] = {}
+        self._obs = np.zeros(0)
+        self._noise = np.zeros((config.num_envs, self.env.layout.action_size))
+
+    def run(self, progress: Progress) -> PretrainReport:
+        """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the end."""
+        config = self.config
+        if (self.folder.path / "state.json").exists():
+            self._load()
+        else:
+            pretraining = dataclasses.asdict(config)
+            self.folder.create(self.spec, config.mbpo, config.seed, pretraining=pretraining)
+        if self.done == 0:
+            self._warm_up()
+        while self.done < config.updates:
+            self._obs = self._restart_worlds()
+            until = min(self.done + config.checkpoint_every, config.updates)
+            while self.done < until:
+                self._round(progress)
+            self._evaluate(progress)
+            self._save()
+        fit = self._fit_model(progress)
+        self._save(finished=True)
+        return PretrainReport(self.evaluation, fit, len(self.agent.real))
+
+    def _restart_worlds(self) -> np.ndarray:
+        """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
+        return self.env.reset(seed=self.config.seed + 1000 + self.done)[0]
+
+    def _warm_up(self) -> None:
+        self._obs = self._restart_worlds()
+        while len(self.agent.real) < self.config.warmup_steps:
+            self._noise = correlated_noise(self._noise, self.agent.rng)
+            self._step(np.clip(self._noise, -1, 1).astype(np.float32))
+        obs = self.agent.real.all().obs
+        self.agent.sac.set_observation_statistics(obs.astype(np.float64))
+
+    def _step(self, action: np.ndarray) -> None:
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        ended = (terminated | truncated)[:, None]
+        next_obs = np.where(ended, info.get("final_obs", obs), obs)
+        self.agent.real.add(
+            Transitions(self._obs, action, next_obs, reward.astype(np.float32), terminated)
+        )
+        self._obs = obs
+
+    def _round(self, progress: Progress) -> None:
+        sac, config = self.agent.sac, self.config
+        self._step(self.agent.explore(self._obs))
+        sac.set_learning_rate(sac.learning_rate_at(self.done / config.updates))
+        self.agent.update(config.updates_per_step)
+        self.done += config.updates_per_step
+        if self.done % (config.updates_per_step * 25) == 0:
+            progress("policy", min(self.done, config.updates), config.updates, self.evaluation)
+
+    def _evaluate(self, progress: Progress) -> None:
+        env = self.make_env(self.spec, self.config.evaluation_worlds, seed=0)
+        act = actor_policy(self.agent.sac.average)
+        self.evaluation = evaluate(env, act, seed=10_000 + self.config.seed, task=self.task).summary
+        env.close()
+        record = {"updates": self.done, "transitions": len(self.agent.real)} | self.evaluation
+        self.folder.log(record | {"temperature": self.agent.sac.temperature})
+        progress("policy", min(self.done, self.config.updates), self.config.updates, self.evaluation)
+
+    def _fit_model(self, progress: Progress) -> FitReport:
+        """Fit the ensemble to everything seen, with whole stretches of time held out."""
+        data = self.agent.real.all()
+        rng = np.random.default_rng(self.config.seed)
+        stretch = np.arange(len(data)) // (self.config.num_envs * 50)
+        stretches = rng.permutation(stretch.max() + 1)
+        held = np.isin(stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))])
+        train, holdout = data.take(~held), data.take(held)
+        fit_normalizers(self.agent.model, train)
+        report = fit_ensemble(
+            self.agent.model,
+            [Source(train, 1.0)],
+            holdout,
+            self.config.fit,
+            rng,
+            lambda step, total, nll: progress("model", step, total, {"holdout_nll": nll}),
+        )
+        self.agent.measure_disagreement(holdout)
+        self.folder.log({"model_steps": report.steps, "holdout_nll": float(report.holdout_nll.mean())})
+        return report
+
+    def _save(self, finished: bool = False) -> None:
+        self.folder.write_tensors("optimizers.safetensors", optimizer_tensors(self.agent))
+        self.folder.save_agent(
+            self.agent, updates=self.done, finished=finished, evaluation=self.evaluation
+        )
+
+    def _load(self) -> None:
+        state = self.folder.read_json("state.json")
+        load_networks(self.agent, self.folder.read_tensors("weights.safetensors"))
+        load_optimizers(self.agent, self.folder.read_tensors("optimizers.safetensors"))
+        self.folder.load_replay(self.agent.real)
+        load_generator_state(self.agent, state["generators"])
+        self.done, self.evaluation = state["updates"], state["evaluation"]
