@@ -93,7 +93,7 @@ def test_not_finite_is_refused_when_writing(tmp_path, header, make_tick, field, 
 def test_wrong_shape_is_refused(tmp_path, header, make_tick):
     with (
         EpisodeWriter(tmp_path / "e.mcap", header) as writer,
-        pytest.raises(ShapeError, match=r"expected shape \(29,?\), got \(3,\)"),
+        pytest.raises(ShapeError, match=r"expected shape \(\d+,?\), got \(3,\)"),
     ):
         writer.write(make_tick(0, observation=np.zeros(3)))
 
