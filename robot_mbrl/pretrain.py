@@ -108,7 +108,7 @@ class Pretraining:
         if self.done == 0:
             self._warm_up()
         while self.done < config.updates:
-            self._obs = self._restart_worlds()
+            self._obs = self._restart_worlds(1 + self.done)
             until = min(self.done + config.checkpoint_every, config.updates)
             while self.done < until:
                 self._round(progress)
@@ -118,12 +118,14 @@ class Pretraining:
         self._save(finished=True)
         return PretrainReport(self.evaluation, fit, len(self.agent.real))
 
-    def _restart_worlds(self) -> np.ndarray:
+    def _restart_worlds(self, phase: int) -> np.ndarray:
         """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
-        return self.env.reset(seed=self.config.seed + 1000 + self.done)[0]
+        # Worlds of their own for each phase, and none of those of an evaluation.
+        seed = np.random.SeedSequence((self.config.seed, phase)).generate_state(1)[0]
+        return self.env.reset(seed=int(seed))[0]
 
     def _warm_up(self) -> None:
-        self._obs = self._restart_worlds()
+        self._obs = self._restart_worlds(0)
         while len(self.agent.real) < self.config.warmup_steps:
             self._noise = correlated_noise(self._noise, self.agent.rng)
             self._step(np.clip(self._noise, -1, 1).astype(np.float32))
@@ -161,7 +163,8 @@ class Pretraining:
         """Fit the ensemble to everything seen, with whole stretches of time held out."""
         data = self.agent.real.all()
         rng = np.random.default_rng(self.config.seed)
-        stretch = np.arange(len(data)) // (self.config.num_envs * 50)
+        rows = min(self.config.num_envs * 50, len(data) // 4)  # at least four stretches
+        stretch = np.arange(len(data)) // rows
         stretches = rng.permutation(stretch.max() + 1)
         held = np.isin(stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))])
         train, holdout = data.take(~held), data.take(held)
