@@ -12,13 +12,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
-from robot_mbrl.runs import (
-    RunFolder,
-    load_generator_state,
-    load_networks,
-    load_optimizers,
-    optimizer_tensors,
-)
+from robot_mbrl.runs import CHECKPOINT, RunFolder
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 MakeEnv = Callable[..., Any]
@@ -100,7 +94,7 @@ class Pretraining:
     def run(self, progress: Progress) -> PretrainReport:
         """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the end."""
         config = self.config
-        if (self.folder.path / "state.json").exists():
+        if (self.folder.path / CHECKPOINT).exists():
             self._load()
         else:
             pretraining = dataclasses.asdict(config)
@@ -182,15 +176,11 @@ class Pretraining:
         return report
 
     def _save(self, finished: bool = False) -> None:
-        self.folder.write_tensors("optimizers.safetensors", optimizer_tensors(self.agent))
-        self.folder.save_agent(
-            self.agent, updates=self.done, finished=finished, evaluation=self.evaluation
-        )
+        state = {"updates": self.done, "finished": finished, "evaluation": self.evaluation}
+        self.folder.save_agent(self.agent, **state)
+        if not finished:  # a finished run continued from its last checkpoint fits the same model
+            self.folder.save_checkpoint(self.agent, **state)
 
     def _load(self) -> None:
-        state = self.folder.read_json("state.json")
-        load_networks(self.agent, self.folder.read_tensors("weights.safetensors"))
-        load_optimizers(self.agent, self.folder.read_tensors("optimizers.safetensors"))
-        self.folder.load_replay(self.agent.real)
-        load_generator_state(self.agent, state["generators"])
+        state = self.folder.load_checkpoint(self.agent)
         self.done, self.evaluation = state["updates"], state["evaluation"]
