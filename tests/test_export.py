@@ -1,5 +1,6 @@
 """The exported controller is the torch planner, complete in one file."""
 
+import functools
 import json
 import math
 from dataclasses import dataclass
@@ -53,13 +54,22 @@ class Exported:
         }
         return {name: np.asarray(x, np.float32) for name, x in (values | given).items()}
 
+    @functools.cached_property
+    def session(self) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        return onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+
+    @functools.cached_property
+    def module(self) -> PlannerModule:
+        return PlannerModule(self.agent, CONFIG)
+
     def run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        session = onnxruntime.InferenceSession(self.path, providers=["CPUExecutionProvider"])
-        return dict(zip(OUTPUTS, session.run(list(OUTPUTS), feed), strict=True))
+        return dict(zip(OUTPUTS, self.session.run(list(OUTPUTS), feed), strict=True))
 
     def torch(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with torch.no_grad():
-            out = PlannerModule(self.agent, CONFIG)(*(torch.as_tensor(feed[n]) for n in INPUTS))
+            out = self.module(*(torch.as_tensor(feed[n]) for n in INPUTS))
         return {name: x.numpy() for name, x in zip(OUTPUTS, out, strict=True)}
 
 

@@ -58,7 +58,7 @@ def whole(
     return path, pretraining(furuta, path).run(silent)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for Ctrl-C or kill -9."""
 
 
@@ -70,7 +70,7 @@ def dying(call: Callable[..., Any], number: int) -> Callable[..., Any]:
         nonlocal calls
         calls += 1
         if calls == number:
-            raise Killed
+            raise KilledError
         return call(*args, **more)
 
     return wrapped
@@ -117,7 +117,7 @@ def test_killed_in_training_resumes_to_the_same_numbers(
 ) -> None:
     first = pretraining(furuta, tmp_path)
     first.agent.update = dying(first.agent.update, call)  # type: ignore[method-assign]
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         first.run(silent)
     second = pretraining(furuta, tmp_path)
     second.run(silent)
@@ -137,7 +137,7 @@ def test_killed_elsewhere_resumes_to_the_same_numbers(
     name, number = ("evaluate", 2) if place == "evaluate" else ("fit_ensemble", 1)
     with monkeypatch.context() as patch:
         patch.setattr(module, name, dying(getattr(module, name), number))
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             pretraining(furuta, tmp_path).run(silent)
     pretraining(furuta, tmp_path).run(silent)
     same_run(whole[0], tmp_path)
@@ -156,7 +156,7 @@ def test_killed_while_saving_resumes_to_the_same_numbers(
 
     with monkeypatch.context() as patch:
         patch.setattr("robot_mbrl.runs.os.replace", dying(os.replace, write))
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             pretraining(furuta, tmp_path).run(silent)
     pretraining(furuta, tmp_path).run(silent)
     same_run(whole[0], tmp_path)
@@ -192,13 +192,13 @@ def test_held_out_rows_of_the_model_fit_are_not_trained_on(
 
     def spy(model: Any, sources: Any, holdout: Any, *rest: Any) -> Any:
         seen.extend([sources[0].transitions, holdout])
-        raise Killed
+        raise KilledError
 
     monkeypatch.setattr("robot_mbrl.pretrain.fit_ensemble", spy)
     config = replace(TINY, num_envs=2, warmup_steps=320, updates=4, checkpoint_every=4)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         pretraining(furuta, tmp_path, config).run(silent)
-    train, holdout = ({row.tobytes() for row in t.obs} for t in seen)  # noise: no two are the same
+    train, holdout = ({row.tobytes() for row in t.obs} for t in seen)
     assert not train & holdout
     assert len(seen[0]) + len(seen[1]) == 322
     assert len(seen[1]) == pytest.approx(0.3 * 322, abs=25)

@@ -270,7 +270,7 @@ def test_same_numbers_in_same_numbers_out() -> None:
 
 
 def test_two_states_with_known_values_are_learned() -> None:
-    """A leads to B and B to A whatever one does; A pays 1 - (a - .5)^2, B pays -(a + .5)^2. The best
+    """A leads to B and B to A whatever one does; A pays 1 - (a - .5)^2, B pays -(a + .5)^2. Best
     action is .5 in A, -.5 in B; with gamma .5, V(A) = 1 / (1 - .25) and V(B) = .5 V(A)."""
     config = replace(
         SMALL, gamma=0.5, actor_hidden=24, critic_hidden=32, temperature=1e-4, target_entropy=-20.0,

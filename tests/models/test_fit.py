@@ -187,7 +187,7 @@ def test_shares_decide_which_source_is_learned() -> None:
 def test_calibration_covers_90_percent(
     scale: float, fitted: tuple[DynamicsEnsemble, FitReport]
 ) -> None:
-    """Held-out noise of another size than the model learned: its intervals are widened or narrowed."""
+    """Held-out noise of another size than the model learned widens or narrows its intervals."""
     model = fitted[0].elite_model()
     holdout = transitions(4000, 6, noise=NOISE * scale)
     calibrate_std(model, holdout)

@@ -50,7 +50,7 @@ def test_perfect_model_has_no_error(alpha: float) -> None:
 
 @pytest.mark.parametrize("alpha", [1.0, 0.6])
 def test_bias_feeds_back_through_the_velocity_filter(alpha: float) -> None:
-    """e' = v' dt + b and v' += alpha (e' / dt - v'), summed: with alpha 1 the gap is b k (k + 1) / 2."""
+    """e = v dt + b and v += alpha (e / dt - v), summed: with alpha 1 the gap is b k (k + 1) / 2."""
     bias, dt = 1e-3, 0.02
     error = rollout_error(
         biased(layout(alpha), [bias, -2 * bias]), [coasting(layout(alpha), 30)], 6

@@ -1,4 +1,4 @@
-"""A sliding mass whose dynamics are known, with quadratic cost, planned through the real Imagination.
+"""A sliding mass whose dynamics are known, with quadratic cost, planned by the real Imagination.
 
 State (x, v): dq = v dt + g u, so x' = x + v dt + g u and v' = v + g u / dt.
 """

@@ -143,8 +143,8 @@ def test_warm_start_is_where_the_search_begins() -> None:
 
 
 def test_a_good_warm_start_is_not_made_worse() -> None:
-    """The warm start itself is among the candidates and elites are kept, so with one elite the result
-    scores at least as much."""
+    """The warm start itself is among the candidates and elites are kept, so with one elite the
+    result scores at least as much."""
     good = plan(replace(SMALL, candidates=300, iterations=8, elites=20)).plan
     worth = imagination()(START, good[None]).score[0]
     config = replace(SMALL, candidates=8, elites=1, proposals=3, sigma=0.8)
