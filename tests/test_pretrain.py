@@ -165,7 +165,7 @@ def test_killed_while_saving_resumes_to_the_same_numbers(
 def test_truncated_episodes_store_their_true_last_observation(
     furuta: RobotSpec, tmp_path: Path
 ) -> None:
-    """Episodes of 5 ticks: what follows the last tick is where the robot went, not the next start."""
+    """Episodes of 5 ticks: after the last comes where the robot went, not the next start."""
     run = pretraining(furuta, tmp_path, replace(TINY, anywhere=0.0))
     run.folder.create(furuta, TINY.mbpo, TINY.seed)
     run._warm_up()
