@@ -119,9 +119,10 @@ class Mbpo:
             noise = torch.randn(len(obs), self.layout.action_size, generator=self.torch_rng)
             action = self.sac.actor.sample(obs, noise)[0]
             next_obs, disagreement = self.model.sample(obs, action, self.torch_rng)
-            sane = torch.isfinite(next_obs).all(-1) & (disagreement <= self.disagreement_limit)
-            obs, action, next_obs = obs[sane], action[sane], next_obs[sane]
             reward = self.task.reward(next_obs, action, xp=torch)
+            sane = torch.isfinite(next_obs).all(-1) & torch.isfinite(reward)
+            sane &= disagreement <= self.disagreement_limit
+            obs, action, next_obs, reward = (x[sane] for x in (obs, action, next_obs, reward))
             ended = self.task.terminated(next_obs, xp=torch)
             columns = (obs, action, next_obs, reward, ended)
             self.imagined.add(Transitions(*(c.numpy() for c in columns)))
@@ -135,10 +136,11 @@ class Mbpo:
         """Rows for so many updates, each with the configured share of real rows."""
         size, share = self.config.sac.batch, self.config.real_share
         real = round(size * share) if share < 1 and len(self.imagined) else size
-        parts = [self.real.sample(updates * real, self.rng).reshape(updates, real, -1)]
+        width = self.real.rows.shape[1]
+        parts = [self.real.sample(updates * real, self.rng).reshape(updates, real, width)]
         if real < size:
             imagined = self.imagined.sample(updates * (size - real), self.rng)
-            parts.append(imagined.reshape(updates, size - real, -1))
+            parts.append(imagined.reshape(updates, size - real, width))
         rows = torch.as_tensor(np.concatenate(parts, 1))
         return [Batch.from_rows(r, self.layout.size, self.layout.action_size) for r in rows]
 
@@ -157,9 +159,10 @@ class Mbpo:
             starts: real transitions whose observations rollouts branch from.
             progress: called with (done, total).
         """
-        config, chunk = self.config.imagination, 10
+        config, chunk, due = self.config.imagination, 10, 0
         for done in range(0, updates, chunk):
-            if done % config.every == 0:
+            if done >= due:
+                due += config.every
                 pick = self.rng.integers(len(starts), size=config.branches)
                 self.imagine(starts.obs[pick])
             self.sac.set_learning_rate(self.sac.learning_rate_at(done / updates))
