@@ -1,5 +1,6 @@
 """Pretraining: MBPO against randomized simulation, where real (that is: simulated) steps are cheap."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,9 @@ from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.runs import (
     RunFolder,
-    generator_state,
     load_generator_state,
     load_networks,
     load_optimizers,
-    network_tensors,
     optimizer_tensors,
 )
 
@@ -104,7 +103,8 @@ class Pretraining:
         if (self.folder.path / "state.json").exists():
             self._load()
         else:
-            self.folder.create(config, self.spec.name, self.spec.fingerprint)
+            pretraining = dataclasses.asdict(config)
+            self.folder.create(self.spec, config.mbpo, config.seed, pretraining=pretraining)
         if self.done == 0:
             self._warm_up()
         while self.done < config.updates:
@@ -179,11 +179,10 @@ class Pretraining:
         return report
 
     def _save(self, finished: bool = False) -> None:
-        self.folder.write_tensors("weights.safetensors", network_tensors(self.agent))
         self.folder.write_tensors("optimizers.safetensors", optimizer_tensors(self.agent))
-        self.folder.save_replay(self.agent.real)
-        state = {"updates": self.done, "finished": finished, "evaluation": self.evaluation}
-        self.folder.write_json("state.json", state | {"generators": generator_state(self.agent)})
+        self.folder.save_agent(
+            self.agent, updates=self.done, finished=finished, evaluation=self.evaluation
+        )
 
     def _load(self) -> None:
         state = self.folder.read_json("state.json")

@@ -15,9 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from robot_mbrl.agents.mbpo import Mbpo
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
+from robot_mbrl.config import from_dict
+from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.tasks import make_task
 
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "temperature_optimizer")
 
@@ -76,11 +79,23 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def create(self, config: Any, robot: str, fingerprint: str) -> None:
+    def create(self, spec: RobotSpec, mbpo: MbpoConfig, seed: int, **more: Any) -> None:
         """Make the folder and save the resolved configuration."""
         self.path.mkdir(parents=True, exist_ok=True)
-        head = {"robot": robot, "fingerprint": fingerprint, "config": dataclasses.asdict(config)}
-        self.write_json("config.json", head)
+        head = {
+            "robot": spec.name,
+            "robot_folder": str(spec.folder.resolve()),
+            "fingerprint": spec.fingerprint,
+            "mbpo": dataclasses.asdict(mbpo),
+            "seed": seed,
+        }
+        self.write_json("config.json", head | more)
+
+    def save_agent(self, agent: Mbpo, **state: Any) -> None:
+        """Save networks, transitions and generators; `state.json`, written last, makes it valid."""
+        self.write_tensors("weights.safetensors", network_tensors(agent))
+        self.save_replay(agent.real)
+        self.write_json("state.json", state | {"generators": generator_state(agent)})
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file whole or not at all."""
@@ -157,3 +172,30 @@ def load_generator_state(agent: Mbpo, state: dict[str, Any]) -> None:
     agent.sac.updates = state["sac_updates"]
     limit = state["disagreement_limit"]
     agent.disagreement_limit = np.inf if limit is None else limit
+
+
+def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Mbpo, RobotSpec]:
+    """Read a finished run: agent with its simulated transitions, and the robot it is for.
+
+    Raises DataError for a broken or unfinished run, ContractMismatchError when the robot's description
+    has changed since.
+    """
+    folder = RunFolder(path)
+    head = folder.read_json("config.json")
+    state = folder.read_json("state.json")
+    if not state.get("finished"):
+        raise DataError(f"{path}: this run is not finished; continue it with `robot-mbrl pretrain`")
+    spec = spec or load_robot(head["robot_folder"])
+    if spec.fingerprint != head["fingerprint"]:
+        raise ContractMismatchError(
+            f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}, the "
+            f"description in {spec.folder} has {spec.fingerprint}; pretrain again"
+        )
+    config = from_dict(MbpoConfig, head["mbpo"])
+    rows = folder.read_tensors("replay.safetensors")["rows"]
+    layout = ObservationLayout.from_spec(spec)
+    agent = Mbpo(layout, make_task(spec), config, max(len(rows), 1), head["seed"])
+    load_networks(agent, folder.read_tensors("weights.safetensors"))
+    folder.load_replay(agent.real)
+    load_generator_state(agent, state["generators"])
+    return agent, spec

@@ -50,7 +50,7 @@ class MujocoVecEnv(VectorEnv):
         task: Task | None = None,
         anywhere: float = 0.0,
     ) -> None:
-        self.spec, self.num_envs, self.anywhere = spec, num_envs, anywhere
+        self.robot, self.num_envs, self.anywhere = spec, num_envs, anywhere
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.variations = variations
@@ -84,7 +84,7 @@ class MujocoVecEnv(VectorEnv):
         return obs.astype(np.float32), self._info()
 
     def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any]) -> np.ndarray:
-        drawn = sample_parameters(self.variations, self.spec.nominal, self._rng, len(ids))
+        drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, len(ids))
         self._start_anywhere(drawn, len(ids))
         drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
         for path, values in drawn.items():
@@ -96,7 +96,7 @@ class MujocoVecEnv(VectorEnv):
     def _start_anywhere(self, drawn: Parameters, size: int) -> None:
         """For training: let a share of the worlds start with wrapping joints at any angle, moving."""
         chosen = self._rng.uniform(size=size) < self.anywhere
-        for joint in self.spec.joints:
+        for joint in self.robot.joints:
             if joint.wraps:
                 initial, fastest = f"initial.{joint.name}.", ANYWHERE_SPEED * joint.velocity_limit_rad_s
                 angle = self._rng.uniform(-np.pi, np.pi, size)

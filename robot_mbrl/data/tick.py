@@ -1,0 +1,141 @@
+"""One control tick as it is recorded: the record, its flags, and its JSON form."""
+
+import json
+import math
+from dataclasses import dataclass, fields
+from enum import IntFlag
+from typing import Any
+
+import numpy as np
+
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import DataError
+
+
+class TickFlag(IntFlag):
+    """What was unusual about a tick; 0 is an ordinary one."""
+
+    STALE = 1
+    """No fresh sample: the observation is a guess, or its history is."""
+    CLAMPED = 2
+    """The proposed action was outside [-1, 1] or pointed out of a soft limit."""
+    RAMPING = 4
+    """The action was scaled down after arming."""
+    DEADLINE_MISSED = 8
+    """The tick started later than `deadline_ms`."""
+    HELD = 16
+    """The supervisor sent zero instead of the action."""
+    SEND_FAILED = 32
+    """The link did not confirm the command: the applied action is not known."""
+    NEW_SEGMENT = 64
+    """Time does not continue from the row before."""
+    OVER_LIMIT = 128
+    """The true action was beyond the limit and is recorded clamped."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One row of an episode; the applied action acts between this observation and the next.
+
+    Attributes:
+        index: tick number on the control grid; a jump means that ticks were skipped.
+        host_time_s: host clock at the tick's start.
+        device_time_s: the device's clock at the sample.
+        q_rad: measured joint positions, unwrapped, (J,).
+        observation: (O,), see `contract.layout`.
+        proposed: what the controller asked for, (A,).
+        applied: what the machine confirmed, (A,) in [-1, 1].
+        disagreement: of the ensemble; NaN where there is none.
+        innovation: (observed - predicted velocity) / predicted spread, (J,); NaN where unknown.
+        lateness_s: how much later than its grid time the tick started.
+        plan_time_s: time spent in the controller.
+        flags: `TickFlag` bits.
+    """
+
+    index: int
+    host_time_s: float
+    device_time_s: float
+    q_rad: FloatArray
+    observation: FloatArray
+    proposed: FloatArray
+    applied: FloatArray
+    disagreement: float
+    innovation: FloatArray
+    lateness_s: float
+    plan_time_s: float
+    flags: int = 0
+
+
+FIELDS = tuple(f.name for f in fields(Tick))
+VECTORS = ("q_rad", "observation", "proposed", "applied", "innovation")
+MAY_BE_UNKNOWN = ("disagreement", "innovation")
+
+
+def tick_schema() -> dict[str, Any]:
+    """JSON schema of a tick, so that viewers such as Foxglove can plot every field."""
+    number: dict[str, Any] = {"type": "number"}
+    properties: dict[str, Any] = {}
+    for name in FIELDS:
+        item = {"type": ["number", "null"]} if name in MAY_BE_UNKNOWN else number
+        properties[name] = {"type": "array", "items": item} if name in VECTORS else item
+    properties |= {"index": {"type": "integer"}, "flags": {"type": "integer"}}
+    return {"title": "robot_mbrl.Tick", "type": "object", "properties": properties}
+
+
+def encode_tick(tick: Tick) -> bytes:
+    """A tick as JSON; numbers are written so that they read back exactly.
+
+    Raises DataError for NaN or infinity; only disagreement and innovation may be NaN, "unknown",
+    which JSON writes as null.
+    """
+    values: dict[str, Any] = {}
+    for name in FIELDS:
+        value = getattr(tick, name)
+        if name in VECTORS:
+            values[name] = [_number(name, x) for x in np.asarray(value, dtype=float).tolist()]
+        elif name in ("index", "flags"):
+            values[name] = int(value)
+        else:
+            values[name] = _number(name, float(value))
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _number(name: str, value: float) -> float | None:
+    if math.isfinite(value):
+        return value
+    if math.isnan(value) and name in MAY_BE_UNKNOWN:
+        return None
+    raise DataError(f"tick: {name} is {value}, expected a finite number; nothing was recorded")
+
+
+def decode_tick(data: bytes, source: str) -> Tick:
+    """The inverse of `encode_tick`; raises DataError naming the field."""
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        raise DataError(f"{source}: not valid JSON ({error}); the file is damaged") from error
+    if not isinstance(values, dict) or set(values) != set(FIELDS):
+        raise DataError(f"{source}: expected the fields {', '.join(FIELDS)}; got {values!r:.200}")
+    parsed: dict[str, Any] = {}
+    for name in FIELDS:
+        value = values[name]
+        if name in ("index", "flags"):
+            if type(value) is not int:
+                raise DataError(f"{source}: {name} is {value!r}, expected an integer")
+            parsed[name] = value
+        elif name in VECTORS:
+            if not isinstance(value, list):
+                raise DataError(f"{source}: {name} is {value!r:.80}, expected a list of numbers")
+            parsed[name] = np.array([_parse(name, x, source) for x in value], dtype=np.float64)
+        else:
+            parsed[name] = _parse(name, value, source)
+    return Tick(**parsed)
+
+
+def _parse(name: str, value: Any, source: str) -> float:
+    if value is None and name in MAY_BE_UNKNOWN:
+        return math.nan
+    number = type(value) in (int, float)
+    if not number or not math.isfinite(value):
+        raise DataError(f"{source}: {name} holds {value!r}, expected a finite number")
+    return float(value)
