@@ -117,7 +117,7 @@ def read_episode(path: str | Path, *, recover: bool = False) -> Episode:
 
     Args:
         path: the .mcap file.
-        recover: read a file that was cut (power loss, kill -9, full disk) up to its last whole tick.
+        recover: read a file that was cut (power loss, kill -9, full disk) up to its last tick.
 
     Raises:
         DataError: no such file, not an episode, damaged, not finite, or cut and not `recover`.

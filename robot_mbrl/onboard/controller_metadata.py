@@ -1,0 +1,123 @@
+"""What a controller file says about itself, and the check that it belongs to this robot."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.errors import ContractMismatchError, DataError
+
+METADATA_KEY = "robot_mbrl"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ControllerMetadata:
+    """JSON under the ONNX metadata key "robot_mbrl".
+
+    Attributes:
+        robot: name of the robot.
+        fingerprint: `RobotSpec.fingerprint` the controller was made for.
+        columns: names of the observation columns, O of them.
+        actions: {name, unit, limit} of each actuator, A of them; limit in unit.
+        rate_hz: control ticks per second.
+        planner: its settings, among them iterations I, candidates N, horizon H.
+        thresholds: `MonitorThresholds` as JSON; empty where not calibrated.
+        lineage: run, data and parents it was made from.
+        versions: of the programs that made it.
+        tolerance: largest difference between this file and the torch planner.
+        format: version of this record.
+    """
+
+    robot: str
+    fingerprint: str
+    columns: tuple[str, ...]
+    actions: tuple[dict[str, Any], ...]
+    rate_hz: float
+    planner: dict[str, Any] = field(default_factory=dict)
+    thresholds: dict[str, Any] = field(default_factory=dict)
+    lineage: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    tolerance: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @classmethod
+    def from_spec(cls, spec: RobotSpec, **rest: Any) -> "ControllerMetadata":
+        """The metadata of a controller made for this robot."""
+        return cls(
+            robot=spec.name,
+            fingerprint=spec.fingerprint,
+            columns=ObservationLayout.from_spec(spec).columns,
+            actions=tuple(
+                {"name": a.name, "unit": a.unit, "limit": a.limit} for a in spec.actuators
+            ),
+            rate_hz=spec.control.rate_hz,
+            **rest,
+        )
+
+    def to_json(self) -> str:
+        """Numbers at full precision."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "ControllerMetadata":
+        """The inverse of `to_json`; raises DataError naming missing keys."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"{source}: controller metadata is not valid JSON ({error})") from error
+        names = [f.name for f in fields(cls)]
+        missing = [n for n in names if not isinstance(values, dict) or n not in values]
+        if missing:
+            raise DataError(f"{source}: controller metadata lacks {', '.join(missing)}")
+        if values["format"] != FORMAT:
+            raise DataError(
+                f"{source}: controller format {values['format']!r}, this version reads {FORMAT}; "
+                "export it again"
+            )
+        values["columns"], values["actions"] = tuple(values["columns"]), tuple(values["actions"])
+        return cls(**{n: values[n] for n in names})
+
+    def check_robot(self, spec: RobotSpec, source: str) -> None:
+        """Raise ContractMismatchError naming every difference from this robot."""
+        mine = ControllerMetadata.from_spec(spec)
+        differences = [
+            f"{name}: controller {getattr(self, name)!r}, robot {getattr(mine, name)!r}"
+            for name in ("robot", "rate_hz")
+            if getattr(self, name) != getattr(mine, name)
+        ]
+        differences += _action_differences(self.actions, mine.actions)
+        if self.columns != mine.columns:
+            differences.append(
+                f"observation columns: only in the controller "
+                f"{sorted(set(self.columns) - set(mine.columns))}, only in the robot "
+                f"{sorted(set(mine.columns) - set(self.columns))}"
+                if set(self.columns) != set(mine.columns)
+                else "observation columns: same names in another order or number"
+            )
+        if self.fingerprint != mine.fingerprint:
+            differences.append(
+                f"fingerprint: controller {self.fingerprint}, robot {mine.fingerprint}"
+            )
+        if differences:
+            raise ContractMismatchError(
+                f"{source} was made for another description of robot {spec.name!r}: "
+                + "; ".join(differences)
+                + ". Export the controller again from this robot folder"
+            )
+
+
+def _action_differences(
+    theirs: tuple[dict[str, Any], ...], mine: tuple[dict[str, Any], ...]
+) -> list[str]:
+    if [a.get("name") for a in theirs] != [a["name"] for a in mine]:
+        return [
+            f"actuators: controller {[a.get('name') for a in theirs]}, "
+            f"robot {[a['name'] for a in mine]}"
+        ]
+    return [
+        f"{key} of actuator {b['name']!r}: controller {a.get(key)}, robot {b[key]}"
+        for a, b in zip(theirs, mine, strict=True)
+        for key in ("unit", "limit")
+        if a.get(key) != b[key]
+    ]

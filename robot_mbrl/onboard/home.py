@@ -1,0 +1,82 @@
+"""Bringing a robot to its start: a weak PD on the actuated joints until everything rests."""
+
+import math
+
+import numpy as np
+
+from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import SafetyError
+from robot_mbrl.onboard.safety import SafeRobot, SafetyState
+
+REST_S = 0.5
+"""A pendulum at its turning point is slow for a moment; rest lasts."""
+
+
+def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
+    """Move the joints to zero (modulo 2 pi where they wrap) and wait until all rest.
+
+    Arms the robot if need be and leaves it disarmed. The supervisor's checks apply.
+
+    Returns:
+        Seconds it took.
+
+    Raises:
+        SafetyError: not at rest within `[home] timeout_s`, naming the joints that still move; or
+            the error of a stop.
+    """
+    if safe.state is SafetyState.DISARMED:
+        safe.arm()
+    observer = Observer(ObservationLayout.from_spec(spec))
+    dt, applied, resting = spec.control.dt, np.zeros(len(spec.actuators)), 0.0
+    start = due = clock.now()
+    observation = observer.reset(safe.read().q_rad)
+    while clock.now() - start <= spec.home.timeout_s:
+        q = wrapped(observer.q, spec)
+        velocity = observer.layout.velocities(observation)
+        moving = not_at_rest(q, velocity, spec)
+        resting = 0.0 if moving else resting + dt
+        if resting >= REST_S:
+            safe.disarm()
+            return clock.now() - start
+        applied = safe.send(home_action(q, velocity, spec))
+        due += dt
+        clock.wait_until(due)
+        state = safe.read()
+        observation = observer.update(state.q_rad if state.fresh else None, applied)
+    safe.disarm()
+    raise SafetyError(
+        f"robot {spec.name!r} did not come to rest at home within {spec.home.timeout_s:g} s: "
+        + "; ".join(
+            not_at_rest(wrapped(observer.q, spec), velocity, spec) or ["it rested too short"]
+        )
+        + ". Help it by hand, check the offsets, or raise [home] timeout_s or its gains"
+    )
+
+
+def wrapped(q: FloatArray, spec: RobotSpec) -> FloatArray:
+    """Positions (J,) with wrapping joints in [-pi, pi)."""
+    wraps = np.array([j.wraps for j in spec.joints])
+    return np.where(wraps, (q + math.pi) % (2 * math.pi) - math.pi, q)
+
+
+def not_at_rest(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> list[str]:
+    """The joints that are away from zero or moving, in words; q and velocity (J,)."""
+    home = spec.home
+    return [
+        f"joint {joint.name!r} at {q[j]:.3f} rad, {velocity[j]:.2f} rad/s"
+        for j, joint in enumerate(spec.joints)
+        if abs(q[j]) > home.position_tolerance_rad
+        or abs(velocity[j]) > home.velocity_tolerance_rad_s
+    ]
+
+
+def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatArray:
+    """PD command (A,) towards zero, as an action in [-1, 1]; a position command is zero itself."""
+    home = spec.home
+    action = np.zeros(len(spec.actuators))
+    for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
+        if actuator.command != "position":
+            pull = -home.position_gain * q[j] - home.velocity_gain * velocity[j]
+            action[a] = np.clip(pull / actuator.limit, -1.0, 1.0)
+    return action

@@ -1,0 +1,229 @@
+"""The control loop: read, check, plan, guard, send, record, wait, on an absolute grid."""
+
+import gc
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+
+from robot_mbrl.contract import Clock, Observer
+from robot_mbrl.contract.checks import FloatArray, check_finite
+from robot_mbrl.contract.errors import DataError, NotFiniteError
+from robot_mbrl.data.tick import Tick, TickFlag
+from robot_mbrl.onboard.controller import ControllerOutput
+from robot_mbrl.onboard.loop_report import Histogram, LoopReport
+from robot_mbrl.onboard.monitor import Monitor, innovation
+from robot_mbrl.onboard.recorder import Recorder
+from robot_mbrl.onboard.safety import SafeRobot, SafetyState, reason_of
+from robot_mbrl.onboard.stop_reason import StopReason
+
+APPLIED_TOLERANCE = 0.02
+"""Up to this difference of applied and proposed action, a prediction is about what happened."""
+
+
+class Acts(Protocol):
+    """What the loop needs of a controller."""
+
+    def reset(self) -> None:
+        """Start an episode."""
+
+    def act(self, observation: FloatArray) -> ControllerOutput:
+        """Decide from observation (O,)."""
+
+
+def run_episode(
+    safe: SafeRobot,
+    clock: Clock,
+    controller: Acts,
+    observer: Observer,
+    recorder: Recorder | None,
+    ticks: int,
+    *,
+    stop_requested: Callable[[], bool] = lambda: False,
+    monitor: Monitor | None = None,
+) -> LoopReport:
+    """Run `ticks` control ticks on an armed or disarmed robot (which is then armed).
+
+    A stop by the supervisor, the monitor or `stop_requested` ends the episode with its reason in
+    the report; the robot stays stopped until `safe.reset()`. At a normal end it is disarmed.
+    Anything else that is raised, Ctrl-C included, stops the robot, closes the episode and is raised
+    again. Raises SafetyError when the robot is stopped from before.
+    """
+    if safe.state is SafetyState.STOPPED:
+        safe.arm()  # refuses, and tells why
+    loop = Loop(safe, clock, controller, observer, recorder, monitor)
+    try:
+        with no_garbage_collection():
+            loop.run(ticks, stop_requested)
+            safe.disarm()
+    except BaseException as error:
+        tripped = error is safe.error
+        if not tripped:
+            reason = StopReason.RECORDER if loop.recording else reason_of(error)
+            safe.stop(reason, f"{type(error).__name__}: {error}")
+        report = loop.report()
+        _close_after(error, recorder, report)
+        if not tripped:
+            raise
+        return report
+    report = loop.report()
+    if recorder is not None:
+        recorder.close(report.stop_reason, report.message, report.to_json())
+    return report
+
+
+def _close_after(error: BaseException, recorder: Recorder | None, report: LoopReport) -> None:
+    """Close the episode of a stopped robot; a second failure of the disk is a note on the first."""
+    if recorder is None:
+        return
+    try:
+        recorder.close(report.stop_reason, report.message, report.to_json())
+    except DataError as second:
+        error.add_note(f"the episode could not be closed: {second}")
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """A collection may take longer than a tick: collect before, not within."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class Loop:
+    """One episode in progress."""
+
+    def __init__(
+        self,
+        safe: SafeRobot,
+        clock: Clock,
+        controller: Acts,
+        observer: Observer,
+        recorder: Recorder | None,
+        monitor: Monitor | None,
+    ) -> None:
+        """See `run_episode`."""
+        self.safe, self.clock, self.controller = safe, clock, controller
+        self.observer, self.recorder, self.monitor = observer, recorder, monitor
+        self.recording = False
+        self._previous: ControllerOutput | None = None
+        self._applied = np.zeros(observer.layout.action_size)
+        self._lateness: list[float] = []
+        self._plan: list[float] = []
+        self._round_trip: list[float] = []
+        self._skipped = 0
+        self._done = 0
+
+    def run(self, ticks: int, stop_requested: Callable[[], bool]) -> None:
+        """All ticks; raises the error of the reason that ends them early."""
+        if self.safe.state is SafetyState.DISARMED:
+            self.safe.arm()
+        self.controller.reset()
+        if self.monitor is not None:
+            self.monitor.reset()
+        dt = self.safe.spec.control.dt
+        due, index, lateness, duration = self.clock.now(), 0, 0.0, 0.0
+        while index < ticks:
+            if stop_requested():
+                self.safe.trip(StopReason.OPERATOR, f"stop requested at tick {index}")
+            started = self.clock.now()
+            self.tick(index, lateness, duration)
+            duration = self.clock.now() - started
+            lateness = self.clock.wait_until(due + dt)
+            # A wait that came back whole periods late leaves those out and stays on the grid.
+            skipped = math.floor(lateness / dt)
+            lateness -= skipped * dt
+            self._skipped += skipped
+            due, index = due + (1 + skipped) * dt, index + 1 + skipped
+
+    def tick(self, index: int, lateness_s: float, last_duration_s: float) -> None:
+        """Read, check, plan, guard, send, record."""
+        safe = self.safe
+        asked = time.perf_counter()
+        state = safe.read()
+        round_trip = time.perf_counter() - asked
+        safe.check_timing(lateness_s, last_duration_s)
+        q = state.q_rad if state.fresh else None
+        if self._done == 0:
+            observation = self.observer.reset(state.q_rad)
+        else:
+            observation = self.observer.update(q, self._applied)
+        self._check(observation)
+        z = innovation(self.observer.layout, observation, self._previous)
+        if not state.fresh:
+            z = np.full_like(z, np.nan)
+        output = self.controller.act(observation)
+        disagreement = float(np.mean(output.disagreement))
+        self._watch(z, disagreement)
+        asked = time.perf_counter()
+        applied = safe.send(output.action)
+        round_trip += time.perf_counter() - asked
+        self._remember(output, applied)
+        self._write(
+            Tick(
+                index=index,
+                host_time_s=state.host_time_s if state.fresh else self.clock.now(),
+                device_time_s=state.device_time_s,
+                q_rad=self.observer.q,
+                observation=observation,
+                proposed=output.action,
+                applied=applied,
+                disagreement=disagreement,
+                innovation=z,
+                lateness_s=lateness_s,
+                plan_time_s=output.plan_time_s,
+                flags=int(safe.flags),
+            )
+        )
+        self._lateness.append(lateness_s)
+        self._plan.append(output.plan_time_s)
+        self._round_trip.append(round_trip)
+        self._done += 1
+
+    def _check(self, observation: FloatArray) -> None:
+        try:
+            check_finite("observation", observation, self.observer.layout.columns)
+        except NotFiniteError as error:
+            self.safe.trip(StopReason.NON_FINITE, str(error))
+
+    def _watch(self, z: FloatArray, disagreement: float) -> None:
+        alarm = self.monitor.update(z, disagreement) if self.monitor is not None else None
+        if alarm is not None:
+            self.safe.trip(alarm.reason, alarm.message)
+
+    def _remember(self, output: ControllerOutput, applied: FloatArray) -> None:
+        """Keep the prediction only if what it assumed was done."""
+        done = float(np.abs(applied - output.action).max()) <= APPLIED_TOLERANCE
+        known = not self.safe.flags & (TickFlag.SEND_FAILED | TickFlag.STALE)
+        self._previous = output if done and known else None
+        self._applied = applied
+
+    def _write(self, tick: Tick) -> None:
+        if self.recorder is None:
+            return
+        self.recording = True
+        self.recorder.record(tick)
+        self.recording = False
+
+    def report(self) -> LoopReport:
+        """What happened so far."""
+        reason = self.safe.reason or StopReason.FINISHED
+        return LoopReport(
+            ticks=self._done,
+            stop_reason=reason,
+            message=self.safe.message or reason.sentence,
+            lateness_ms=Histogram.of(self._lateness),
+            plan_ms=Histogram.of(self._plan),
+            round_trip_ms=Histogram.of(self._round_trip),
+            skipped_periods=self._skipped,
+            counts=dict(self.safe.counts),
+            monitor=self.monitor.report() if self.monitor is not None else {},
+        )

@@ -1,0 +1,364 @@
+"""The supervisor: SafeRobot stands between every controller and a machine, and trusts neither.
+
+    DISARMED --arm--> ARMED --send--> RAMPING --ramp_s--> RUNNING <--> HOLDING
+        ^                                any state --stop--> STOPPED (latched)
+        +------------------------------- reset ------------------+
+
+Nothing but a SafeRobot calls a robot's `send`. Without fresh samples it degrades in steps:
+`coast_ticks` on the last good sample, `hold_ticks` with zero drive, then drive off. A stop has a
+named reason and leaves only by `reset`.
+"""
+
+import math
+from contextlib import suppress
+from dataclasses import replace
+from enum import Enum
+from types import TracebackType
+from typing import NoReturn, Protocol, runtime_checkable
+
+import numpy as np
+
+from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec, RobotState
+from robot_mbrl.contract.checks import FloatArray, check_shape
+from robot_mbrl.contract.errors import (
+    DeviceFault,
+    LinkError,
+    LinkTimeout,
+    NotFiniteError,
+    SafetyError,
+)
+from robot_mbrl.data.tick import TickFlag
+from robot_mbrl.onboard.limits import calm_action, check_sample, check_velocity, cut_outward
+from robot_mbrl.onboard.stop_reason import StopReason
+
+
+class SafetyState(Enum):
+    """Where a SafeRobot is."""
+
+    DISARMED = "disarmed"
+    ARMED = "armed"
+    RAMPING = "ramping"
+    RUNNING = "running"
+    HOLDING = "holding"
+    STOPPED = "stopped"
+
+
+MOVING = (SafetyState.ARMED, SafetyState.RAMPING, SafetyState.RUNNING, SafetyState.HOLDING)
+
+
+@runtime_checkable
+class Enabled(Protocol):
+    """Drivers whose device has an enable of its own, e.g. to start its watchdog."""
+
+    def arm(self) -> None:
+        """Enable drive; raises DeviceFault, LinkError."""
+
+    def clear_faults(self) -> None:
+        """Reset latched faults, drive off; raises LinkError."""
+
+
+class SafeRobot:
+    """A robot that can only be driven within its limits.
+
+    `read`, `check_timing` and `send` raise the error of the stop reason after the drive is off.
+    Leaving the context stops and closes the robot on every path.
+
+    Attributes:
+        state: see the module.
+        reason, message: why it stopped; None and "" before that.
+        error: what was raised for it, if it was raised.
+        flags: `TickFlag` bits of the current tick, started anew by `read`.
+        counts: how often something was clamped, cut, coasted, held or missed.
+    """
+
+    def __init__(self, robot: Robot, spec: RobotSpec, clock: Clock) -> None:
+        """Take over `robot`; it is not moved before `arm` and `send`."""
+        self.spec = spec
+        self.clock = clock
+        self.codec = ActionCodec.from_spec(spec)
+        self.state = SafetyState.DISARMED
+        self.reason: StopReason | None = None
+        self.message = ""
+        self.error: Exception | None = None
+        self.flags = TickFlag(0)
+        self.counts = dict.fromkeys(("clamped", "soft_limit", "coasted", "held", "missed"), 0)
+        self._robot = robot
+        self._forget()
+
+    def _forget(self) -> None:
+        self._last: RobotState | None = None
+        self._missing = 0
+        self._fresh_at_s = -math.inf
+        self._send_failures = 0
+        self._late = 0
+        self._ramp_start_s: float | None = None
+        self._applied = np.zeros(len(self.spec.actuators))
+
+    # --- entering and leaving -----------------------------------------------------------------
+
+    def arm(self) -> RobotState:
+        """Allow motion after a healthy sample; returns it.
+
+        Raises SafetyError when stopped or already armed, or the error of what is wrong.
+        """
+        if self.state is not SafetyState.DISARMED:
+            raise SafetyError(
+                f"robot {self.spec.name!r} cannot be armed while {self.state.value}"
+                + (f" ({self._story()}); find the cause, then reset()" if self.reason else "")
+            )
+        self._forget()
+        state = self._first_sample()
+        self._judge(state)
+        if not state.fresh:
+            self._trip(StopReason.STALE, "the first sample is not fresh")
+        self._keep(state)
+        self.state = SafetyState.ARMED
+        return state
+
+    def disarm(self) -> None:
+        """Remove drive at a normal end; not latched, a stopped robot stays stopped."""
+        self._drive_off()
+        if self.state is not SafetyState.STOPPED:
+            self.state = SafetyState.DISARMED
+
+    def stop(self, reason: StopReason, message: str = "") -> None:
+        """Remove drive and latch. The first reason stays. Every motor is tried before errors."""
+        if self.state is not SafetyState.STOPPED:
+            self.state, self.reason, self.message = SafetyState.STOPPED, reason, message
+        self._drive_off()
+
+    def reset(self) -> None:
+        """Leave STOPPED by decision of an operator; the robot is disarmed after that.
+
+        Clears latched faults of the device; raises LinkError, still stopped, if it is silent.
+        """
+        self._drive_off()
+        if isinstance(self._robot, Enabled):
+            self._robot.clear_faults()
+        self.state, self.reason, self.message = SafetyState.DISARMED, None, ""
+        self.error = None
+        self._forget()
+
+    def close(self) -> None:
+        """Stop and release the robot; safe to call twice."""
+        try:
+            self.disarm()
+        finally:
+            self._robot.close()
+
+    def __enter__(self) -> "SafeRobot":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is not None:
+                self.stop(reason_of(error), f"{type(error).__name__}: {error}")
+        finally:
+            self.close()
+
+    # --- one tick -----------------------------------------------------------------------------
+
+    def read(self) -> RobotState:
+        """The newest sample, or the last good one with fresh=False while coasting or holding.
+
+        Raises the error of the stop reason; SafetyError when not armed.
+        """
+        self._require_armed("read")
+        self.flags = TickFlag(0)
+        lost: LinkError | None = None
+        state: RobotState | None = None
+        try:
+            state = self._robot.read()
+        except DeviceFault as error:
+            self._trip(StopReason.DEVICE_FAULT, str(error), error)
+        except LinkError as error:
+            lost = error
+        if state is None:
+            return self._miss(StopReason.LINK_LOST, f"no sample: {lost}", lost)
+        self._judge(state)
+        if not state.fresh or self._frozen(state):
+            return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
+        before = self._last
+        self._keep(state)
+        fault = check_velocity(self.spec, before, state) if before else None
+        if fault:
+            self._trip(*fault)
+        if self.state is SafetyState.HOLDING:
+            # The machine was let go: come back as softly as from the start.
+            self.state, self._ramp_start_s = SafetyState.RAMPING, None
+        return state
+
+    def check_timing(self, lateness_s: float, duration_s: float) -> None:
+        """Judge how late this tick started and how long the last one took; raises DeadlineMissed.
+
+        A tick that took longer than a whole period stops at once, as its command came too late; a
+        late start stops when it repeats `deadline_misses` times in a row.
+        """
+        self._require_armed("check_timing")
+        safety, dt = self.spec.safety, self.spec.control.dt
+        late = 1e3 * lateness_s > safety.deadline_ms
+        self._late = self._late + 1 if late else 0
+        if late:
+            self.flags |= TickFlag.DEADLINE_MISSED
+            self.counts["missed"] += 1
+        if duration_s > dt:
+            self._trip(
+                StopReason.DEADLINE,
+                f"a tick took {1e3 * duration_s:.1f} ms, the period is {1e3 * dt:.1f} ms",
+            )
+        if self._late >= safety.deadline_misses:
+            self._trip(
+                StopReason.DEADLINE,
+                f"{self._late} ticks in a row started late, the last by {1e3 * lateness_s:.1f} ms; "
+                f"limit {safety.deadline_ms:g} ms",
+            )
+
+    def trip(self, reason: StopReason, message: str) -> None:
+        """Stop for a reason that somebody else found, and raise its error."""
+        self._trip(reason, message)
+
+    def guard(self, action: FloatArray) -> FloatArray:
+        """What may be sent of an action (A,): finite, clamped, within soft limits, ramped.
+
+        Raises NotFiniteError after stopping.
+        """
+        check_shape("action", action, (len(self.spec.actuators),))
+        if not np.isfinite(action).all():
+            self._trip(StopReason.NON_FINITE, f"the action is {action}")
+        if self.state is SafetyState.HOLDING:
+            self.flags |= TickFlag.HELD
+            self.counts["held"] += 1
+            return calm_action(self.spec, self._applied)
+        clamped = np.clip(action, -1.0, 1.0)
+        if self._last is None:
+            raise SafetyError("guard: no sample has been read; call arm() and read() first")
+        kept = cut_outward(self.spec, self._last.q_rad, clamped)
+        self.counts["clamped"] += int((clamped != action).any())
+        self.counts["soft_limit"] += int((kept != clamped).any())
+        if (kept != action).any():
+            self.flags |= TickFlag.CLAMPED
+        return self._ramp(kept)
+
+    def send(self, action: FloatArray) -> FloatArray:
+        """Guard and send an action (A,); returns what the machine confirmed, (A,) in [-1, 1].
+
+        A lost confirmation is bridged like a lost sample (flag SEND_FAILED; the last confirmed
+        action is returned). Raises the error of the stop reason; SafetyError when not armed.
+        """
+        self._require_armed("send")
+        allowed = self.guard(action)
+        try:
+            sent = self._robot.send(Command(self.codec.to_physical(allowed)))
+        except DeviceFault as error:
+            self._trip(StopReason.DEVICE_FAULT, str(error), error)
+        except NotFiniteError as error:
+            self._trip(StopReason.NON_FINITE, str(error), error)
+        except LinkError as error:
+            # The next read decides whether the link is lost: it counts the ticks without a reply.
+            self.flags |= TickFlag.SEND_FAILED
+            self._send_failures += 1
+            if self._send_failures > self.spec.safety.coast_ticks + self.spec.safety.hold_ticks:
+                self._trip(StopReason.LINK_LOST, f"commands are not confirmed: {error}", error)
+            return self._applied.copy()
+        self._send_failures = 0
+        applied = self.codec.to_action(np.asarray(sent.value, dtype=np.float64))
+        if not np.isfinite(applied).all():
+            self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
+        self._applied = applied
+        return applied.copy()
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _first_sample(self) -> RobotState:
+        """Enable the device and read; a lost reply or two is bridged as in `read`."""
+        try:
+            if isinstance(self._robot, Enabled):
+                self._robot.arm()
+            for _ in range(self.spec.safety.coast_ticks):
+                with suppress(LinkTimeout):
+                    return self._robot.read()
+            return self._robot.read()
+        except DeviceFault as error:
+            self._trip(StopReason.DEVICE_FAULT, str(error), error)
+        except LinkError as error:
+            self._trip(StopReason.LINK_LOST, str(error), error)
+
+    def _keep(self, state: RobotState) -> None:
+        self._last, self._fresh_at_s, self._missing = state, self.clock.now(), 0
+
+    def _ramp(self, action: FloatArray) -> FloatArray:
+        if self.state is SafetyState.RUNNING:
+            return action
+        now = self.clock.now()
+        if self._ramp_start_s is None:
+            self._ramp_start_s = now
+        ramp_s = self.spec.safety.ramp_s
+        share = 1.0 if ramp_s == 0 else min(1.0, (now - self._ramp_start_s) / ramp_s)
+        self.state = SafetyState.RUNNING if share >= 1 - 1e-9 else SafetyState.RAMPING
+        if self.state is SafetyState.RUNNING:
+            return action
+        self.flags |= TickFlag.RAMPING
+        position = np.array([a.command == "position" for a in self.spec.actuators])
+        return np.where(position, action, share * action)
+
+    def _frozen(self, state: RobotState) -> bool:
+        last = self._last
+        if last is None or self.clock.now() - self._fresh_at_s < 0.5 * self.spec.control.dt:
+            return False  # asked again at once: nothing new is to be expected
+        return state.sequence == last.sequence or state.device_time_s <= last.device_time_s
+
+    def _judge(self, state: RobotState) -> None:
+        check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
+        fault = check_sample(self.spec, state)
+        if fault:
+            self._trip(*fault)
+
+    def _miss(self, reason: StopReason, message: str, cause: Exception | None) -> RobotState:
+        """Bridge a tick without a fresh sample, or stop when there were too many."""
+        self._missing += 1
+        self.flags |= TickFlag.STALE
+        safety = self.spec.safety
+        if self._last is None or self._missing > safety.coast_ticks + safety.hold_ticks:
+            self._trip(reason, f"{self._missing} ticks without a fresh sample; {message}", cause)
+        self.counts["coasted"] += 1
+        if self._missing > safety.coast_ticks:
+            self.state = SafetyState.HOLDING
+        return replace(self._last, fresh=False)
+
+    def _require_armed(self, verb: str) -> None:
+        if self.state not in MOVING:
+            told = f" ({self._story()}); find the cause, then reset() and arm()"
+            raise SafetyError(
+                f"{verb}: robot {self.spec.name!r} is {self.state.value}"
+                + (told if self.reason else "; call arm() first")
+            )
+
+    def _trip(self, reason: StopReason, message: str, cause: Exception | None = None) -> NoReturn:
+        self.stop(reason, message)
+        self.error = reason.error(self._story())
+        raise self.error from cause
+
+    def _story(self) -> str:
+        if self.reason is None:
+            return ""
+        return f"stopped, {self.reason.value}: {self.message}. {self.reason.sentence}"
+
+    def _drive_off(self) -> None:
+        """Every way to remove drive is tried before an error may leave."""
+        try:
+            self._robot.stop()
+        except BaseException:
+            zero = calm_action(self.spec, self._applied)
+            self._robot.send(Command(self.codec.to_physical(zero)))
+            raise
+
+
+def reason_of(error: BaseException) -> StopReason:
+    """Ctrl-C and SystemExit are an operator's wish, anything else is a failure of the program."""
+    wish = isinstance(error, (KeyboardInterrupt, SystemExit))
+    return StopReason.OPERATOR if wish else StopReason.EXCEPTION

@@ -1,0 +1,85 @@
+"""Why a robot was stopped: one name and one sentence an operator can act on."""
+
+from enum import Enum
+
+from robot_mbrl.contract.errors import (
+    DataError,
+    DeadlineMissed,
+    DeviceFault,
+    LimitExceeded,
+    LinkError,
+    NotFiniteError,
+    RobotMbrlError,
+    SafetyError,
+    StaleState,
+    UncertaintyExceeded,
+)
+
+
+class StopReason(Enum):
+    """Every way an episode can end; all but FINISHED latch."""
+
+    FINISHED = "finished"
+    OPERATOR = "operator"
+    EXCEPTION = "exception"
+    NON_FINITE = "non_finite"
+    LINK_LOST = "link_lost"
+    STALE = "stale"
+    LIMIT_POSITION = "limit_position"
+    LIMIT_VELOCITY = "limit_velocity"
+    TEMPERATURE = "temperature"
+    DEVICE_FAULT = "device_fault"
+    WATCHDOG = "watchdog"
+    DEADLINE = "deadline"
+    INNOVATION = "innovation"
+    DISAGREEMENT = "disagreement"
+    RECORDER = "recorder"
+
+    @property
+    def sentence(self) -> str:
+        """What it means and what to look at."""
+        return SENTENCES[self]
+
+    @property
+    def error(self) -> type[RobotMbrlError]:
+        """The error that reports it."""
+        return ERRORS.get(self, SafetyError)
+
+
+SENTENCES = {
+    StopReason.FINISHED: "The episode ran to its end.",
+    StopReason.OPERATOR: "An operator asked to stop.",
+    StopReason.EXCEPTION: "The program failed; the traceback tells where.",
+    StopReason.NON_FINITE: "A state or an action was not a finite number.",
+    StopReason.LINK_LOST: "The robot does not answer: look at cable, port and power.",
+    StopReason.STALE: "The robot answers but its samples stand still: look at the sensors.",
+    StopReason.LIMIT_POSITION: "A joint left its position limit.",
+    StopReason.LIMIT_VELOCITY: "A joint was faster than its velocity limit.",
+    StopReason.TEMPERATURE: "A motor is too hot: let it cool.",
+    StopReason.DEVICE_FAULT: "The robot reports a fault of its own.",
+    StopReason.WATCHDOG: "The robot heard no command for too long and removed its drive.",
+    StopReason.DEADLINE: "The control loop was too late: close other programs, plan less.",
+    StopReason.INNOVATION: (
+        "The robot does not move as the model predicts: look for a payload, a loose or blocked "
+        "part, a weak motor; if all is well, collect and finetune."
+    ),
+    StopReason.DISAGREEMENT: (
+        "The model does not know this situation: collect data near it and finetune."
+    ),
+    StopReason.RECORDER: "The episode could not be recorded: look at the disk.",
+}
+
+ERRORS: dict[StopReason, type[RobotMbrlError]] = {
+    StopReason.NON_FINITE: NotFiniteError,
+    StopReason.LINK_LOST: LinkError,
+    StopReason.STALE: StaleState,
+    StopReason.LIMIT_POSITION: LimitExceeded,
+    StopReason.LIMIT_VELOCITY: LimitExceeded,
+    StopReason.TEMPERATURE: LimitExceeded,
+    StopReason.DEVICE_FAULT: DeviceFault,
+    StopReason.WATCHDOG: DeviceFault,
+    StopReason.DEADLINE: DeadlineMissed,
+    StopReason.INNOVATION: UncertaintyExceeded,
+    StopReason.DISAGREEMENT: UncertaintyExceeded,
+    StopReason.RECORDER: DataError,
+}

@@ -1,0 +1,37 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from robot_mbrl.contract import RobotSpec, load_robot
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fakes import FakeController, FakeRobot, LockstepClock  # noqa: E402
+
+from robot_mbrl.onboard import SafeRobot  # noqa: E402
+
+
+@pytest.fixture
+def spec() -> RobotSpec:
+    return load_robot("furuta")
+
+
+@pytest.fixture
+def clock() -> LockstepClock:
+    return LockstepClock()
+
+
+@pytest.fixture
+def robot(spec: RobotSpec, clock: LockstepClock) -> FakeRobot:
+    return FakeRobot(spec, clock)
+
+
+@pytest.fixture
+def safe(robot: FakeRobot, spec: RobotSpec, clock: LockstepClock) -> SafeRobot:
+    return SafeRobot(robot, spec, clock)
+
+
+@pytest.fixture
+def controller(spec: RobotSpec) -> FakeController:
+    return FakeController(spec)
