@@ -14,12 +14,11 @@ import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
-from robot_mbrl.data.episodes import Episode
+from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import FitConfig, Source, calibrate_std, fit_ensemble, fit_normalizers
 from robot_mbrl.models.rollout_error import RolloutError, rollout_error
-from robot_mbrl.tasks import Task
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 
@@ -87,9 +86,9 @@ def finetune(
     check_episodes(agent, episodes)
     rng = np.random.default_rng(config.seed)
     train_names, held_names = split_episodes(episodes, config, rng)
-    held_pairs = [pair for n in held_names for pair in segments(episodes[n])]
-    real = concatenate([to_transitions(episodes[n], agent.task) for n in train_names])
-    held = concatenate([to_transitions(episodes[n], agent.task) for n in held_names])
+    held_pairs = [pair for n in held_names for pair in stretches(episodes[n])]
+    real = concatenate([episodes[n].transitions(agent.task) for n in train_names])
+    held = concatenate([episodes[n].transitions(agent.task) for n in held_names])
     simulated = agent.real.all()
     before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     best, errors = _best_candidate(agent, real, held, held_pairs, simulated, config, progress)
@@ -117,11 +116,11 @@ def check_episodes(agent: Mbpo, episodes: dict[str, Episode]) -> None:
     if not episodes:
         raise DataError("no episodes to finetune on; record some with `robot-mbrl collect`")
     for name, episode in episodes.items():
-        columns = tuple(episode.metadata.get("columns", ()))
-        if columns != agent.layout.columns:
+        header = episode.metadata
+        if tuple(header.columns) != agent.layout.columns:
             raise ContractMismatchError(
-                f"{name}: recorded on robot {episode.metadata.get('robot')!r} with "
-                f"{len(columns)} observation columns, this run has {len(agent.layout.columns)}; "
+                f"{name}: recorded on robot {header.robot!r} with {len(header.columns)} observation "
+                f"columns, this run has {len(agent.layout.columns)} others; "
                 "collect with a controller of this run"
             )
 
@@ -141,16 +140,9 @@ def split_episodes(
     return [n for n in usable if n not in held], [n for n in usable if n in held]
 
 
-def to_transitions(episode: Episode, task: Task) -> Transitions:
-    """Transitions of an episode, with the task's reward and termination."""
-    obs, action, next_obs = (a.astype(np.float32) for a in episode.transitions())
-    reward = task.reward(next_obs, action).astype(np.float32)
-    return Transitions(obs, action, next_obs, reward, np.asarray(task.terminated(next_obs)))
-
-
-def segments(episode: Episode) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Stretches of an episode without gaps: observations (T, O) and actions (T, A)."""
-    return episode.segments()
+def stretches(episode: Episode) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Parts of an episode without gaps: observations (T, O) and actions (T, A)."""
+    return [(episode.observations[s], episode.actions[s]) for s in episode.segments()]
 
 
 def _best_candidate(
@@ -223,8 +215,6 @@ def _mixed_starts(real: Transitions, simulated: Transitions, config: FinetuneCon
 
 def load_episodes(folders: list[Path], *, recover: bool = False) -> dict[str, Episode]:
     """Read every .mcap file of some folders (or files), by file name. Raises DataError."""
-    from robot_mbrl.data.episodes import read_episode
-
     files = [f for p in folders for f in (sorted(p.glob("*.mcap")) if p.is_dir() else [p])]
     if not files:
         raise DataError(f"no .mcap files in {', '.join(map(str, folders))}")

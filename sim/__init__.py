@@ -3,11 +3,32 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.env import RobotEnv
 from sim.build import mujoco_model
+from sim.mujoco_robot import MujocoRobot
 from sim.mujoco_vec import MujocoVecEnv
 
-__all__ = ["make_vec_env", "mujoco_model"]
+__all__ = ["make_env", "make_vec_env", "mujoco_model"]
+
+
+def make_env(
+    robot: str | Path | RobotSpec, *, randomize: bool = True, seed: int = 0, **settings: Any
+) -> RobotEnv:
+    """One simulated robot as a `gymnasium.Env`.
+
+    Args:
+        robot: built-in name, folder, or spec.
+        randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at 0.
+        seed: of the generator, until `reset(seed=...)`.
+        settings: `episode_s`, `task`, see RobotEnv.
+    """
+    spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
+    variations = spec.randomization if randomize else {}
+    world = MujocoRobot(spec, variations, np.random.default_rng(seed))
+    return RobotEnv(world, world, spec, **settings)
 
 
 def make_vec_env(

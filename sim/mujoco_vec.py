@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -10,20 +9,9 @@ from gymnasium.vector.utils import batch_space
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import check_finite, check_shape
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
+from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, make_task
 from sim.worlds import Worlds
-
-
-def observation_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
-    """Observations (O,), float32, unbounded except sines and cosines."""
-    bound = [1.0 if ".sin" in c or ".cos" in c or ".action" in c else np.inf for c in layout.columns]
-    high = np.array(bound, dtype=np.float32)
-    return gymnasium.spaces.Box(-high, high, dtype=np.float32)
-
-
-def action_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
-    """Actions (A,) in [-1, 1], float32."""
-    return gymnasium.spaces.Box(-1.0, 1.0, (layout.action_size,), dtype=np.float32)
 
 
 ANYWHERE_SPEED = 0.3  # of a joint's velocity limit
@@ -54,7 +42,7 @@ class MujocoVecEnv(VectorEnv):
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.variations = variations
-        self.single_observation_space = observation_space(self.layout)
+        self.single_observation_space = observation_space(spec)
         self.single_action_space = action_space(self.layout)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -133,4 +121,4 @@ class MujocoVecEnv(VectorEnv):
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
 
     def _info(self) -> dict[str, Any]:
-        return {"parameters": self.parameters}
+        return {"parameters": {path: values.copy() for path, values in self.parameters.items()}}

@@ -114,11 +114,11 @@ class Worlds:
         first = start + HISTORY_HEADER + n
         self._history[ids, first : first + n] = self._state_q[ids, self._qpos[sensor]][:, None]
 
-    def step(self, action: FloatArray) -> None:
-        """Advance every world by one control period under actions (B, A) in [-1, 1]."""
+    def step(self, action: FloatArray, substeps: int | None = None) -> None:
+        """Advance every world under actions (B, A) in [-1, 1], by one control period if not told."""
         self._ctrl[:] = action * self._limit * self._supply
         stage = mujoco.mjtStage.mjSTAGE_VEL.value
-        self._batch.step(nstep=self.spec.control.substeps, stage=stage)
+        self._batch.step(nstep=substeps or self.spec.control.substeps, stage=stage)
 
     def measure(self, rng: np.random.Generator) -> FloatArray:
         """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""

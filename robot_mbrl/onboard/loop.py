@@ -161,7 +161,7 @@ class Loop:
         if not state.fresh:
             z = np.full_like(z, np.nan)
         output = self.controller.act(observation)
-        disagreement = float(np.mean(output.disagreement))
+        disagreement = float(output.disagreement[0])  # of the step that is really taken
         self._watch(z, disagreement)
         asked = time.perf_counter()
         applied = safe.send(output.action)

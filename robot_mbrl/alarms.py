@@ -1,0 +1,72 @@
+"""The supervisor's thresholds for innovation and disagreement, calibrated on nominal operation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.evaluate import Act
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.fit import mixture
+from robot_mbrl.onboard.monitor_calibration import calibrate_monitor
+from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """What a model says about one episode.
+
+    Attributes:
+        z: innovation of each transition, (T, J): (observed dq - predicted) / predicted spread.
+        disagreement: of the elites at each transition, (T,).
+    """
+
+    z: FloatArray
+    disagreement: FloatArray
+
+
+@torch.no_grad()
+def surprise(model: DynamicsEnsemble, obs: np.ndarray, action: np.ndarray) -> Surprise:
+    """Judge an episode: observations (T + 1, O), actions (T, A)."""
+    x = torch.as_tensor(obs[:-1], dtype=torch.float32)
+    a = torch.as_tensor(action, dtype=torch.float32)
+    means, stds = model.increments(model.spread(x), model.spread(a))
+    mean, std = mixture(means[model.elites], stds[model.elites])
+    dq = model.layout.increments(np.asarray(obs[:-1], np.float64), np.asarray(obs[1:], np.float64))
+    z = (dq - mean.double().numpy()) / std.double().numpy()
+    return Surprise(z, model.disagreement(means).double().numpy())
+
+
+def surprises_in(env: Any, act: Act, agent: Mbpo, *, seed: int) -> list[Surprise]:
+    """Run one episode in every world of a vector environment and judge each."""
+    obs, _ = env.reset(seed=seed)
+    seen, done, running = [obs], [], np.ones(len(obs), bool)
+    lengths = np.zeros(len(obs), int)
+    while running.any():
+        action = act(obs)
+        obs, _, terminated, truncated, info = env.step(action)
+        ended = (terminated | truncated)[:, None]
+        seen.append(np.where(ended, info.get("final_obs", obs), obs))
+        done.append(action)
+        lengths += running
+        running &= ~ended[:, 0]
+    stacked, actions = np.stack(seen, 1), np.stack(done, 1)
+    return [
+        surprise(agent.model, o[: n + 1], a[:n])
+        for o, a, n in zip(stacked, actions, lengths, strict=True)
+    ]
+
+
+def calibrate_alarms(
+    surprises: list[Surprise], rate_hz: float, false_stops_per_hour: float
+) -> MonitorThresholds:
+    """Thresholds for a rate of false stops on episodes like these."""
+    return calibrate_monitor(
+        [s.z for s in surprises],
+        [s.disagreement for s in surprises],
+        rate_hz,
+        false_stops_per_hour,
+    )

@@ -1,0 +1,76 @@
+"""One simulated world as a Robot and its Clock: waiting advances the physics."""
+
+import math
+
+import numpy as np
+
+from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
+from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
+from robot_mbrl.contract.parameters import Variation, sample_parameters
+from sim.worlds import Worlds
+
+
+class MujocoRobot:
+    """Implements `contract.Robot` and `contract.Clock`.
+
+    Args:
+        spec: the robot.
+        variations: what `restart` draws; empty for the nominal world.
+        rng: draws parameters and sensor noise.
+    """
+
+    def __init__(
+        self, spec: RobotSpec, variations: dict[str, Variation], rng: np.random.Generator
+    ) -> None:
+        self.spec, self.variations = spec, variations
+        self.worlds = Worlds(spec, 1, threads=1)
+        self.parameters: dict[str, float] = {}
+        self._codec = ActionCodec.from_spec(spec)
+        self.restart(rng)
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Draw a world, put it in its initial state at time 0."""
+        self._rng = rng
+        drawn = sample_parameters(self.variations, self.spec.nominal, rng, 1)
+        self.parameters = {path: float(values[0]) for path, values in drawn.items()}
+        self.worlds.reset(drawn, np.array([0]))
+        self._command = np.zeros(len(self.spec.actuators))
+        self._sequence, self._time_s = 0, 0.0
+
+    def read(self) -> RobotState:
+        """The encoders now."""
+        self._sequence += 1
+        q = self.worlds.measure(self._rng)[0]
+        applied, hot = self._command.copy(), np.full(len(self._command), math.nan)
+        for array in (q, applied, hot):
+            array.flags.writeable = False
+        now = self._time_s
+        return RobotState(q, applied, now, now, self._sequence, faults=0, temperature_c=hot)
+
+    def send(self, command: Command) -> Command:
+        """Hold a command until the next one; clamps to the limit. Raises NotFiniteError."""
+        value: FloatArray = np.asarray(command.value, dtype=np.float64)
+        check_shape("command", value, self._command.shape)
+        check_finite("command", value, [a.name for a in self.spec.actuators])
+        self._command = np.clip(value, -self._codec.limit, self._codec.limit)
+        return Command(self._command.copy())
+
+    def stop(self) -> None:
+        """Zero command."""
+        self._command = np.zeros_like(self._command)
+
+    def close(self) -> None:
+        """Stop; there is nothing to release."""
+        self.stop()
+
+    def now(self) -> float:
+        """Simulated seconds."""
+        return self._time_s
+
+    def wait_until(self, time_s: float) -> float:
+        """Advance the physics up to `time_s`; in simulation nothing is ever late."""
+        steps = round((time_s - self._time_s) * self.spec.control.physics_rate_hz)
+        if steps > 0:
+            self.worlds.step(self._codec.to_action(self._command)[None], steps)
+            self._time_s += steps / self.spec.control.physics_rate_hz
+        return max(0.0, self._time_s - time_s)
