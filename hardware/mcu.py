@@ -57,6 +57,12 @@ LATCHED = (
 """Faults that remove drive and stay until CLEAR; the other bits describe the present."""
 
 
+def describe_faults(faults: int) -> str:
+    """Names of fault bits for people, "healthy" for none."""
+    names = [fault.name or "" for fault in Fault if fault & faults]
+    return ", ".join(names).lower().replace("_", " ") or "healthy"
+
+
 def crc16(data: bytes) -> int:
     """CRC-16/CCITT-FALSE (polynomial 0x1021, initial 0xFFFF); 0x29B1 for b"123456789"."""
     return binascii.crc_hqx(data, 0xFFFF)

@@ -7,13 +7,22 @@ from collections.abc import Callable
 import numpy as np
 
 from hardware import mcu_messages as messages
-from hardware.mcu import DELIMITER, LATCHED, Fault, Frame, FrameReader, MessageType, encode_frame
+from hardware.identity import check_identity
+from hardware.mcu import (
+    DELIMITER,
+    LATCHED,
+    Fault,
+    Frame,
+    FrameReader,
+    MessageType,
+    describe_faults,
+    encode_frame,
+)
 from hardware.mcu_messages import Identity, State
 from hardware.port import Port
 from hardware.statistics import LinkStatistics
 from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import (
-    ContractMismatchError,
     DeviceFault,
     FrameError,
     LinkError,
@@ -57,7 +66,7 @@ class SerialRobot:
 
         Raises LinkTimeout when nobody answers within 2 s, ContractMismatchError for another robot.
         """
-        self._write(DELIMITER)  # ends whatever half frame the device still holds
+        self._port.write(DELIMITER)  # ends whatever half frame the device still holds
         deadline = self._port.now() + CONNECT_S
         while True:
             try:
@@ -67,7 +76,7 @@ class SerialRobot:
                 if self._port.now() >= deadline:
                     raise LinkTimeout(self._silence()) from error
         identity = Identity.unpack(frame)
-        self._check(identity)
+        check_identity(self.spec, identity)
         self.identity = identity
         self._insist(messages.stop)
         return identity
@@ -82,7 +91,7 @@ class SerialRobot:
         state = self._insist(lambda sequence: messages.enable(sequence, period))
         if state.faults & (LATCHED | Fault.NOT_ENABLED):
             raise DeviceFault(
-                f"robot {self.spec.name!r} refuses to enable: {describe(state.faults)}. "
+                f"robot {self.spec.name!r} refuses to enable: {describe_faults(state.faults)}. "
                 "Find the cause, then clear_faults() and arm() again"
             )
 
@@ -204,37 +213,6 @@ class SerialRobot:
             else "nothing came at all: is this the right port, and has the robot power?"
         )
         return f"robot {self.spec.name!r}: no answer to HELLO within {CONNECT_S:g} s; {hint}"
-
-    def _check(self, identity: Identity) -> None:
-        """Raise ContractMismatchError unless device and description are the same machine."""
-        spec = self.spec
-        pairs = {
-            "robot name": (spec.name, identity.robot),
-            "encoder counts per revolution": (
-                tuple(j.encoder_counts_per_rev for j in spec.joints),
-                identity.counts_per_rev,
-            ),
-            "command units": (tuple(a.unit for a in spec.actuators), identity.units),
-        }
-        for what, (expected, got) in pairs.items():
-            if expected != got:
-                raise ContractMismatchError(
-                    f"{what}: {spec.folder / 'robot.toml'} says {expected}, the device says {got}; "
-                    "connect the right robot or correct its description"
-                )
-        if any(
-            np.float32(a.limit) > d for a, d in zip(spec.actuators, identity.limits, strict=True)
-        ):
-            raise ContractMismatchError(
-                f"command limits: robot.toml allows {self._limits.tolist()}, the device only "
-                f"{identity.limits} ({identity.units}); lower the limits in robot.toml"
-            )
-
-
-def describe(faults: int) -> str:
-    """Names of fault bits, "healthy" for none."""
-    names = [fault.name or "" for fault in Fault if fault & faults]
-    return ", ".join(names).lower().replace("_", " ") or "healthy"
 
 
 def _frozen(array: FloatArray) -> FloatArray:

@@ -1,16 +1,15 @@
 """`MockDevice`: the firmware of protocol `mcu` around a plant; bytes in, bytes out, own time."""
 
-import math
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
 from hardware import mcu_messages as messages
-from hardware.mcu import LATCHED, Fault, Frame, FrameReader, MessageType, encode_frame
+from hardware.mcu import LATCHED, Fault, Frame, MessageType
 from hardware.mcu_messages import Identity, State
 from hardware.mock.plant import Plant
 from hardware.mock.wear import CommandDelay, Encoders, Heat
+from hardware.mock.wire import Injection, Wire
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import FrameError
 from robot_mbrl.contract.reality import Reality
@@ -21,25 +20,6 @@ FIRMWARE = "mock 1.0"
 OVERTEMPERATURE_C = 100.0
 UNDERVOLTAGE_SUPPLY = 0.6  # share of the nominal supply
 _ROUNDING = 1e-6  # of a tick: 20 ticks of 1 ms are 20 ms
-
-
-@dataclass
-class Injection:
-    """Faults a test or a person switches on while the device runs.
-
-    Attributes:
-        drop_replies: so many of the next replies never leave.
-        corrupt_replies: so many of the next replies have one byte flipped.
-        reply_delay_s: replies leave so much later.
-        freeze_encoders: counts and sample counter stand still.
-        lose_encoder: the firmware notices a dead encoder (fault ENCODER).
-    """
-
-    drop_replies: int = 0
-    corrupt_replies: int = 0
-    reply_delay_s: float = 0.0
-    freeze_encoders: bool = False
-    lose_encoder: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,9 +49,10 @@ class MockDevice:
         self.time_s = 0.0
         self._ticks = 0
         self._rng = rng
-        self._reader = FrameReader()
-        self._replies: deque[tuple[float, bytes]] = deque()
-        self._limits = np.array([a.limit for a in spec.actuators])
+        self._wire = Wire(reality.lost_frames, self.injection, rng)
+        # as float32, like the commands: the limit itself must not count as beyond the limit
+        limits = np.array([a.limit for a in spec.actuators], np.float32)
+        self._limits = limits.astype(np.float64)
         self._command = np.zeros(len(spec.actuators))
         self._drive = np.zeros(len(spec.actuators))
         self._delays = [CommandDelay() for _ in spec.actuators]
@@ -99,7 +80,7 @@ class MockDevice:
     @property
     def next_reply_s(self) -> float:
         """When the next waiting reply leaves, infinity without one."""
-        return self._replies[0][0] if self._replies else math.inf
+        return self._wire.next_reply_s
 
     def advance_to(self, time_s: float) -> None:
         """Let the device and its plant live until `time_s`; earlier times change nothing."""
@@ -109,18 +90,14 @@ class MockDevice:
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the host; whole frames are answered."""
-        for frame in self._reader.feed(data):
-            if self._rng.random() >= self.reality.lost_frames:
-                reply = self._answer(frame)
-                if reply is not None:
-                    self._post(reply)
+        for frame in self._wire.requests(data):
+            reply = self._answer(frame)
+            if reply is not None:
+                self._wire.post(reply, self.time_s)
 
     def transmit(self) -> bytes:
         """Bytes that have left for the host by now."""
-        data = b""
-        while self.next_reply_s <= self.time_s:
-            data += self._replies.popleft()[1]
-        return data
+        return self._wire.take(self.time_s)
 
     def _tick(self) -> None:
         self._drive = np.array([d.value(self.time_s) for d in self._delays])
@@ -259,18 +236,6 @@ class MockDevice:
             applied=tuple(float(v) for v in self._command),
             temperature_c=tuple(float(v) for v in self.heat.celsius),
         )
-
-    def _post(self, reply: Frame) -> None:
-        wire = bytearray(encode_frame(reply))
-        if self._rng.random() < self.reality.lost_frames:
-            return
-        if self.injection.drop_replies > 0:
-            self.injection.drop_replies -= 1
-            return
-        if self.injection.corrupt_replies > 0:
-            self.injection.corrupt_replies -= 1
-            wire[int(self._rng.integers(len(wire)))] ^= 0x55
-        self._replies.append((self.time_s + self.injection.reply_delay_s, bytes(wire)))
 
     def _log(self, text: str) -> None:
         self.events.append(Event(self.time_s, text))

@@ -1,6 +1,7 @@
 """The firmware of the mock, seen through frames."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,16 @@ def test_too_large_commands_are_clamped_and_said_so(spec: RobotSpec) -> None:
     state = send(device, -7.0)
     assert state.applied == (-5.0,) and state.faults == Fault.COMMAND_CLAMPED
     assert send(device, 5.0).faults == 0
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.7, 5.0])
+def test_the_limit_itself_is_not_beyond_the_limit(spec: RobotSpec, limit: float) -> None:
+    motor = replace(spec.actuators[0], limit=limit)
+    device, _ = make_bench_device(replace(spec, actuators=(motor,)), quiet(spec))
+    enable(device)
+    state = send(device, limit)  # 0.1 is larger as float32 than as float64
+    assert state.faults == 0
+    assert state.applied == pytest.approx((limit,))
 
 
 @pytest.mark.parametrize("latency_ms", [0.0, 5.0, 25.0])

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hardware.mcu import Fault
+from hardware.mcu import Fault, describe_faults
 from hardware.mock import LockstepPort
-from hardware.robot import ATTEMPTS, SerialRobot, describe
+from hardware.robot import ATTEMPTS, SerialRobot
 from robot_mbrl.contract import Command, RobotSpec
 from robot_mbrl.contract.errors import (
     ContractMismatchError,
@@ -57,7 +57,7 @@ def test_counts_become_radians_with_the_calibrated_offset(spec: RobotSpec) -> No
         ("finer encoder", "counts per revolution"),
         ("fewer joints", "counts per revolution"),
         ("current command", "units.*'A'"),
-        ("weaker motor", "limits.*lower the limits"),
+        ("weaker motor", "limits.*lower them"),
     ],
 )
 def test_another_machine_is_refused(spec: RobotSpec, difference: str, message: str) -> None:
@@ -203,5 +203,5 @@ def test_nobody_we_know_answers(spec: RobotSpec, answer: bytes, hint: str) -> No
 
 def test_errors_are_ours(spec: RobotSpec) -> None:
     assert issubclass(DeviceFault, RobotMbrlError)
-    assert describe(0) == "healthy"
-    assert describe(Fault.WATCHDOG | Fault.NOT_ENABLED) == "watchdog, not enabled"
+    assert describe_faults(0) == "healthy"
+    assert describe_faults(Fault.WATCHDOG | Fault.NOT_ENABLED) == "watchdog, not enabled"
