@@ -1,0 +1,114 @@
+"""Who may import whom: the table of the README's architecture, checked for every file."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = ("robot_mbrl", "hardware", "sim", "calibration", "launch")
+EVERYTHING = OURS
+PLOTTING = ("matplotlib", "tensorboard")
+LEARNING = ("robot_mbrl.contract", "robot_mbrl.tasks", "robot_mbrl.data")
+
+# room: (rooms of ours it may import besides itself and the contract, third party)
+RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "robot_mbrl.contract": ((), ("numpy",)),
+    "robot_mbrl.tasks": ((), ("numpy",)),
+    "robot_mbrl.data": ((), ("numpy", "mcap")),
+    "robot_mbrl.onboard": (("robot_mbrl.data",), ("numpy", "onnxruntime")),
+    "robot_mbrl.env": (
+        ("robot_mbrl.tasks", "robot_mbrl.onboard"),
+        ("numpy", "gymnasium"),
+    ),
+    "robot_mbrl.models": (LEARNING, ("numpy", "torch", "safetensors")),
+    "robot_mbrl.planners": ((*LEARNING, "robot_mbrl.models"), ("numpy", "torch")),
+    "robot_mbrl.agents": (
+        (*LEARNING, "robot_mbrl.models", "robot_mbrl.planners"),
+        ("numpy", "torch", "safetensors"),
+    ),
+    "robot_mbrl": (
+        ("robot_mbrl",),
+        ("numpy", "torch", "safetensors", "onnx", "onnxscript", "onnxruntime", *PLOTTING),
+    ),
+    "hardware": (("robot_mbrl.env",), ("numpy", "serial", "cobs", "gymnasium")),
+    "sim": (
+        ("robot_mbrl.tasks", "robot_mbrl.env"),
+        ("numpy", "mujoco", "pybullet", "pybullet_utils", "gymnasium"),
+    ),
+    "calibration": (("robot_mbrl.data", "sim"), ("numpy", "scipy", "mujoco")),
+    "launch": (EVERYTHING, ("numpy", "tyro", "rich", "torch", "mujoco", "gymnasium", *PLOTTING)),
+}
+# hardware.make_env wraps a serial robot in the one environment, so it is the one door upwards.
+
+
+def room_of(module: str) -> str:
+    """The most special rule that a module name falls under."""
+    fits = [room for room in RULES if module == room or module.startswith(room + ".")]
+    return max(fits, key=len)
+
+
+def sources() -> list[Path]:
+    return sorted(p for room in OURS for p in (ROOT / room).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names of what a file imports, within functions as well."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+            # `from robot_mbrl import data` imports a room by name
+            found |= {f"{node.module}.{alias.name}" for alias in node.names if node.module in OURS}
+    return found
+
+
+def violation(module: str, imported: str) -> str | None:
+    """What is wrong with `module` importing `imported`."""
+    room = room_of(module)
+    rooms, libraries = RULES[room]
+    top = imported.split(".")[0]
+    if top in sys.stdlib_module_names or imported == "robot_mbrl.__version__":
+        return None
+    if top not in OURS:
+        return None if top in libraries else f"third party {top}"
+    target = room_of(imported)
+    if target == "launch" and room != "launch":
+        return "nobody imports launch"
+    if imported == "robot_mbrl" and room != "robot_mbrl":
+        return None  # the bare package holds the version only
+    allowed = {room, "robot_mbrl.contract", *rooms}
+    ok = target in allowed or any(target.startswith(a + ".") for a in rooms)
+    return None if ok else f"room {target}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_every_file_keeps_the_rules(path):
+    name = module_name(path)
+    broken = {i: v for i in imports(path) if (v := violation(name, i))}
+    assert not broken, f"{name} (room {room_of(name)}) may not import: {broken}"
+
+
+@pytest.mark.parametrize(("module", "imported", "allowed"), [
+    ("robot_mbrl.contract.spec", "robot_mbrl.data.episodes", False),
+    ("robot_mbrl.data.episodes", "robot_mbrl.contract.spec", True),
+    ("robot_mbrl.onboard.loop", "torch", False),
+    ("robot_mbrl.onboard.loop", "robot_mbrl.tasks", False),
+    ("hardware.mock.device", "sim.build", False),
+    ("sim.build", "hardware.robot", False),
+    ("robot_mbrl.evaluate", "launch.main", False),
+    ("launch.mock", "sim.build", True),
+    ("robot_mbrl.data.tick", "json", True),
+    ("robot_mbrl.export", "robot_mbrl.agents.sac", True),
+])  # fmt: skip
+def test_the_table_means_what_it_says(module, imported, allowed):
+    assert (violation(module, imported) is None) is allowed
