@@ -15,7 +15,13 @@ from robot_mbrl.alarms import calibrate_alarms, surprise
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
-from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, finetune, load_episodes
+from robot_mbrl.finetune import (
+    FinetuneConfig,
+    FinetuneReport,
+    finetune,
+    load_episodes,
+    stretches,
+)
 from robot_mbrl.runs import RunFolder, load_agent
 
 THRESHOLDS = "thresholds.json"
@@ -107,9 +113,9 @@ def new_thresholds(
         return known, "of the parent: rolled back"
     try:
         surprises = [
-            surprise(agent.model, e.observations[s], e.actions[s][:-1])
-            for e in episodes.values()
-            for s in e.segments()
+            surprise(agent.model, obs, action[:-1])
+            for episode in episodes.values()
+            for obs, action in stretches(episode)
         ]
         rate, target = spec.control.rate_hz, spec.safety.false_stops_per_hour
         return calibrate_alarms(surprises, rate, target).to_json(), "calibrated on these episodes"
