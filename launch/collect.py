@@ -85,9 +85,7 @@ def collect(
             thresholds=thresholds_of(controller) if controller else None,
         )
         who = explorer(spec, controller, settings)
-        return run_episodes(
-            session, who, plan, settings.episodes, keep_going=settings.keep_going
-        )
+        return run_episodes(session, who, plan, settings.episodes, keep_going=settings.keep_going)
 
 
 def sigma(settings: Settings) -> float:

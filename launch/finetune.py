@@ -133,4 +133,6 @@ def print_verdict(out: Path, result: dict[str, Any]) -> None:
         print(f"  thresholds: {result['thresholds']}")
     else:
         print(f"{out}: REJECTED and rolled back: {numbers}")
-        print("  The folder holds the parent's model. Collect more or longer episodes and try again.")
+        print(
+            "  The folder holds the parent's model. Collect more or longer episodes and try again."
+        )

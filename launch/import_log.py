@@ -26,9 +26,7 @@ class Settings(Verb):
     """the files; beside RUN.measured.csv a RUN.desired.csv may hold the commands"""
     out: Path = Path("episodes")
     """folder for the episode files"""
-    columns: Annotated[LogColumns, tyro.conf.arg(name="column")] = field(
-        default_factory=LogColumns
-    )
+    columns: Annotated[LogColumns, tyro.conf.arg(name="column")] = field(default_factory=LogColumns)
     """names of the columns"""
     torque: Literal["auto", "measured", "commanded"] = "auto"
     """which torque is the action: the measured file's, the desired file's, or what fits"""
@@ -37,7 +35,7 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Import and print one line a file."""
     spec = load_robot(settings.robot)
-    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     files = import_log(
         settings.csv,
         spec,
@@ -51,6 +49,8 @@ def run(settings: Settings) -> Outcome:
         episode = read_episode(path)
         extra = episode.metadata.extra
         rows.append({"path": path, "ticks": len(episode), "segments": len(episode.segments())})
-        note = f", {extra['over_limit_ticks']} beyond the limit" if extra["over_limit_ticks"] else ""
+        note = (
+            f", {extra['over_limit_ticks']} beyond the limit" if extra["over_limit_ticks"] else ""
+        )
         print(f"{path}: {len(episode)} ticks, torque {extra['torque']}{note}")
     return Outcome({"episodes": rows})

@@ -48,9 +48,7 @@ class LiveLine:
     The loop's thread never prints: a terminal that blocks must not make a tick late.
     """
 
-    def __init__(
-        self, title: str, watched: WatchedController, safe: SafeRobot, ticks: int
-    ) -> None:
+    def __init__(self, title: str, watched: WatchedController, safe: SafeRobot, ticks: int) -> None:
         self._title, self._watched, self._safe, self._ticks = title, watched, safe, ticks
         self._layout = ObservationLayout.from_spec(safe.spec)
         self._end = threading.Event()

@@ -51,9 +51,7 @@ class Bars:
         """Show how far a phase is."""
         if phase not in self._tasks:
             self._tasks[phase] = self._bars.add_task(f"{self._title} {phase}", numbers="")
-        self._bars.update(
-            self._tasks[phase], completed=done, total=total, numbers=spell(numbers)
-        )
+        self._bars.update(self._tasks[phase], completed=done, total=total, numbers=spell(numbers))
 
 
 class Lines:

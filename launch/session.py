@@ -1,8 +1,6 @@
 """Episodes on a connected robot: what deploy, collect and demo share."""
 
 import datetime
-import json
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from hardware import is_mock, open_connection
 from launch.live_line import Acts, LiveLine, WatchedController
 from launch.operator_stop import OperatorStop
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
-from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
+from robot_mbrl.contract.errors import SafetyError
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
 from robot_mbrl.onboard import (
@@ -28,7 +26,7 @@ from robot_mbrl.onboard import (
     run_episode,
 )
 from robot_mbrl.onboard.monitor import Alarm
-from robot_mbrl.tasks import Task, make_task
+from robot_mbrl.tasks import make_task
 
 MONITORS = ("stop", "watch", "off")
 NORMAL_ENDS = (StopReason.FINISHED, StopReason.OPERATOR)
@@ -163,7 +161,7 @@ class Session:
         return EpisodeResult(writer.path, report, score, told)
 
     def _open_episode(self, plan: EpisodePlan) -> EpisodeWriter:
-        created = datetime.datetime.now(datetime.timezone.utc)
+        created = datetime.datetime.now(datetime.UTC)
         header = EpisodeHeader.from_spec(
             self.spec,
             kind=plan.kind,

@@ -1,7 +1,6 @@
 """Figures of a report, each as SVG text. Colours mean the same everywhere: grey before, blue after, red stop."""
 
 import io
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
@@ -66,9 +66,7 @@ def learning_curve(metrics: Sequence[dict[str, Any]]) -> str | None:
     return draw(plot, 9, 2.8)
 
 
-def prediction_error(
-    errors: dict[str, RolloutError], joints: Sequence[str], dt: float
-) -> str:
+def prediction_error(errors: dict[str, RolloutError], joints: Sequence[str], dt: float) -> str:
     """Root mean square position error over the prediction's length, one panel a joint."""
     colors = dict(zip(errors, (GREY, BLUE) if len(errors) == 2 else (BLUE,), strict=False))
 
@@ -121,12 +119,15 @@ def _plot_angles(
         time_s, 0, 1, where=goal > 0, transform=axes.get_xaxis_transform(), color=GREEN, alpha=0.12
     )
     for j, joint in enumerate(spec.joints):
-        q = episode.q_rad[:, j]
-        degrees = np.rad2deg(np.mod(q, 2 * math.pi) if joint.wraps else q)
-        if joint.wraps:  # a line across the whole picture at each turn would hide the motion
+        degrees = np.rad2deg(episode.q_rad[:, j])
+        if joint.wraps:
+            # -90 to 270: hanging (0) and upright (180) both lie inside, away from the seam; the line
+            # breaks where it crosses, it would hide the motion otherwise
+            degrees = (degrees + 90) % 360 - 90
             degrees = np.where(np.abs(np.diff(degrees, prepend=degrees[:1])) > 180, np.nan, degrees)
         axes.plot(time_s, degrees, color=JOINT_COLORS[j % 6], label=joint.name)
     axes.set(ylabel="angle (deg)")
+    axes.yaxis.set_major_locator(MultipleLocator(90))
     axes.legend(frameon=False, loc="upper left", ncols=4)
 
 

@@ -158,7 +158,9 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     return _section("Prediction error", picture, note)
 
 
-def measure_error(run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS) -> RolloutError:
+def measure_error(
+    run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS
+) -> RolloutError:
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
     return rollout_error(agent.model, [p for e in episodes.values() for p in stretches(e)], steps)
@@ -218,7 +220,9 @@ def _section(title: str, picture: str | None, note: str = "") -> str:
 
 def _table(table: Table) -> str:
     def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}{_mark(c)}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+        return (
+            "<tr>" + "".join(f"<{tag}{_mark(c)}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+        )
 
     rows = "".join(row(r, "td") for r in table.rows)
     caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
