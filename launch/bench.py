@@ -25,7 +25,7 @@ from robot_mbrl.onboard import LoopReport
 
 @dataclass(frozen=True, kw_only=True)
 class PlannerBench(Verb):
-    """Milliseconds of one planning step on one thread, and its share of the machine's sgemm rate."""
+    """Milliseconds of one planning step on one thread, and its share of the sgemm rate."""
 
     controller: Path
     """controller.onnx"""
@@ -49,8 +49,8 @@ class SimBench(Verb):
 class LoopBench(Verb):
     """The real-time control loop with recording: missed deadlines, lateness and plan time.
 
-    Without --port a mock robot is started in a process of its own on a pseudo-serial port. Exit code 3
-    when the supervisor stopped the loop before the time was over.
+    Without --port a mock robot is started in a process of its own on a pseudo-serial port. Exit
+    code 3 when the supervisor stopped the loop before the time was over.
     """
 
     controller: Path

@@ -22,8 +22,8 @@ from robot_mbrl.onboard.exploration import ExploringController, RandomController
 class Settings(Verb):
     """Record episodes to learn from, with the way home in between.
 
-    Noise is added to the controller's action in front of the supervisor, which guards as always. The
-    monitors only take notes: before finetuning the model may be wrong, that is why one collects.
+    Noise is added to the controller's action in front of the supervisor, which guards as always.
+    The monitors only take notes: the model may still be wrong, that is why one collects.
     """
 
     port: str

@@ -40,7 +40,7 @@ class Settings(Verb):
     """
 
     out: Path = Path("runs/demo")
-    """folder for everything; an interrupted pretraining there is continued, older results set aside"""
+    """folder for everything; an interrupted pretraining there goes on, older results move aside"""
     robot: str = "furuta"
     """built-in robot or robot folder"""
     port: str = "mock:heavy"
@@ -198,7 +198,7 @@ def whole(report: EpisodesReport) -> EpisodesReport:
 
 
 def measure(stages: list[Stage]) -> list[dict[str, Any]]:
-    """One row a stage; models are compared on the last deployment, which none of them learned from."""
+    """One row a stage; models are compared on the last deployment, which none has seen."""
     test = load_episodes([r.path for r in stages[-1].report.results])
     return [measure_stage(stage, test) for stage in stages]
 

@@ -17,8 +17,9 @@ from robot_mbrl.onboard import Controller, MonitorThresholds, load_controller
 class Settings(Verb):
     """Run a controller on a robot under the safety supervisor.
 
-    The robot goes home, then runs episodes; every tick is recorded. Ctrl-C or SIGTERM stops it between
-    two ticks. Exit code: 0 for a normal end or an operator's stop, 3 for a safety stop, 1 for an error.
+    The robot goes home, then runs episodes; every tick is recorded. Ctrl-C or SIGTERM stops it
+    between two ticks. Exit code: 0 for a normal end or an operator's stop, 3 for a safety stop, 1
+    for an error.
     """
 
     controller: Path

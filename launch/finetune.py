@@ -31,9 +31,9 @@ THRESHOLDS = "thresholds.json"
 class Settings(Verb):
     """Correct a run with recorded episodes.
 
-    Whole episodes are kept out; the result is accepted only if it predicts those better than before.
-    Otherwise it is rolled back: the new folder then holds the parent's weights, marked so, and the
-    exit code is 4.
+    Whole episodes are kept out; the result is accepted only if it predicts those better than
+    before. Otherwise it is rolled back: the new folder then holds the parent's weights, marked so,
+    and the exit code is 4.
     """
 
     run: Path
@@ -133,6 +133,4 @@ def print_verdict(out: Path, result: dict[str, Any]) -> None:
         print(f"  thresholds: {result['thresholds']}")
     else:
         print(f"{out}: REJECTED and rolled back: {numbers}")
-        print(
-            "  The folder holds the parent's model. Collect more or longer episodes and try again."
-        )
+        print("  The folder holds the parent's model. Collect more or longer episodes.")

@@ -16,8 +16,8 @@ from robot_mbrl.data import LogColumns, import_log, read_episode
 class Settings(Verb):
     """Turn measured CSV logs of a robot with one joint and one actuator into episodes.
 
-    Each file becomes one .mcap of the same name, laid on the robot's control grid. An error leaves no
-    half-written episode and touches no existing one.
+    Each file becomes one .mcap of the same name, laid on the robot's control grid. An error leaves
+    no half-written episode and touches no existing one.
     """
 
     robot: str

@@ -1,7 +1,7 @@
 """`robot-mbrl VERB ...`: finds the verb, parses its settings, prints its result or its error.
 
-Verbs are imported by name when they are called, so that deploy and collect start on a machine without
-torch and mujoco.
+Verbs are imported by name when they are called, so that deploy and collect start on a machine
+without torch and mujoco.
 """
 
 import contextlib

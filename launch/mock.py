@@ -15,8 +15,9 @@ from robot_mbrl.contract.reality import load_reality
 class Settings(Verb):
     """Serve a mock robot on a pseudo-serial port until Ctrl-C.
 
-    The first line on stdout is JSON with the key "port": pass that to `deploy` or `collect` in another
-    terminal. The device has its own clock, its own watchdog and the physics of the reality file.
+    The first line on stdout is JSON with the key "port": pass that to `deploy` or `collect` in
+    another terminal. The device has its own clock, its own watchdog and the physics of the reality
+    file.
     """
 
     robot: str = "furuta"

@@ -12,7 +12,7 @@ from robot_mbrl.report import write_report
 class Settings(Verb):
     """Draw a run and its episodes into one self-contained HTML file.
 
-    Learning curve, prediction error before and after finetuning, each episode with its stop, timing.
+    Learning curve, prediction error before and after finetuning, each episode and its stop, timing.
     """
 
     run: Path

@@ -79,7 +79,7 @@ class EpisodePlan:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """One recorded episode: its file, the loop's report, the task's verdict, an alarm if watched."""
+    """One recorded episode: file, the loop's report, the task's verdict, an alarm if watched."""
 
     path: Path
     report: LoopReport
@@ -139,7 +139,7 @@ class Session:
             go_home(self.safe, self.clock, self.spec)
 
     def run(self, controller: Acts, plan: EpisodePlan, title: str) -> EpisodeResult:
-        """Run and record one episode; raises what is not a stop of the supervisor, e.g. a full disk."""
+        """Run and record one episode; raises what is no stop of the supervisor: a full disk."""
         watched = WatchedController(controller)
         monitor = make_monitor(self.spec, plan)
         writer = self._open_episode(plan)

@@ -1,4 +1,4 @@
-"""Figures of a report, each as SVG text. Colours mean the same everywhere: grey before, blue after, red stop."""
+"""Figures of a report as SVG text. Colours mean one thing: grey before, blue after, red stop."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from robot_mbrl.models.rollout_error import RolloutError
 GREY, BLUE, ORANGE, GREEN, RED = "#8a8f98", "#2563b0", "#d97706", "#15803d", "#c81e1e"
 JOINT_COLORS = (BLUE, ORANGE, GREEN, "#7c3aed", "#0e7490", "#be185d")
 SHOWN_SIGMA = 20.0  # an innovation beyond this is drawn at the edge
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -121,8 +121,8 @@ def _plot_angles(
     for j, joint in enumerate(spec.joints):
         degrees = np.rad2deg(episode.q_rad[:, j])
         if joint.wraps:
-            # -90 to 270: hanging (0) and upright (180) both lie inside, away from the seam; the line
-            # breaks where it crosses, it would hide the motion otherwise
+            # -90 to 270: hanging (0) and upright (180) both lie inside, away from the seam; the
+            # line breaks where it crosses, it would hide the motion otherwise
             degrees = (degrees + 90) % 360 - 90
             degrees = np.where(np.abs(np.diff(degrees, prepend=degrees[:1])) > 180, np.nan, degrees)
         axes.plot(time_s, degrees, color=JOINT_COLORS[j % 6], label=joint.name)
@@ -183,7 +183,7 @@ def timing_histogram(episodes: Sequence[Episode], spec: RobotSpec) -> str | None
 
 def _histogram(axes: Axes, ms: FloatArray, label: str, limit_ms: float, name: str) -> None:
     top = max(1.05 * limit_ms, float(ms.max()))
-    axes.hist(ms, bins=np.linspace(0, top, 60), color=BLUE, log=True)
+    axes.hist(ms, bins=np.linspace(0, top, 60).tolist(), color=BLUE, log=True)
     axes.axvline(limit_ms, color=RED, lw=1.2)
     axes.annotate(
         f"{name} {limit_ms:g} ms ", (limit_ms, 0.97), xycoords=("data", "axes fraction"),

@@ -1,4 +1,4 @@
-"""report.html: a run and its episodes at a glance; one file, no scripts, nothing loaded from elsewhere."""
+"""report.html: a run and its episodes at a glance; one file, no scripts, nothing loaded."""
 
 import html
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ from robot_mbrl.tasks import Task
 ERROR_STEPS = 25
 MOST_EPISODES = 12
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1f2937;max-width:960px;margin:2rem auto;padding:0 1rem}
+body{font:15px/1.5 system-ui,sans-serif;color:#1f2937}
+body{max-width:960px;margin:2rem auto;padding:0 1rem}
 h1{margin-bottom:0}h2{margin-top:2.2rem;border-bottom:1px solid #e5e7eb}
 p.note,caption{color:#6b7280}table{border-collapse:collapse;margin:.6rem 0}
 td,th{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #e5e7eb}
@@ -131,8 +132,8 @@ def _finetuning(folder: RunFolder) -> str:
     )
     before, after = (np.rad2deg(result[f"error_{k}_rad"]) for k in ("before", "after"))
     return (
-        f"<h2>Finetuning</h2><p>{verdict}: held-out error {before:.2f}° before, {after:.2f}° after, "
-        f"on {len(result['holdout_episodes'])} episodes kept out; learned from "
+        f"<h2>Finetuning</h2><p>{verdict}: held-out error {before:.2f}° before, {after:.2f}° "
+        f"after, on {len(result['holdout_episodes'])} episodes kept out; learned from "
         f"{result['train_transitions']} transitions.</p>"
     )
 

@@ -13,7 +13,7 @@ STEP_KEYS = ("updates", "model_steps", "transitions")
 
 
 class ScalarRunFolder(RunFolder):
-    """`log` writes each record to metrics.jsonl and its numbers to `tensorboard/`; use as a context."""
+    """`log` writes records to metrics.jsonl and their numbers to TensorBoard; use as a context."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

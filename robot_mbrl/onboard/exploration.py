@@ -1,4 +1,4 @@
-"""Actions that try something new, still in front of the supervisor: noise on a controller, or noise alone."""
+"""Actions that try something new, before the supervisor: noise on a controller, or alone."""
 
 from dataclasses import replace
 from typing import Protocol
