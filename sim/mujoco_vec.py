@@ -8,6 +8,7 @@ from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import check_finite, check_shape
+from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
 from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, make_task
@@ -63,11 +64,15 @@ class MujocoVecEnv(VectorEnv):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of drawing.
 
-        Returns observations (B, O) and info.
+        Returns observations (B, O) and info. Raises SpecError for a parameter that the robot lacks.
         """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         given = (options or {}).get("parameters", {})
+        unknown = sorted(set(given) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters)
+            raise SpecError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
         obs = self._reset_worlds(np.arange(self.num_envs), given)
         return obs.astype(np.float32), self._info()
 
@@ -75,6 +80,8 @@ class MujocoVecEnv(VectorEnv):
         drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, len(ids))
         self._start_anywhere(drawn, len(ids))
         drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
+        # New arrays: an info handed out before keeps telling what was true then.
+        self.parameters = {path: values.copy() for path, values in self.parameters.items()}
         for path, values in drawn.items():
             self.parameters[path][ids] = values
         self.steps[ids] = 0

@@ -6,6 +6,7 @@ from mujoco.batch import Batch
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
 
@@ -31,8 +32,8 @@ class Worlds:
         model: mujoco.MjModel | None = None,
     ) -> None:
         self.spec = spec
-        latency = max_latency_s(spec)
-        self.model = model or mujoco_model(spec, max_latency_s=latency)
+        self._max_latency_s = max_latency_s(spec)
+        self.model = model or mujoco_model(spec, max_latency_s=self._max_latency_s)
         self._batch = Batch(self.model, num_worlds, nthread=threads, persistent=True)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
@@ -56,12 +57,14 @@ class Worlds:
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal model.
 
-        Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l.
+        Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Raises SpecError
+        for a latency that the history buffers cannot hold.
         """
+        self._check_latencies(parameters)
         model, fields = self.model, self._fields
         lengths = {0: np.ones(len(ids))}
-        for link in self.spec.links:
-            b = model.body(link).id
+        for b in sorted(model.body(link).id for link in self.spec.links):  # parents come first
+            link = model.body(b).name
             mass, length = parameters[f"links.{link}.mass"], parameters[f"links.{link}.length"]
             lengths[b] = length
             fields["body_mass"][ids, b] = model.body_mass[b] * mass
@@ -78,6 +81,15 @@ class Worlds:
             fields["sensor_delay"][ids] = parameters["sensors.latency_ms"][:, None] / 1000
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
         self._batch.set_const(np.sort(ids))
+
+    def _check_latencies(self, parameters: Parameters) -> None:
+        longest_ms = self._max_latency_s * 1000
+        for path, values in parameters.items():
+            if self.model.nhistory and path.endswith("latency_ms") and np.max(values) > longest_ms:
+                raise SpecError(
+                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that robot.toml "
+                    f"names, got {np.max(values):g}; widen its [randomization]"
+                )
 
     def _set_actuators(self, parameters: Parameters, ids: np.ndarray) -> None:
         gain = self._fields["actuator_gainprm"]

@@ -21,6 +21,7 @@ SCALE_LIMITS = (0.01, 100.0)
 LINK_SCALES = ("mass", "length")
 JOINT_SCALES = ("damping", "friction")
 ACTUATOR_SCALES = ("resistance", "torque_constant", "supply")
+DIRECT_SCALES = ("torque_constant", "supply")  # a drive with its own loop hides its resistance
 ABSOLUTE_LIMITS = {
     "latency_ms": (0.0, 100.0),
     "noise_counts": (0.0, 100.0),
@@ -52,7 +53,8 @@ def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
     nominal = {f"links.{link}.{key}": 1.0 for link in spec.links for key in LINK_SCALES}
     nominal |= {f"joints.{j.name}.{key}": 1.0 for j in spec.joints for key in JOINT_SCALES}
     for actuator in spec.actuators:
-        nominal |= {f"actuators.{actuator.name}.{key}": 1.0 for key in ACTUATOR_SCALES}
+        keys = ACTUATOR_SCALES if actuator.motor.kind == "dc_motor" else DIRECT_SCALES
+        nominal |= {f"actuators.{actuator.name}.{key}": 1.0 for key in keys}
         nominal[f"actuators.{actuator.name}.latency_ms"] = actuator.latency_ms
     nominal["sensors.latency_ms"] = spec.sensor.latency_ms
     nominal["sensors.noise_counts"] = spec.sensor.noise_counts

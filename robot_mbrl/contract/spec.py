@@ -240,7 +240,7 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     name, description = head.text("name"), head.text("description")
     head.finish()
     links, movable = _read_urdf(urdf)
-    joints = tuple(_joint(t) for t in root.tables("joint"))
+    joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
     for joint in joints:
         if joint.name not in movable:
             raise SpecError(
@@ -250,7 +250,9 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     missing = [m for m in movable if m not in [j.name for j in joints]]
     if missing:
         raise SpecError(f"{root.source}: joint: {urdf} has movable joints without a [[joint]]: {missing}")
-    actuators = tuple(_actuator(t, [j.name for j in joints]) for t in root.tables("actuator"))
+    actuators = tuple(
+        _actuator(t, [j.name for j in joints]) for t in _distinct(root.tables("actuator"))
+    )
     sensor = root.table("sensor", optional=True)
     task = root.table("task")
     task_name = task.text("name")
@@ -281,6 +283,16 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     variations = read_randomization(root.table("randomization", optional=True), spec.nominal)
     root.finish()
     return replace(spec, randomization=variations)
+
+
+def _distinct(tables: list[Table]) -> list[Table]:
+    """The tables, whose names must all differ: columns and parameters are told apart by them."""
+    seen: set[str] = set()
+    for t in tables:
+        if t.text("name") in seen:
+            raise t.fail("name", "a name that is not used before")
+        seen.add(t.text("name"))
+    return tables
 
 
 def _read_urdf(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -45,7 +45,7 @@ class Tick:
         observation: (O,), see `contract.layout`.
         proposed: what the controller asked for, (A,).
         applied: what the machine confirmed, (A,) in [-1, 1].
-        disagreement: of the ensemble; NaN where there is none.
+        disagreement: of the ensemble about this step; NaN where there is none.
         innovation: (observed - predicted velocity) / predicted spread, (J,); NaN where unknown.
         lateness_s: how much later than its grid time the tick started.
         plan_time_s: time spent in the controller.

@@ -192,10 +192,14 @@ def calibrate_std(model: DynamicsEnsemble, holdout: Transitions, coverage: float
     model.std_scale.fill_(1.0)
     rows = _Rows.of(model, holdout)
     mean, std = model.increments(model.spread(rows.obs), model.spread(rows.action))
-    mean, std = mixture(mean[model.elites], std[model.elites])
-    z = ((rows.dq - mean) / std).abs().double().numpy()
+    mean, std = mean[model.elites].double(), std[model.elites].double()
     normal = torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor((1 + coverage) / 2)).item()
-    scale = np.quantile(z, coverage, axis=0) / normal
+    # The scale s acts on the members' noise alone, not on their spread, so row by row the interval
+    # reaches the truth when (error / normal)^2 <= s^2 noise + spread.
+    centre = mean.mean(0)
+    noise, spread = (std**2).mean(0), ((mean - centre) ** 2).mean(0)
+    needed = (((rows.dq - centre) / normal) ** 2 - spread) / noise
+    scale = np.sqrt(np.quantile(needed.numpy(), coverage, axis=0).clip(0))
     model.std_scale.copy_(torch.as_tensor(scale).clamp(0.2, 5.0))
     return model.std_scale.double().numpy().copy()
 

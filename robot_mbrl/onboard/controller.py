@@ -20,7 +20,7 @@ from robot_mbrl.onboard.controller_metadata import METADATA_KEY, ControllerMetad
 Float32 = npt.NDArray[np.float32]
 INPUTS = {"observation": 1, "plan": 2, "noise": 4}
 # ONNX names are unique in a graph: the shifted plan cannot be called "plan" like the input.
-OUTPUTS = ("action", "next_plan", "predicted_mean", "predicted_std", "disagreement", "value")
+OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
 ERROR_ONLY = 3
 
 
@@ -112,7 +112,7 @@ class Controller:
         elapsed = time.perf_counter() - start
         return ControllerOutput(
             action=values["action"].astype(np.float64),
-            plan=values["next_plan"],
+            plan=values["plan_next"],
             predicted_mean=values["predicted_mean"].astype(np.float64),
             predicted_std=values["predicted_std"].astype(np.float64),
             disagreement=values["disagreement"].astype(np.float64),

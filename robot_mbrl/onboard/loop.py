@@ -114,6 +114,7 @@ class Loop:
         self.safe, self.clock, self.controller = safe, clock, controller
         self.observer, self.recorder, self.monitor = observer, recorder, monitor
         self.recording = False
+        self._counts_before = dict(safe.counts)
         self._previous: ControllerOutput | None = None
         self._applied = np.zeros(observer.layout.action_size)
         self._lateness: list[float] = []
@@ -224,6 +225,6 @@ class Loop:
             plan_ms=Histogram.of(self._plan),
             round_trip_ms=Histogram.of(self._round_trip),
             skipped_periods=self._skipped,
-            counts=dict(self.safe.counts),
+            counts={k: n - self._counts_before[k] for k, n in self.safe.counts.items()},
             monitor=self.monitor.report() if self.monitor is not None else {},
         )

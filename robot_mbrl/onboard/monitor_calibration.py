@@ -21,8 +21,8 @@ from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
 MIN_BLOCKS = 20
 TAIL_SHARE = 0.25
 CONFIDENCE_SIGMA = 1.645
-# One bad sample makes innovations + - + in three ticks, whose signs cancel but whose squares add up, and
-# it stays in the observation's history, so that disagreement is high for some ticks more.
+# One bad sample makes innovations + - + in three ticks: signs cancel but squares add up,
+# and it stays in the observation's history, so that disagreement is high for some ticks more.
 BIAS_OUTLIERS = 1.5
 SQUARE_OUTLIERS = 3.5
 DISAGREEMENT_OUTLIERS = 6.5

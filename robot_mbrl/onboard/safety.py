@@ -9,9 +9,7 @@ Nothing but a SafeRobot calls a robot's `send`. Without fresh samples it degrade
 named reason and leaves only by `reset`.
 """
 
-import math
 from contextlib import suppress
-from dataclasses import replace
 from enum import Enum
 from types import TracebackType
 from typing import NoReturn, Protocol, runtime_checkable
@@ -28,7 +26,9 @@ from robot_mbrl.contract.errors import (
     SafetyError,
 )
 from robot_mbrl.data.tick import TickFlag
+from robot_mbrl.onboard.freshness import Freshness
 from robot_mbrl.onboard.limits import calm_action, check_sample, check_velocity, cut_outward
+from robot_mbrl.onboard.ramp import Ramp
 from robot_mbrl.onboard.stop_reason import StopReason
 
 
@@ -86,12 +86,10 @@ class SafeRobot:
         self._forget()
 
     def _forget(self) -> None:
-        self._last: RobotState | None = None
-        self._missing = 0
-        self._fresh_at_s = -math.inf
+        self._samples = Freshness(self.spec)
+        self._ramp = Ramp(self.spec)
         self._send_failures = 0
         self._late = 0
-        self._ramp_start_s: float | None = None
         self._applied = np.zeros(len(self.spec.actuators))
 
     # --- entering and leaving -----------------------------------------------------------------
@@ -111,7 +109,7 @@ class SafeRobot:
         self._judge(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
-        self._keep(state)
+        self._samples.keep(state, self.clock.now())
         self.state = SafetyState.ARMED
         return state
 
@@ -181,16 +179,17 @@ class SafeRobot:
         if state is None:
             return self._miss(StopReason.LINK_LOST, f"no sample: {lost}", lost)
         self._judge(state)
-        if not state.fresh or self._frozen(state):
+        if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
-        before = self._last
-        self._keep(state)
+        before = self._samples.last
+        self._samples.keep(state, self.clock.now())
         fault = check_velocity(self.spec, before, state) if before else None
         if fault:
             self._trip(*fault)
         if self.state is SafetyState.HOLDING:
             # The machine was let go: come back as softly as from the start.
-            self.state, self._ramp_start_s = SafetyState.RAMPING, None
+            self.state = SafetyState.RAMPING
+            self._ramp.restart()
         return state
 
     def check_timing(self, lateness_s: float, duration_s: float) -> None:
@@ -235,14 +234,14 @@ class SafeRobot:
             self.counts["held"] += 1
             return calm_action(self.spec, self._applied)
         clamped = np.clip(action, -1.0, 1.0)
-        if self._last is None:
+        if self._samples.last is None:
             raise SafetyError("guard: no sample has been read; call arm() and read() first")
-        kept = cut_outward(self.spec, self._last.q_rad, clamped)
+        kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
         self.counts["clamped"] += int((clamped != action).any())
         self.counts["soft_limit"] += int((kept != clamped).any())
         if (kept != action).any():
             self.flags |= TickFlag.CLAMPED
-        return self._ramp(kept)
+        return self._soften(kept)
 
     def send(self, action: FloatArray) -> FloatArray:
         """Guard and send an action (A,); returns what the machine confirmed, (A,) in [-1, 1].
@@ -288,29 +287,15 @@ class SafeRobot:
         except LinkError as error:
             self._trip(StopReason.LINK_LOST, str(error), error)
 
-    def _keep(self, state: RobotState) -> None:
-        self._last, self._fresh_at_s, self._missing = state, self.clock.now(), 0
-
-    def _ramp(self, action: FloatArray) -> FloatArray:
+    def _soften(self, action: FloatArray) -> FloatArray:
+        """The action (A,) at its place on the ramp."""
         if self.state is SafetyState.RUNNING:
             return action
-        now = self.clock.now()
-        if self._ramp_start_s is None:
-            self._ramp_start_s = now
-        ramp_s = self.spec.safety.ramp_s
-        share = 1.0 if ramp_s == 0 else min(1.0, (now - self._ramp_start_s) / ramp_s)
-        self.state = SafetyState.RUNNING if share >= 1 - 1e-9 else SafetyState.RAMPING
-        if self.state is SafetyState.RUNNING:
-            return action
-        self.flags |= TickFlag.RAMPING
-        position = np.array([a.command == "position" for a in self.spec.actuators])
-        return np.where(position, action, share * action)
-
-    def _frozen(self, state: RobotState) -> bool:
-        last = self._last
-        if last is None or self.clock.now() - self._fresh_at_s < 0.5 * self.spec.control.dt:
-            return False  # asked again at once: nothing new is to be expected
-        return state.sequence == last.sequence or state.device_time_s <= last.device_time_s
+        share = self._ramp.share(self.clock.now())
+        self.state = SafetyState.RUNNING if share >= 1 else SafetyState.RAMPING
+        if share < 1:
+            self.flags |= TickFlag.RAMPING
+        return self._ramp.scale(action, share)
 
     def _judge(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
@@ -320,15 +305,15 @@ class SafeRobot:
 
     def _miss(self, reason: StopReason, message: str, cause: Exception | None) -> RobotState:
         """Bridge a tick without a fresh sample, or stop when there were too many."""
-        self._missing += 1
         self.flags |= TickFlag.STALE
-        safety = self.spec.safety
-        if self._last is None or self._missing > safety.coast_ticks + safety.hold_ticks:
-            self._trip(reason, f"{self._missing} ticks without a fresh sample; {message}", cause)
+        bridge = self._samples.miss()
+        if bridge is None:
+            ticks = self._samples.missing
+            self._trip(reason, f"{ticks} ticks without a fresh sample; {message}", cause)
         self.counts["coasted"] += 1
-        if self._missing > safety.coast_ticks:
+        if self._samples.hold:
             self.state = SafetyState.HOLDING
-        return replace(self._last, fresh=False)
+        return bridge
 
     def _require_armed(self, verb: str) -> None:
         if self.state not in MOVING:

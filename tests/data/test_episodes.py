@@ -13,7 +13,7 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from robot_mbrl.contract.errors import DataError, ShapeError
-from robot_mbrl.data import EpisodeHeader, EpisodeWriter, TickFlag, read_episode
+from robot_mbrl.data import EpisodeHeader, EpisodeWriter, Tick, TickFlag, read_episode
 
 CHILD = """
 import sys, numpy as np
@@ -93,7 +93,7 @@ def test_not_finite_is_refused_when_writing(tmp_path, header, make_tick, field, 
 def test_wrong_shape_is_refused(tmp_path, header, make_tick):
     with (
         EpisodeWriter(tmp_path / "e.mcap", header) as writer,
-        pytest.raises(ShapeError, match=r"expected shape \(29,?\), got \(3,\)"),
+        pytest.raises(ShapeError, match=r"expected shape \(\d+,?\), got \(3,\)"),
     ):
         writer.write(make_tick(0, observation=np.zeros(3)))
 
@@ -118,8 +118,19 @@ def test_a_flipped_bit_is_found(write):
         read_episode(path)
 
 
-def test_cut_at_every_byte_of_the_last_two_ticks(write):
-    path = write(5)
+@pytest.fixture
+def short(tmp_path):
+    """Five ticks of a robot with one column of each kind: few bytes to cut at."""
+    header = EpisodeHeader("r", "f", ("c",), ("j",), ({"name": "m"},), 50.0, "collect", "")
+    path, one = tmp_path / "short.mcap", np.ones(1)
+    with EpisodeWriter(path, header) as writer:
+        for i in range(5):
+            writer.write(Tick(i, 0.02 * i, 0.02 * i, one, one, one, one, 0.0, one, 0.0, 0.0))
+    return path
+
+
+def test_cut_at_every_byte_of_the_last_two_ticks(short):
+    path = short
     data = path.read_bytes()
     ends = record_ends(data)
     # header, metadata, schema, channel, 5 messages, footer metadata, ...
@@ -135,8 +146,8 @@ def test_cut_at_every_byte_of_the_last_two_ticks(write):
         assert episode.stop_reason is None
 
 
-def test_cut_at_every_byte_after_the_ticks_loses_no_tick(write):
-    path = write(5)
+def test_cut_at_every_byte_after_the_ticks_loses_no_tick(short):
+    path = short
     data = path.read_bytes()
     for cut in range(record_ends(data)[8], len(data)):
         path.write_bytes(data[:cut])
@@ -170,7 +181,7 @@ def test_messages_of_another_kind_are_refused(tmp_path):
     schema = writer.register_schema("foxglove.Pose", "jsonschema", b"{}")
     writer.add_message(writer.register_channel("/pose", "json", schema), 0, b"{}", 0)
     writer.finish()
-    with pytest.raises(DataError, match="'foxglove.Pose', expected 'robot_mbrl.Tick'"):
+    with pytest.raises(DataError, match=r"'foxglove.Pose', expected 'robot_mbrl.Tick'"):
         read_episode(path)
 
 
@@ -243,7 +254,7 @@ def test_episodes_are_never_overwritten(write):
 
 
 def test_kind_is_checked(spec):
-    with pytest.raises(DataError, match="'deploy'|deploy, collect, import"):
+    with pytest.raises(DataError, match=r"'deploy'|deploy, collect, import"):
         EpisodeHeader.from_spec(spec, kind="test", created="")
 
 

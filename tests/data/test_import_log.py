@@ -172,21 +172,21 @@ def test_a_number_that_is_none_is_named(tmp_path, pendulum, text):
 def test_time_that_does_not_rise_is_named(tmp_path, pendulum, step):
     rows = sine()
     rows[9, 0] = rows[8, 0] + step
-    with pytest.raises(DataError, match="line 11, column 'time'.*expected it to rise"):
+    with pytest.raises(DataError, match=r"line 11, column 'time'.*expected it to rise"):
         import_log([write_csv(tmp_path / "a.csv", rows)], pendulum, tmp_path)
 
 
 def test_torque_in_another_unit_is_refused(tmp_path, pendulum):
     rows = sine()
     rows[:, 3] *= 1000
-    with pytest.raises(DataError, match="beyond the limit of 3.2 Nm"):
+    with pytest.raises(DataError, match=r"beyond the limit of 3.2 Nm"):
         import_log([write_csv(tmp_path / "a.csv", rows)], pendulum, tmp_path)
 
 
 def test_a_desired_file_of_another_length_is_refused(tmp_path, pendulum):
     csv = write_csv(tmp_path / "a.measured.csv", sine())
     write_csv(tmp_path / "a.desired.csv", sine()[:-1])
-    with pytest.raises(DataError, match="1000 rows, a.measured.csv has 1001"):
+    with pytest.raises(DataError, match=r"1000 rows, a.measured.csv has 1001"):
         import_log([csv], pendulum, tmp_path, torque_source="commanded")
 
 

@@ -7,9 +7,9 @@ from robot_mbrl.contract import RobotSpec, load_robot
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fakes import FakeController, FakeRobot, LockstepClock  # noqa: E402
+from onboard_fakes import FakeController, FakeRobot, LockstepClock
 
-from robot_mbrl.onboard import SafeRobot  # noqa: E402
+from robot_mbrl.onboard import SafeRobot
 
 
 @pytest.fixture

@@ -2,16 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeRobot, LockstepClock
+from onboard_fakes import FakeRobot, LockstepClock
 
 from robot_mbrl.contract import load_robot
-from robot_mbrl.contract.errors import LinkTimeout, SafetyError
+from robot_mbrl.contract.errors import LinkError, LinkTimeout, SafetyError
 from robot_mbrl.onboard import SafeRobot, SafetyState, StopReason, go_home
 from robot_mbrl.onboard.home import home_action, wrapped
 
 
 class DampedRobot(FakeRobot):
-    """Both joints move in the clock's time: the arm as 1 / (s + 1) of volts, the pendulum decays."""
+    """Moves in the clock's time: the arm by 1 rad/s a volt, the pendulum decays."""
 
     def __init__(self, spec, clock: LockstepClock, q) -> None:
         super().__init__(spec, clock)
@@ -63,7 +63,7 @@ def test_a_pendulum_that_does_not_rest_is_named(spec, clock):
     robot = DampedRobot(spec, clock, [0.0, 1.0])
     robot.decay = 0.0
     short = replace(spec, home=replace(spec.home, timeout_s=2.0))
-    with pytest.raises(SafetyError, match="'pendulum' at 1.000"):
+    with pytest.raises(SafetyError, match=r"'pendulum' at 1.000"):
         go_home(SafeRobot(robot, short, clock), clock, short)
 
 
@@ -71,7 +71,7 @@ def test_a_lost_link_stops_the_way_home(spec, clock):
     robot = DampedRobot(spec, clock, [1.2, 0.8])
     robot.break_read = lambda n: LinkTimeout("no reply") if n > 10 else None
     safe = SafeRobot(robot, spec, clock)
-    with pytest.raises(LinkTimeout.__mro__[1]):
+    with pytest.raises(LinkError):
         go_home(safe, clock, spec)
     assert safe.reason is StopReason.LINK_LOST
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeController, timeouts, with_faults
+from onboard_fakes import FakeController, timeouts, with_faults
 
 from robot_mbrl.contract import ObservationLayout, Observer
 from robot_mbrl.contract.errors import DataError, LinkTimeout, PlannerError, SafetyError
@@ -354,3 +354,20 @@ def test_settings_of_the_robot_matter(robot, clock, spec):
     observer = Observer(ObservationLayout.from_spec(fast))
     run_episode(safe, clock, controller, observer, None, 20)
     assert clock.now() == pytest.approx(100.2)
+
+
+def test_disagreement_is_that_of_the_step_that_is_taken(run, controller):
+    act = controller.act
+    controller.act = lambda obs: replace(act(obs), disagreement=np.array([0.25, 7.0, 9.0]))
+    _, episode = run(3)
+    assert episode.disagreement.tolist() == [0.25] * 3
+
+
+def test_counts_are_those_of_the_episode(safe, robot, clock, controller, spec):
+    layout = ObservationLayout.from_spec(spec)
+    controller.action = np.array([3.0])
+    counts = [
+        run_episode(safe, clock, controller, Observer(layout), None, 7).counts["clamped"]
+        for _ in range(2)
+    ]
+    assert counts == [7, 7]

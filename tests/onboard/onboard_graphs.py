@@ -38,7 +38,7 @@ def write_controller(
         helper.make_tensor_value_info("noise", f, [ITERATIONS, CANDIDATES, HORIZON, A]),
     ]
     shapes = {
-        "action": [A], "next_plan": [HORIZON, A], "predicted_mean": [O], "predicted_std": [O],
+        "action": [A], "plan_next": [HORIZON, A], "predicted_mean": [O], "predicted_std": [O],
         "disagreement": [HORIZON], "value": [],
     }  # fmt: skip
     nodes = [
@@ -52,7 +52,7 @@ def write_controller(
         helper.make_node("ReduceMean", ["noise"], ["mean_noise"], keepdims=0),
         helper.make_node("Add", ["first", "mean_noise"], ["action"]),
         constant("last", np.full((1, A), 0.25, dtype=np.float32)),
-        helper.make_node("Concat", ["tail", "last"], ["next_plan"], axis=0),
+        helper.make_node("Concat", ["tail", "last"], ["plan_next"], axis=0),
         helper.make_node("Identity", ["observation"], ["predicted_mean"]),
         constant("predicted_std", np.full(O, 0.5, dtype=np.float32)),
         constant("disagreement", np.array([0.1, 0.2, 0.3], dtype=np.float32)),

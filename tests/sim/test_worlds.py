@@ -1,0 +1,202 @@
+"""Latencies, encoders and randomization of the simulated worlds."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.parameters import Parameters
+from sim.worlds import Worlds
+from tests.rig import one_joint
+
+MS = 1e-3
+FAST: dict[str, Any] = {  # one physics step of 1 ms per tick
+    "control": {
+        "rate_hz": 1000,
+        "physics_rate_hz": 1000,
+        "action_history": 0,
+        "observation_history": 0,
+    },
+    "sensor": {"latency_ms": 15.0, "noise_counts": 0.0},
+}
+
+
+def parameters(spec: RobotSpec, worlds: int, **given: Any) -> Parameters:
+    """Nominal but for `given`, whose dots are written as double underscores."""
+    values = dict(spec.nominal) | {k.replace("__", "."): v for k, v in given.items()}
+    return {path: np.broadcast_to(v, worlds).astype(float) for path, v in values.items()}
+
+
+def test_action_latency_shifts_the_response(tmp_path: Path) -> None:
+    """Constant torque from t = 0 under latency d: speed a max(0, t - d). Real commands are held, so a
+    fraction of a physics step counts as a whole one."""
+    spec = one_joint(tmp_path, command="torque", edit=FAST)
+    latency_ms = np.array([0.0, 1.0, 2.5, 3.0, 12.0])
+    worlds = Worlds(spec, 5, threads=1)
+    given = parameters(
+        spec, 5, actuators__motor__latency_ms=latency_ms, actuators__motor__torque_constant=0.001
+    )
+    worlds.reset(given, np.arange(5))
+    acceleration = 0.001 * 5.0 / 1e-4
+    for tick in range(1, 21):
+        worlds.step(np.ones((5, 1)))
+        delay = np.ceil(latency_ms)
+        expected = acceleration * np.maximum(0, tick - delay) * MS
+        np.testing.assert_allclose(worlds.true_state()[1][:, 0], expected, rtol=1e-6, atol=1e-9)
+
+
+def test_sensor_latency_shifts_the_measurement(tmp_path: Path) -> None:
+    """At constant speed w an angle of age d reads q0 + w max(0, t - d); it starts at q0, not at 0.
+    Between physics steps it is interpolated; the engine's youngest delayed value is one step old."""
+    spec = one_joint(tmp_path, command="torque", edit=FAST)
+    latency_ms = np.array([0.0, 1.0, 4.5, 10.0, 15.0])
+    worlds = Worlds(spec, 5, threads=1)
+    given = parameters(
+        spec,
+        5,
+        sensors__latency_ms=latency_ms,
+        initial__pendulum__position_rad=0.7,
+        initial__pendulum__velocity_rad_s=2.0,
+    )
+    worlds.reset(given, np.arange(5))
+    rng = np.random.default_rng(0)
+    np.testing.assert_allclose(worlds.measure(rng)[:, 0], 0.7, atol=1e-8)
+    for tick in range(1, 31):
+        worlds.step(np.zeros((5, 1)))
+        expected = 0.7 + 2.0 * MS * np.maximum(0.0, tick - latency_ms)
+        np.testing.assert_allclose(worlds.measure(rng)[:, 0], expected, atol=1e-7)
+
+
+def test_putting_a_world_somewhere_also_puts_its_delayed_sensor_there(tmp_path: Path) -> None:
+    spec = one_joint(tmp_path, command="torque", edit=FAST)
+    worlds = Worlds(spec, 3, threads=1)
+    worlds.reset(parameters(spec, 3), np.arange(3))
+    for _ in range(20):
+        worlds.step(np.ones((3, 1)))
+    before = worlds.measure(np.random.default_rng(0))
+    worlds.set_true_state(np.array([[2.0]]), np.array([[0.0]]), np.array([1]))
+    after = worlds.measure(np.random.default_rng(0))
+    assert after[1, 0] == pytest.approx(2.0, abs=1e-8)
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+
+
+def test_encoder_rounds_to_the_nearest_count(tmp_path: Path) -> None:
+    counts = 512
+    spec = one_joint(tmp_path, counts=counts)
+    worlds = Worlds(spec, 997, threads=1)
+    angles = np.random.default_rng(2).uniform(-7, 7, 997)
+    worlds.reset(parameters(spec, 997, initial__pendulum__position_rad=angles), np.arange(997))
+    measured = worlds.measure(np.random.default_rng(0))[:, 0]
+    count = 2 * math.pi / counts
+    np.testing.assert_allclose(measured / count, np.round(measured / count), atol=1e-9)
+    error = (measured - angles) / count
+    assert np.abs(error).max() <= 0.5 + 1e-9
+    assert error.mean() == pytest.approx(0, abs=0.04)
+    assert error.std() == pytest.approx(math.sqrt(1 / 12), rel=0.1)
+
+
+def test_encoder_noise_has_the_stated_standard_deviation(tmp_path: Path) -> None:
+    counts, worlds_count = 512, 1201
+    spec = one_joint(tmp_path, counts=counts)
+    worlds = Worlds(spec, worlds_count, threads=1)
+    angles = np.random.default_rng(2).uniform(-3, 3, worlds_count)
+    for sigma in (0.5, 2.0):
+        given = parameters(
+            spec, worlds_count, initial__pendulum__position_rad=angles, sensors__noise_counts=sigma
+        )
+        worlds.reset(given, np.arange(worlds_count))
+        error = (worlds.measure(np.random.default_rng(0))[:, 0] - angles) / (2 * math.pi / counts)
+        assert error.std() == pytest.approx(math.sqrt(sigma**2 + 1 / 12), rel=0.07)
+        assert error.mean() == pytest.approx(0, abs=0.2)
+
+
+def test_supply_scales_the_voltage(tmp_path: Path) -> None:
+    spec = one_joint(tmp_path, edit={"control": FAST["control"]})
+    worlds = Worlds(spec, 3, threads=1)
+    worlds.reset(parameters(spec, 3, actuators__motor__supply=[0.5, 1.0, 1.1]), np.arange(3))
+    worlds.step(np.ones((3, 1)))
+    speed = worlds.true_state()[1][:, 0]
+    np.testing.assert_allclose(speed / speed[1], [0.5, 1.0, 1.1], rtol=1e-9)
+
+
+def test_torque_constant_also_counts_in_the_back_emf(tmp_path: Path) -> None:
+    """Twice the constant: half the no-load speed V / k."""
+    slow = {"control": FAST["control"] | {"rate_hz": 1, "physics_rate_hz": 1000}}
+    spec = one_joint(tmp_path, edit=slow)
+    worlds = Worlds(spec, 2, threads=1)
+    worlds.reset(parameters(spec, 2, actuators__motor__torque_constant=[1.0, 2.0]), np.arange(2))
+    for _ in range(8):
+        worlds.step(np.full((2, 1), 0.2))
+    np.testing.assert_allclose(worlds.true_state()[1][:, 0], [1 / 0.042, 1 / 0.084], rtol=1e-3)
+
+
+CHANGED = {  # by the last word of a parameter's path: a value that differs from nominal
+    "mass": 1.2,
+    "length": 1.2,
+    "damping": 3.0,
+    "friction": 3.0,
+    "resistance": 1.2,
+    "torque_constant": 1.2,
+    "supply": 0.9,
+    "latency_ms": 18.0,
+    "noise_counts": 1.0,
+    "position_rad": 0.3,
+    "velocity_rad_s": 1.0,
+}
+
+
+def trajectories(spec: RobotSpec, path: str, value: float) -> np.ndarray:
+    """Measured angles (T, 2, J) of a nominal world and of one with a single parameter changed."""
+    worlds = Worlds(spec, 2, threads=1)
+    base = parameters(spec, 2, sensors__noise_counts=0.0)
+    base[path] = np.array([base[path][0], value])
+    worlds.reset(base, np.arange(2))
+    rng, out = np.random.default_rng(0), []
+    actions = np.repeat(np.random.default_rng(1).uniform(-1, 1, 10), 6)
+    for action in actions:
+        worlds.step(np.full((2, 1), action))
+        out.append(worlds.measure(rng))
+    return np.array(out)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [(name, path) for name in ("furuta", "simple_pendulum") for path in load_robot(name).nominal],
+)
+def test_every_parameter_matters(name: str, path: str) -> None:
+    spec = load_robot(name)
+    same = trajectories(spec, path, 0.0 if path.endswith("noise_counts") else spec.nominal[path])
+    np.testing.assert_array_equal(same[:, 0], same[:, 1])
+    changed = trajectories(spec, path, CHANGED[path.rsplit(".", 1)[-1]])
+    count = 2 * math.pi / spec.joints[-1].encoder_counts_per_rev
+    assert np.abs(changed[:, 0] - changed[:, 1]).max() > 0.9 * count
+
+
+def test_reset_of_some_worlds_leaves_the_others_alone(furuta: RobotSpec) -> None:
+    worlds = Worlds(furuta, 3, threads=1)
+    worlds.reset(parameters(furuta, 3, initial__pendulum__position_rad=0.5), np.arange(3))
+    for _ in range(5):
+        worlds.step(np.full((3, 1), 0.4))
+    before = worlds.true_state()
+    worlds.reset(parameters(furuta, 1, links__arm__mass=1.2), np.array([1]))
+    after = worlds.true_state()
+    for b, a in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]])
+        np.testing.assert_array_equal(a[1], 0.0)
+    assert worlds.model_of(1).body("arm").mass[0] == pytest.approx(1.2 * 0.095)
+    assert worlds.model_of(0).body("arm").mass[0] == pytest.approx(0.095)
+
+
+def test_a_reset_world_has_forgotten_its_pending_actions(furuta: RobotSpec) -> None:
+    """The latency buffer of the last episode must not push the next one."""
+    worlds = Worlds(furuta, 2, threads=1)
+    worlds.reset(parameters(furuta, 2), np.arange(2))
+    for _ in range(5):
+        worlds.step(np.ones((2, 1)))
+    worlds.reset(parameters(furuta, 1), np.array([0]))
+    worlds.step(np.zeros((2, 1)))
+    np.testing.assert_array_equal(worlds.true_state()[0][0], 0.0)
+    np.testing.assert_array_equal(worlds.true_state()[1][0], 0.0)
