@@ -77,7 +77,7 @@ def run_verb(name: str, args: Sequence[str]) -> int:
             module = load_verb(name)
             # tyro ends wrong usage with exit code 2 by itself
             settings = tyro.cli(module.Settings, prog=f"robot-mbrl {name}", args=args)
-            outcome = module.run(settings)
+            outcome: Outcome = module.run(settings)
     except Terminated:
         return _say(name, "stopped by SIGTERM", TERMINATED)
     except KeyboardInterrupt:
