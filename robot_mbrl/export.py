@@ -1,7 +1,7 @@
 """One controller.onnx: planner, ensemble, policy, value, reward and limits in a single graph.
 
 Inputs  observation (O,), plan (H, A), noise (I, N, H, A), float32.
-Outputs action (A,), next_plan (H, A) shifted by one tick, predicted_mean (O,), predicted_std (O,),
+Outputs action (A,), plan_next (H, A) shifted by one tick, predicted_mean (O,), predicted_std (O,),
         disagreement (H,), value ().
 Metadata: JSON under the key "robot_mbrl".
 """
@@ -30,7 +30,7 @@ from robot_mbrl.planners.cem import CemConfig, plan_cem, shift
 from robot_mbrl.planners.imagination import Imagination
 
 INPUTS = ("observation", "plan", "noise")
-OUTPUTS = ("action", "next_plan", "predicted_mean", "predicted_std", "disagreement", "value")
+OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
 TOLERANCE = 1e-3  # largest accepted difference of the action between torch and onnxruntime
 
 
