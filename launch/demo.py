@@ -119,13 +119,13 @@ def run_stages(s: Settings) -> list[Stage]:
     for number in range(1, s.rounds + 1):
         last = number == s.rounds
         step(f"round {number} of {s.rounds}: collect {s.collect} episodes")
-        folder = out / "episodes" / f"round-{number}"
+        folder = out / "episodes" / f"collect-{number}"
         report = collect_round(s, stages[-1].controller, folder, number)
         transitions += sum(r.report.ticks for r in report.results)
         # Always from the pretrained run with all data: so no episode that is kept out to judge was
         # learned from in an earlier round.
         step(f"round {number} of {s.rounds}: finetune on {transitions} real transitions")
-        rounds = [out / "episodes" / f"round-{n}" for n in range(1, number + 1)]
+        rounds = [out / "episodes" / f"collect-{n}" for n in range(1, number + 1)]
         target = out / ("finetuned" if last else f"round-{number}")
         result = finetune_run(pretrained, load_episodes(rounds), target, s.finetuning)
         print_verdict(target, result)
@@ -163,7 +163,7 @@ def deploy_stage(
         port=s.port,
         robot=s.robot,
         episodes=s.evaluate,
-        record=s.out / "episodes" / name.replace(" ", "-"),
+        record=s.out / "episodes" / f"deploy-{name.replace(' ', '-')}",
         monitor=monitor,
         seed=1000 + s.pretraining.seed,
     )
