@@ -16,6 +16,7 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss
 
 Progress = Callable[[int, int, float], None]
 
@@ -38,6 +39,10 @@ class FitConfig:
     """looks without improvement after which fitting ends"""
     elites: int = 4
     """members used for prediction, the best on held-out data"""
+    multistep_weight: float = 0.0
+    """weight of the multi-step loss on real stretches, against the one-step likelihood's 1"""
+    multistep_batch: int = 48
+    """stretches per member and step"""
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,14 @@ def fit_ensemble(
     config: FitConfig,
     rng: np.random.Generator,
     progress: Progress | None = None,
+    *,
+    windows: Windows | None = None,
+    holdout_windows: Windows | None = None,
 ) -> FitReport:
     """Fit `model` in place.
 
-    Each member bootstraps: it sees its own resampling (with replacement) of every source. Shares are
+    With `windows` the multi-step loss is added, and with `holdout_windows` weights are kept by held-out
+    multi-step error instead of likelihood. Each member bootstraps: it sees its own resampling (with replacement) of every source. Shares are
     relative. Raises DataError when there is too little data.
     """
     sources = [s for s in sources if s.share > 0 and len(s.transitions)]
@@ -118,11 +127,14 @@ def fit_ensemble(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimizer, config.steps, eta_min=config.lr / 10
     )
-    best = _Best(model, held)
+    best = _Best(model, held, holdout_windows)
+    stretches = _Stretches(model, windows, config, rng) if windows else None
     step = 0
     for step in range(1, config.steps + 1):
         batch = _bootstrap_batch(rows, draws, sizes, rng)
         loss = negative_log_likelihood(model, *batch).sum()
+        if stretches:
+            loss = loss + config.multistep_weight * stretches.loss().sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -134,7 +146,7 @@ def fit_ensemble(
             if best.stale >= config.patience:
                 break
     best.restore()
-    elites = np.sort(np.argsort(best.nll)[: config.elites])
+    elites = np.sort(np.argsort(best.score)[: config.elites])
     model.elites = torch.as_tensor(elites)
     scale = calibrate_std(model, holdout)
     return FitReport(best.nll, step, tuple(int(e) for e in elites), scale)
@@ -157,12 +169,35 @@ def _bootstrap_batch(
     return obs, action, dq
 
 
-class _Best:
-    """Per member: the weights that were best on held-out rows so far."""
+class _Stretches:
+    """Bootstrapped batches of the multi-step loss."""
 
-    def __init__(self, model: DynamicsEnsemble, held: _Rows) -> None:
-        self.model = model
-        self.held = held
+    def __init__(
+        self,
+        model: DynamicsEnsemble,
+        windows: Windows,
+        config: FitConfig,
+        rng: np.random.Generator,
+    ) -> None:
+        self.model, self.windows, self.rng = model, windows, rng
+        self.size = config.multistep_batch
+        self.scale = error_scale(model, windows)
+        self.draws = rng.integers(len(windows), size=(model.members, len(windows)))
+
+    def loss(self) -> Tensor:
+        """The loss of one batch, per member (E,)."""
+        picked = self.rng.integers(self.draws.shape[1], size=(len(self.draws), self.size))
+        index = torch.as_tensor(np.take_along_axis(self.draws, picked, 1))
+        return multistep_loss(self.model, self.windows, index, self.scale)
+
+
+class _Best:
+    """Per member: the weights that were best on held-out rows, or stretches, so far."""
+
+    def __init__(self, model: DynamicsEnsemble, held: _Rows, windows: Windows | None) -> None:
+        self.model, self.held, self.windows = model, held, windows
+        self.scale = error_scale(model, windows) if windows else torch.ones(())
+        self.score = np.full(model.members, np.inf)
         self.nll = np.full(model.members, np.inf)
         self.weights = copy.deepcopy(model.layers.state_dict())
         self.stale = 0
@@ -174,11 +209,15 @@ class _Best:
         nll = negative_log_likelihood(
             model, model.spread(held.obs), model.spread(held.action), model.spread(held.dq)
         ).numpy()
-        better = nll < self.nll - 1e-3 * np.abs(self.nll.clip(-10, 10))
-        better |= np.isinf(self.nll)
+        score = nll
+        if self.windows:
+            index = torch.arange(len(self.windows)).expand(model.members, -1)
+            score = multistep_loss(model, self.windows, index, self.scale).numpy()
+        better = np.isinf(self.score) | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
         self.stale = 0 if better.any() else self.stale + 1
         for name, value in self.model.layers.state_dict().items():
             self.weights[name][better] = value[better]
+        self.score = np.where(better, score, self.score)
         self.nll = np.where(better, nll, self.nll)
 
     def restore(self) -> None:

@@ -84,6 +84,30 @@ def test_statics_of_a_measured_run_agree_with_the_robot_folder(pendulum):
     assert 'xyz="0 0 -0.5"' in text
 
 
+def half_second_error(episode, inertia, ml, damping, friction):
+    """RMS over all starts of the open-loop position error after 25 ticks, rad."""
+    q, limit = episode.q_rad[:, 0], 3.2
+    w, u = np.gradient(q, 0.02), episode.proposed[:, 0] * limit
+    start = np.arange(1, len(q) - 26)
+    a, v = q[start], w[start]
+    for k in range(25):
+        for _ in range(20):
+            tau = u[start + k] - ml * 9.81 * np.sin(a) - damping * v - friction * np.tanh(50 * v)
+            v = v + 0.001 * tau / inertia
+            a = a + 0.001 * v
+    return np.sqrt(np.mean((a - q[start + 25]) ** 2))
+
+
+@pytest.mark.parametrize(("run", "limit_rad"), [("ddp", 0.1), ("direct_collocation", 0.25)])
+def test_the_robot_folder_predicts_the_tracked_runs(tmp_path, pendulum, run, limit_rad):
+    [path] = import_log([DATA / f"{run}.measured.csv"], pendulum, tmp_path)
+    episode = read_episode(path)
+    ours = half_second_error(episode, 0.6755 * 0.5**2 + 0.0022, 0.6755 * 0.5, 0.047, 0.2)
+    published_fit = half_second_error(episode, 0.06259, 0.1022, 0.04707, 0.1839)
+    assert ours < limit_rad
+    assert published_fit > 4 * ours
+
+
 def test_a_tick_carries_the_mean_torque_until_the_next(tmp_path, pendulum):
     # 100 Hz log, torque 0, 1, 2, 3, ...: ticks of 20 ms hold 0.5, 2.5, 4.5 N m / 10
     t = np.arange(21) / 100
