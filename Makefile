@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 DEMO_ARGS ?=
 
+# torch's threads must not spin while they wait: see launch/main.py
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .PHONY: venv test test-fast check format demo clean
 
 venv: $(STAMP)
