@@ -160,6 +160,7 @@ def spawned_mock(robot: str, reality: str | None) -> Iterator[str]:
             yield json.loads(line)["port"]
         finally:
             process.terminate()
+            process.communicate()
 
 
 @contextlib.contextmanager
