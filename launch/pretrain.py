@@ -51,15 +51,16 @@ def run(settings: Settings) -> Outcome:
 def pretrain(spec: RobotSpec, config: PretrainConfig, out: Path) -> dict[str, Any]:
     """Run or continue a pretraining; returns its report as plain values."""
     check_folder(out, spec, config)
-    with ScalarRunFolder(out) as folder, progress("pretrain") as report:
-        training = Pretraining(spec, sim.make_vec_env, config, folder)
-        try:
-            result = training.run(report)
-        except KeyboardInterrupt:
-            print(how_to_resume(folder), file=sys.stderr)
-            raise
-        finally:
-            training.env.close()
+    try:
+        with ScalarRunFolder(out) as folder, progress("pretrain") as report:
+            training = Pretraining(spec, sim.make_vec_env, config, folder)
+            try:
+                result = training.run(report)
+            finally:
+                training.env.close()
+    except KeyboardInterrupt:
+        print(how_to_resume(RunFolder(out)), file=sys.stderr)
+        raise
     return {
         "evaluation": result.evaluation,
         "transitions": result.transitions,

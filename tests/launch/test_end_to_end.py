@@ -1,6 +1,7 @@
 """The whole path with a tiny training: pretrain, export, deploy, collect, finetune, report."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,35 +9,11 @@ from safetensors.numpy import load_file
 
 from launch.main import main
 
-TINY = [
-    "--updates",
-    "400",
-    "--num-envs",
-    "32",
-    "--warmup-steps",
-    "800",
-    "--checkpoint-every",
-    "200",
-    "--evaluation-worlds",
-    "8",
-    "--fit.steps",
-    "100",
-    "--mbpo.imagination.branches",
-    "100",
-    "--mbpo.ensemble.hidden",
-    "16",
-]
-PLANNER = ["--planner.horizon", "3", "--planner.candidates", "16", "--planner.proposals", "8"]
-FINETUNE = [
-    "--fit.steps",
-    "100",
-    "--fit.check-every",
-    "25",
-    "--updates",
-    "50",
-    "--real-shares",
-    "1.0",
-]
+TRAINING = "--updates 400 --num-envs 32 --warmup-steps 800 --checkpoint-every 200"
+MODEL = "--fit.steps 100 --mbpo.imagination.branches 100 --mbpo.ensemble.hidden 16"
+TINY = f"{TRAINING} --evaluation-worlds 8 {MODEL}".split()
+PLANNER = shlex.split("--planner.horizon 3 --planner.candidates 16 --planner.proposals 8")
+FINETUNE = shlex.split("--fit.steps 100 --fit.check-every 25 --updates 50 --real-shares 1.0")
 
 
 @pytest.fixture(scope="module")
