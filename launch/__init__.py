@@ -1,1 +1,1 @@
-"""The command line: one file a verb, parsing and wiring only. Nobody imports this package."""
+"""The command line: parsing and wiring only. One file a verb; nobody imports launch."""

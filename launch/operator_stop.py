@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM while a robot moves: a request the loop obeys between two ticks."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+
+class OperatorStop:
+    """Within the context, SIGINT and SIGTERM end an episode cleanly.
+
+    While `during_episode`, the first signal only sets `requested`, so that the tick in progress is
+    finished and recorded; a second one, or one outside an episode, raises KeyboardInterrupt, which
+    stops the robot on its way out.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._in_episode = False
+        self._before: dict[int, signal._HANDLER] = {}
+
+    def __enter__(self) -> "OperatorStop":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def during_episode(self) -> Iterator[None]:
+        """Signals become requests."""
+        self._in_episode = True
+        try:
+            yield
+        finally:
+            self._in_episode = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        again = self.requested
+        self.requested = True
+        if again or not self._in_episode:
+            raise KeyboardInterrupt

@@ -1,0 +1,113 @@
+"""`robot-mbrl pretrain`: model, policy and value from randomized simulation, in minutes."""
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+import sim
+from launch.progress import progress
+from launch.verb import Outcome, Verb
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.pretrain import PretrainConfig, Pretraining
+from robot_mbrl.runs import RunFolder
+from robot_mbrl.scalars import ScalarRunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Learn model, policy and value of a robot in randomized simulation.
+
+    The run folder holds everything needed to continue, finetune or export. After Ctrl-C the same
+    command goes on from the last checkpoint.
+    """
+
+    robot: str = "furuta"
+    """built-in robot or robot folder"""
+    out: Path
+    """run folder; an unfinished run there is continued"""
+    config: Annotated[PretrainConfig, tyro.conf.arg(name="")] = field(
+        default_factory=PretrainConfig
+    )
+    """settings of the training"""
+
+
+def run(settings: Settings) -> Outcome:
+    """Pretrain and print what was reached."""
+    spec = load_robot(settings.robot)
+    result = pretrain(spec, settings.config, settings.out)
+    print(
+        f"{settings.out}: policy alone {result['evaluation']['success']:.0%} success in "
+        f"{result['evaluation']['episodes']:.0f} unseen worlds, {result['transitions']} transitions"
+    )
+    return Outcome({"run": settings.out} | result)
+
+
+def pretrain(spec: RobotSpec, config: PretrainConfig, out: Path) -> dict[str, Any]:
+    """Run or continue a pretraining; returns its report as plain values."""
+    check_folder(out, spec, config)
+    try:
+        with ScalarRunFolder(out) as folder, progress("pretrain") as report:
+            training = Pretraining(spec, sim.make_vec_env, config, folder)
+            try:
+                result = training.run(report)
+            finally:
+                training.env.close()
+    except KeyboardInterrupt:
+        print(how_to_resume(RunFolder(out)), file=sys.stderr)
+        raise
+    return {
+        "evaluation": result.evaluation,
+        "transitions": result.transitions,
+        "holdout_nll": result.fit.holdout_nll,
+    }
+
+
+def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
+    """Raise DataError unless `out` is free or holds an unfinished run of the same settings."""
+    folder = RunFolder(out)
+    if not (out / "state.json").exists():
+        return
+    if folder.read_json("state.json").get("finished"):
+        raise DataError(f"{out}: holds a finished run; choose another --out")
+    head = folder.read_json("config.json")
+    wanted = {"fingerprint": spec.fingerprint} | settings_of(config)
+    found = {"fingerprint": head["fingerprint"]} | flatten(head.get("pretraining", {}))
+    changed = [
+        f"{key}: the run has {found.get(key)!r}, asked for {wanted.get(key)!r}"
+        for key in sorted(set(wanted) | set(found))
+        if wanted.get(key) != found.get(key)
+    ]
+    if changed:
+        raise DataError(
+            f"{out}: holds an unfinished run with other settings ({'; '.join(changed)}); "
+            "repeat its settings to continue it, or choose another --out"
+        )
+
+
+def settings_of(config: PretrainConfig) -> dict[str, Any]:
+    """Settings as they read back from JSON, one level."""
+    return flatten(json.loads(json.dumps(dataclasses.asdict(config))))
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= (
+            flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
+
+
+def how_to_resume(folder: RunFolder) -> str:
+    """What a person does after Ctrl-C."""
+    if not (folder.path / "state.json").exists():
+        return "stopped before the first checkpoint; the same command starts again"
+    done = folder.read_json("state.json")["updates"]
+    return f"stopped; the same command goes on from the checkpoint at update {done}"

@@ -1,0 +1,88 @@
+"""Actions that try something new, before the supervisor: noise on a controller, or alone."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.onboard.controller import ControllerOutput
+
+KEEP, RENEW = 0.8, 0.6
+"""First-order noise of unit variance, n' = .8 n + .6 e: explores better than white noise."""
+
+
+class Acts(Protocol):
+    """A controller, as the loop sees it."""
+
+    def reset(self) -> None:
+        """Start an episode."""
+
+    def act(self, observation: FloatArray) -> ControllerOutput:
+        """Decide from observation (O,)."""
+
+
+class CorrelatedNoise:
+    """Noise (A,) of standard deviation `sigma`."""
+
+    def __init__(self, size: int, sigma: float, rng: np.random.Generator) -> None:
+        self._sigma, self._rng = sigma, rng
+        self._state = np.zeros(size)
+
+    def reset(self) -> None:
+        """Start anew from the stationary distribution."""
+        self._state = self._rng.standard_normal(len(self._state))
+
+    def sample(self) -> FloatArray:
+        """The next value (A,)."""
+        self._state = KEEP * self._state + RENEW * self._rng.standard_normal(len(self._state))
+        return self._sigma * self._state
+
+
+class ExploringController:
+    """Another controller's actions with correlated noise.
+
+    Its prediction was made for another action, so it is marked unknown (NaN): the innovation is not
+    judged while exploring.
+    """
+
+    def __init__(self, controller: Acts, size: int, sigma: float, rng: np.random.Generator) -> None:
+        self._controller = controller
+        self._noise = CorrelatedNoise(size, sigma, rng)
+
+    def reset(self) -> None:
+        """Start an episode."""
+        self._controller.reset()
+        self._noise.reset()
+
+    def act(self, observation: FloatArray) -> ControllerOutput:
+        """Decide from observation (O,); the action (A,) stays in [-1, 1]."""
+        output = self._controller.act(observation)
+        action = np.clip(output.action + self._noise.sample(), -1.0, 1.0)
+        unknown = np.full_like(output.predicted_mean, np.nan)
+        return replace(output, action=action, predicted_mean=unknown)
+
+
+class RandomController:
+    """Noise alone: the first data of a robot that has no controller yet."""
+
+    def __init__(self, columns: int, size: int, sigma: float, rng: np.random.Generator) -> None:
+        self._noise = CorrelatedNoise(size, sigma, rng)
+        self._unknown = np.full(columns, np.nan)
+        self._plan = np.zeros((1, size), dtype=np.float32)
+
+    def reset(self) -> None:
+        """Start an episode."""
+        self._noise.reset()
+
+    def act(self, observation: FloatArray) -> ControllerOutput:
+        """An action that does not depend on the observation (O,); nothing is predicted."""
+        return ControllerOutput(
+            action=np.clip(self._noise.sample(), -1.0, 1.0),
+            plan=self._plan,
+            predicted_mean=self._unknown,
+            predicted_std=self._unknown,
+            disagreement=np.full(1, np.nan),
+            value=float("nan"),
+            plan_time_s=0.0,
+        )

@@ -1,0 +1,90 @@
+"""The whole path with a tiny training: pretrain, export, deploy, collect, finetune, report."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from launch.main import main
+
+TRAINING = "--updates 400 --num-envs 32 --warmup-steps 800 --checkpoint-every 200"
+MODEL = "--fit.steps 100 --mbpo.imagination.branches 100 --mbpo.ensemble.hidden 16"
+TINY = f"{TRAINING} --evaluation-worlds 8 {MODEL}".split()
+PLANNER = shlex.split("--planner.horizon 3 --planner.candidates 16 --planner.proposals 8")
+FINETUNE = shlex.split("--fit.steps 100 --fit.check-every 25 --updates 50 --real-shares 1.0")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A folder with a pretrained run, its controller and two episodes."""
+    home = tmp_path_factory.mktemp("path")
+    assert main(["pretrain", "--robot", "furuta", "--out", str(home / "run"), *TINY]) == 0
+    assert (
+        main(["export", "--run", str(home / "run"), "--out", str(home / "c.onnx"), *PLANNER]) == 0
+    )
+    common = ["--robot", "furuta", "--policy", "random", "--exploration", "0.1"]
+    more = ["--port", "mock:heavy", "--episodes", "2", "--seconds", "3", "--keep-going"]
+    assert main(["collect", *common, *more, "--out", str(home / "episodes")]) == 0
+    return home
+
+
+def finetune(home: Path, out: str, *more: str) -> int:
+    args = ["--run", str(home / "run"), "--episodes", str(home / "episodes"), "--json"]
+    return main(["finetune", *args, "--out", str(home / out), *more])
+
+
+@pytest.mark.slow
+def test_pretraining_leaves_scalars_and_refuses_a_finished_run(home, capsys):
+    assert list((home / "run" / "tensorboard").glob("events.*"))
+    assert main(["pretrain", "--out", str(home / "run"), *TINY]) == 1
+    assert "holds a finished run" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_unfinished_run_only_goes_on_with_the_same_settings(home, tmp_path, capsys):
+    state = json.loads((home / "run" / "state.json").read_text()) | {"finished": False}
+    (tmp_path / "state.json").write_text(json.dumps(state))
+    (tmp_path / "config.json").write_bytes((home / "run" / "config.json").read_bytes())
+    assert main(["pretrain", "--out", str(tmp_path), *TINY, "--mbpo.sac.lr", "0.5"]) == 1
+    assert "mbpo.sac.lr: the run has 0.001, asked for 0.5" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_exported_controller_flies_on_the_mock(home, capsys):
+    args = ["--controller", str(home / "c.onnx"), "--port", "mock:heavy", "--seconds", "0.5"]
+    assert main(["deploy", *args, "--record", str(home / "deployed"), "--json"]) in (0, 3)
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["episodes"][0]["ticks"] > 5
+
+
+@pytest.mark.slow
+def test_finetuning_leaves_a_run_with_its_lineage_and_a_report(home, capsys):
+    assert finetune(home, "real", *FINETUNE) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["accepted"] and result["error_after_rad"] < result["error_before_rad"]
+    lineage = json.loads((home / "real" / "config.json").read_text())["lineage"]
+    assert lineage["run"] == str(home / "run") and not lineage["rolled_back"]
+    assert len(lineage["episodes"]) == 2
+    assert all(len(digest) == 64 for digest in lineage["episodes"].values())
+    assert main(["report", "--run", str(home / "real")]) == 0
+    page = (home / "real" / "report.html").read_text()
+    assert page.count("<svg") == 5  # learning, error, two episodes, timing
+    assert "accepted" in page and "<script" not in page and "http-equiv" not in page
+    assert finetune(home, "real", *FINETUNE) == 1  # never overwritten
+    assert "holds a run already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_worse_model_is_rejected_and_the_parent_stays(home, capsys):
+    """One huge step from the pretrained weights predicts no better."""
+    harm = ["--fit.steps", "1", "--fit.lr", "10", "--real-shares", "1.0", "--fit.check-every", "1"]
+    assert finetune(home, "worse", *harm, "--error-steps", "20") == 4
+    captured = capsys.readouterr()
+    assert "REJECTED and rolled back" in captured.out
+    assert json.loads((home / "worse" / "config.json").read_text())["lineage"]["rolled_back"]
+    before = load_file(home / "run" / "weights.safetensors")
+    after = load_file(home / "worse" / "weights.safetensors")
+    assert before.keys() == after.keys()
+    assert all((before[name] == after[name]).all() for name in before)

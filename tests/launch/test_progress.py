@@ -1,0 +1,31 @@
+import time
+
+import pytest
+
+from launch.progress import Lines, progress, spell
+
+
+def test_without_a_terminal_only_the_end_of_a_phase_is_told_at_once(capsys):
+    with progress("finetune") as report:
+        for done in range(1, 101):
+            report("policy", done, 100, {"success": 0.5})
+    assert capsys.readouterr().err == "finetune policy: 100/100 success 0.5\n"
+
+
+def test_a_line_comes_every_ten_seconds(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    lines = Lines("pretrain")
+    for second in range(35):
+        now[0] = float(second)
+        lines("policy", second, 100, {})
+    printed = capsys.readouterr().err.splitlines()
+    assert printed == [f"pretrain policy: {s}/100" for s in (10, 20, 30)]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [({}, ""), ({"holdout_nll": -1.23456, "success": 1.0}, "holdout nll -1.23, success 1")],
+)
+def test_numbers_are_short(numbers, text):
+    assert spell(numbers) == text
