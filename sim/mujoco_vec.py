@@ -15,7 +15,7 @@ from robot_mbrl.tasks import Task, make_task
 from sim.worlds import Worlds
 
 
-ANYWHERE_SPEED = 0.3  # of a joint's velocity limit
+ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
 class MujocoVecEnv(VectorEnv):
