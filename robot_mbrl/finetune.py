@@ -42,6 +42,10 @@ class FinetuneConfig:
     """SAC updates in the accepted model"""
     lr: float = 5e-4
     """learning rate of these updates at the start"""
+    real_row_share: float = 0.1
+    """share of real rows in the batches of these updates"""
+    simulated_row_share: float = 0.2
+    """share of simulated rows, which anchor the policy where no real data lead; the rest is imagined"""
     real_start_share: float = 0.5
     """share of imagined rollouts that start at real observations; the rest start at simulated ones"""
     model: str = "finetuned"
@@ -208,11 +212,12 @@ def _refine(
     """Improve policy and critics in the new model from real and simulated starting states."""
     agent.real.clear()
     agent.real.add(real)
-    agent.measure_disagreement(concatenate([real, simulated.take(slice(0, len(real)))]))
+    agent.blend(config.real_row_share, simulated, config.simulated_row_share)
     starts = _mixed_starts(real, simulated, config)
+    agent.measure_disagreement(starts)
     agent.sac.restart_optimizers(config.lr)
     agent.refine(
-        config.updates, starts, lambda done, total: progress("policy", done, total, {})
+        config.updates, starts, config.lr, lambda done, total: progress("policy", done, total, {})
     )
 
 

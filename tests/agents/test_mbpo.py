@@ -181,7 +181,7 @@ def test_same_seed_same_numbers() -> None:
     for seed in (0, 0, 1):
         agent = make(seed)
         agent.real.add(rows(50, 1.0))
-        agent.refine(30, rows(40, 1.0, seed=5))
+        agent.refine(30, rows(40, 1.0, seed=5), 1e-3)
         weights = torch.cat([p.detach().flatten() for p in agent.sac.critics.parameters()])
         results.append((weights, agent.imagined.all().next_obs, agent.explore(at(0, 1, 2))))
     for first, again, other in zip(*results, strict=True):
@@ -197,7 +197,7 @@ def test_refining_imagines_anew_every_so_many_updates(every: int, rounds: int) -
     agent.real.add(rows(50, 1.0))
     calls, imagine = [], agent.imagine
     agent.imagine = lambda starts: calls.append(len(starts)) or imagine(starts)  # type: ignore[method-assign]
-    agent.refine(55, rows(40, 1.0))
+    agent.refine(55, rows(40, 1.0), 1e-3)
     assert agent.sac.updates == 55
     assert calls == [11] * rounds
 
@@ -206,7 +206,7 @@ def test_refining_follows_the_learning_rate_schedule() -> None:
     agent = make()
     agent.model = Ticking()
     agent.real.add(rows(50, 1.0))
-    agent.refine(40, rows(40, 1.0))
+    agent.refine(40, rows(40, 1.0), 1e-3)
     expected = agent.sac.learning_rate_at(30 / 40)
     assert agent.sac.actor_optimizer.param_groups[0]["lr"] == expected < CONFIG.sac.lr
 
