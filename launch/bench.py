@@ -87,18 +87,38 @@ class TransferBench(Verb):
     """of episodes and finetuning"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StopsBench(Verb):
+    """Every way to fail on the mock: does it stop, for the right reason, how soon; and false stops."""
+
+    controller: Path
+    """controller.onnx with calibrated thresholds"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names by default"""
+    reality: str = "nominal"
+    """reality of the mock"""
+    repetitions: int = 8
+    """episodes of each case"""
+    nominal_hours: float = 1.0
+    """hours of operation without any failure"""
+
+
 Settings = (
-    Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
+    Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
+    | Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
     | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
     | Annotated[LoopBench, tyro.conf.subcommand(name="loop")]
 )
 
 
-def run(settings: TransferBench | PlannerBench | SimBench | LoopBench) -> Outcome:
+def run(settings: StopsBench | TransferBench | PlannerBench | SimBench | LoopBench) -> Outcome:
     """Run one of the three."""
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
+    if isinstance(settings, StopsBench):
+        module = importlib.import_module("launch.bench_stops")
+        return Outcome(module.bench_stops(settings))
     if isinstance(settings, TransferBench):
         module = importlib.import_module("launch.bench_transfer")
         return Outcome(module.bench_transfer(settings))
