@@ -7,6 +7,7 @@ Metadata: JSON under the key "robot_mbrl".
 """
 
 import json
+import math
 import platform
 import tempfile
 import warnings
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 import robot_mbrl
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import ContractMismatchError
+from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import mixture
 from robot_mbrl.planners.cem import CemConfig, plan_cem, shift
@@ -108,7 +109,8 @@ def export_controller(
         config: settings.
 
     Returns:
-        The metadata. Raises ContractMismatchError when onnxruntime and torch disagree.
+        The metadata. Raises ContractMismatchError when onnxruntime and torch disagree, NotFiniteError
+        when an output on these observations is not finite.
     """
     config = config or ControllerConfig()
     module = PlannerModule(agent, config).eval()
@@ -121,6 +123,12 @@ def export_controller(
     example = tuple(torch.zeros(shapes[name]) for name in INPUTS)
     graph = to_onnx(module, example)
     tolerance = _largest_difference(module, graph, observations, shapes)
+    broken = [name for name in OUTPUTS if math.isinf(tolerance[name])]
+    if broken:
+        raise NotFiniteError(
+            f"controller: {', '.join(broken)} is not finite on a recorded observation; "
+            "the networks have diverged, train again"
+        )
     if tolerance["action"] > TOLERANCE:
         raise ContractMismatchError(
             f"exported controller differs from torch by {tolerance['action']:.2e} in the action "
@@ -201,5 +209,7 @@ def _largest_difference(
         with torch.no_grad():
             expected = module(*(torch.as_tensor(feed[name]) for name in INPUTS))
         for name, got, want in zip(OUTPUTS, session.run(None, feed), expected, strict=True):
-            largest[name] = max(largest[name], float(np.abs(got - want.numpy()).max()))
+            gap = float(np.abs(got - want.numpy()).max())
+            # max() would pass over NaN, the one value that must not go unnoticed.
+            largest[name] = max(largest[name], gap if math.isfinite(gap) else math.inf)
     return largest

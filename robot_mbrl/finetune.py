@@ -17,8 +17,9 @@ from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.fit import FitConfig, Source, calibrate_std, fit_ensemble, fit_normalizers
-from robot_mbrl.models.rollout_error import RolloutError, rollout_error
+from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
+from robot_mbrl.models.multistep import Windows
+from robot_mbrl.models.rollout_error import rollout_error
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 
@@ -29,16 +30,22 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (1.0, 0.8, 0.5)
+    real_shares: tuple[float, ...] = (1.0, 0.8)
     """shares of real rows in a batch that are tried; the rest comes from the simulator"""
     error_steps: int = 10
     """ticks ahead at which models are compared"""
-    fit: FitConfig = FitConfig(steps=1500, lr=5e-4, check_every=50, patience=10)
+    fit: FitConfig = FitConfig(
+        steps=600, lr=1e-3, check_every=25, patience=10, multistep_weight=1.0
+    )
     """the ensemble's fit, from the pretrained weights"""
     updates: int = 7000
     """SAC updates in the accepted model"""
     lr: float = 5e-4
     """learning rate of these updates at the start"""
+    real_row_share: float = 0.1
+    """share of real rows in the batches of these updates"""
+    simulated_row_share: float = 0.2
+    """share of simulated rows, which anchor the policy where no real data lead; the rest is imagined"""
     real_start_share: float = 0.5
     """share of imagined rollouts that start at real observations; the rest start at simulated ones"""
     model: str = "finetuned"
@@ -91,7 +98,9 @@ def finetune(
     held = concatenate([episodes[n].transitions(agent.task) for n in held_names])
     simulated = agent.real.all()
     before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
-    best, errors = _best_candidate(agent, real, held, held_pairs, simulated, config, progress)
+    train_pairs = [pair for n in train_names for pair in stretches(episodes[n])]
+    data = _Data(real, held, simulated, train_pairs, held_pairs)
+    best, errors = _best_candidate(agent, data, config, progress)
     share = min(errors, key=lambda s: errors[s])
     after, accepted = errors[share], errors[share] < before
     report = FinetuneReport(
@@ -145,34 +154,43 @@ def stretches(episode: Episode) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(episode.observations[s], episode.actions[s]) for s in episode.segments()]
 
 
+@dataclass(frozen=True)
+class _Data:
+    """Transitions, and the same real ones as stretches (obs, action)."""
+
+    real: Transitions
+    held: Transitions
+    simulated: Transitions
+    real_stretches: list[tuple[np.ndarray, np.ndarray]]
+    held_stretches: list[tuple[np.ndarray, np.ndarray]]
+
+
 def _best_candidate(
-    agent: Mbpo,
-    real: Transitions,
-    held: Transitions,
-    held_pairs: list[tuple[np.ndarray, np.ndarray]],
-    simulated: Transitions,
-    config: FinetuneConfig,
-    progress: Progress,
+    agent: Mbpo, data: _Data, config: FinetuneConfig, progress: Progress
 ) -> tuple[DynamicsEnsemble, dict[float, float]]:
     """Fit one model per real share; return the best and every held-out error."""
+    steps = config.error_steps
     if config.model == "pretrained":
-        error = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
+        error = rollout_error(agent.model, data.held_stretches, steps).scalar(steps)
         return agent.model, {0.0: error}
     shares = (1.0,) if config.model == "scratch" else config.real_shares
     models: dict[float, DynamicsEnsemble] = {}
     errors: dict[float, float] = {}
     for number, share in enumerate(shares):
-        model = _start_model(agent, real, config)
-        sources = [Source(real, share), Source(simulated, 1 - share)]
-        rng = np.random.default_rng(config.seed)
-        fit_ensemble(model, sources, held, config.fit, rng)
+        model = _start_model(agent, data.real, config)
+        fit_ensemble(
+            model,
+            [Source(data.real, share), Source(data.simulated, 1 - share)],
+            data.held,
+            config.fit,
+            np.random.default_rng(config.seed),
+            windows=Windows.cut(model, data.real_stretches, steps),
+            holdout_windows=Windows.cut(model, data.held_stretches, steps),
+        )
         models[share] = model
-        error: RolloutError = rollout_error(model, held_pairs, config.error_steps)
-        errors[share] = error.scalar(config.error_steps)
+        errors[share] = rollout_error(model, data.held_stretches, steps).scalar(steps)
         progress("model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]})
-    best = models[min(errors, key=lambda s: errors[s])]
-    calibrate_std(best, held)
-    return best, errors
+    return models[min(errors, key=lambda s: errors[s])], errors
 
 
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:
@@ -194,11 +212,12 @@ def _refine(
     """Improve policy and critics in the new model from real and simulated starting states."""
     agent.real.clear()
     agent.real.add(real)
-    agent.measure_disagreement(concatenate([real, simulated.take(slice(0, len(real)))]))
+    agent.blend(config.real_row_share, simulated, config.simulated_row_share)
     starts = _mixed_starts(real, simulated, config)
+    agent.measure_disagreement(starts)
     agent.sac.restart_optimizers(config.lr)
     agent.refine(
-        config.updates, starts, lambda done, total: progress("policy", done, total, {})
+        config.updates, starts, config.lr, lambda done, total: progress("policy", done, total, {})
     )
 
 

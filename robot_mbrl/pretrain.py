@@ -12,13 +12,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
-from robot_mbrl.runs import (
-    RunFolder,
-    load_generator_state,
-    load_networks,
-    load_optimizers,
-    optimizer_tensors,
-)
+from robot_mbrl.runs import CHECKPOINT, RunFolder
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 MakeEnv = Callable[..., Any]
@@ -100,7 +94,7 @@ class Pretraining:
     def run(self, progress: Progress) -> PretrainReport:
         """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the end."""
         config = self.config
-        if (self.folder.path / "state.json").exists():
+        if (self.folder.path / CHECKPOINT).exists():
             self._load()
         else:
             pretraining = dataclasses.asdict(config)
@@ -108,7 +102,7 @@ class Pretraining:
         if self.done == 0:
             self._warm_up()
         while self.done < config.updates:
-            self._obs = self._restart_worlds()
+            self._obs = self._restart_worlds(1 + self.done)
             until = min(self.done + config.checkpoint_every, config.updates)
             while self.done < until:
                 self._round(progress)
@@ -118,12 +112,14 @@ class Pretraining:
         self._save(finished=True)
         return PretrainReport(self.evaluation, fit, len(self.agent.real))
 
-    def _restart_worlds(self) -> np.ndarray:
+    def _restart_worlds(self, phase: int) -> np.ndarray:
         """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
-        return self.env.reset(seed=self.config.seed + 1000 + self.done)[0]
+        # Worlds of their own for each phase, and none of those of an evaluation.
+        seed = np.random.SeedSequence((self.config.seed, phase)).generate_state(1)[0]
+        return self.env.reset(seed=int(seed))[0]
 
     def _warm_up(self) -> None:
-        self._obs = self._restart_worlds()
+        self._obs = self._restart_worlds(0)
         while len(self.agent.real) < self.config.warmup_steps:
             self._noise = correlated_noise(self._noise, self.agent.rng)
             self._step(np.clip(self._noise, -1, 1).astype(np.float32))
@@ -161,7 +157,8 @@ class Pretraining:
         """Fit the ensemble to everything seen, with whole stretches of time held out."""
         data = self.agent.real.all()
         rng = np.random.default_rng(self.config.seed)
-        stretch = np.arange(len(data)) // (self.config.num_envs * 50)
+        rows = min(self.config.num_envs * 50, len(data) // 4)  # at least four stretches
+        stretch = np.arange(len(data)) // rows
         stretches = rng.permutation(stretch.max() + 1)
         held = np.isin(stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))])
         train, holdout = data.take(~held), data.take(held)
@@ -179,15 +176,11 @@ class Pretraining:
         return report
 
     def _save(self, finished: bool = False) -> None:
-        self.folder.write_tensors("optimizers.safetensors", optimizer_tensors(self.agent))
-        self.folder.save_agent(
-            self.agent, updates=self.done, finished=finished, evaluation=self.evaluation
-        )
+        state = {"updates": self.done, "finished": finished, "evaluation": self.evaluation}
+        self.folder.save_agent(self.agent, **state)
+        if not finished:  # a finished run continued from its last checkpoint fits the same model
+            self.folder.save_checkpoint(self.agent, **state)
 
     def _load(self) -> None:
-        state = self.folder.read_json("state.json")
-        load_networks(self.agent, self.folder.read_tensors("weights.safetensors"))
-        load_optimizers(self.agent, self.folder.read_tensors("optimizers.safetensors"))
-        self.folder.load_replay(self.agent.real)
-        load_generator_state(self.agent, state["generators"])
+        state = self.folder.load_checkpoint(self.agent)
         self.done, self.evaluation = state["updates"], state["evaluation"]

@@ -1,5 +1,7 @@
 """A run folder: config.json, weights.safetensors, replay.safetensors, state.json, metrics.jsonl, TensorBoard.
 
+An interrupted run continues from its checkpoint.safetensors.
+
 Everything needed to continue or to finetune is in it, and nothing in it is pickled.
 """
 
@@ -11,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -22,6 +24,7 @@ from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.tasks import make_task
 
+CHECKPOINT = "checkpoint.safetensors"
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "temperature_optimizer")
 
 
@@ -115,10 +118,38 @@ class RunFolder:
         except ValueError as error:
             raise DataError(f"{self.path / name}: broken JSON: {error}") from error
 
-    def write_tensors(self, name: str, tensors: dict[str, Tensor]) -> None:
+    def save_checkpoint(self, agent: Mbpo, **state: Any) -> None:
+        """Save what continuing needs in one file, so that a kill never leaves halves of two checkpoints.
+
+        Call after `save_agent`: transitions stay in its file, as they only grow while a run lasts.
+        """
+        state |= {"generators": generator_state(agent), "transitions": agent.real.added}
+        tensors = {f"network.{k}": v for k, v in network_tensors(agent).items()}
+        tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(agent).items()}
+        self.write_tensors(CHECKPOINT, tensors, {"state": json.dumps(state)})
+
+    def load_checkpoint(self, agent: Mbpo) -> dict[str, Any]:
+        """Put a checkpoint back into the agent; returns its state. Raises DataError."""
+        tensors = self.read_tensors(CHECKPOINT)
+        with safe_open(self.path / CHECKPOINT, "pt") as file:
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+        parts = {
+            kind: {k.removeprefix(kind): v for k, v in tensors.items() if k.startswith(kind)}
+            for kind in ("network.", "optimizer.")
+        }
+        load_networks(agent, parts["network."])
+        load_optimizers(agent, parts["optimizer."])
+        self.load_replay(agent.real)
+        agent.real.added = state["transitions"]
+        load_generator_state(agent, state["generators"])
+        return state
+
+    def write_tensors(
+        self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None
+    ) -> None:
         """Write a safetensors file whole or not at all."""
         temporary = self.path / (name + ".tmp")
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary)
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
         os.replace(temporary, self.path / name)
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:

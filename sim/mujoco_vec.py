@@ -15,7 +15,7 @@ from robot_mbrl.tasks import Task, make_task
 from sim.worlds import Worlds
 
 
-ANYWHERE_SPEED = 0.3  # of a joint's velocity limit
+ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
 class MujocoVecEnv(VectorEnv):
@@ -80,8 +80,6 @@ class MujocoVecEnv(VectorEnv):
         drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, len(ids))
         self._start_anywhere(drawn, len(ids))
         drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
-        # New arrays: an info handed out before keeps telling what was true then.
-        self.parameters = {path: values.copy() for path, values in self.parameters.items()}
         for path, values in drawn.items():
             self.parameters[path][ids] = values
         self.steps[ids] = 0

@@ -11,6 +11,8 @@ import numpy as np
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.spec import BUILT_IN
 
+WHEEL = """<mass value="0.1"/>
+<inertia ixx="1e-4" iyy="1e-4" izz="1e-4" ixy="0" ixz="0" iyz="0"/>"""
 FURUTA_URDF = (BUILT_IN / "furuta" / "furuta.urdf").read_text(encoding="utf-8")
 
 
@@ -53,7 +55,7 @@ def quiet(toml: dict[str, Any]) -> dict[str, Any]:
 def one_joint(
     folder: Path,
     *,
-    inertia: str = '<mass value="0.1"/><inertia ixx="1e-4" iyy="1e-4" izz="1e-4" ixy="0" ixz="0" iyz="0"/>',
+    inertia: str = WHEEL,
     axis: str = "0 0 1",
     damping: float = 0.0,
     friction: float = 0.0,
@@ -78,7 +80,8 @@ def one_joint(
     toml["actuator"] = [motor]
     toml["sensor"]["noise_counts"] = noise_counts
     toml["task"] = {"name": "pendulum_swing_up"}
-    urdf = f"""<robot name="one"><link name="base"/><link name="body"><inertial>{inertia}</inertial></link>
+    urdf = f"""<robot name="one"><link name="base"/>
+    <link name="body"><inertial>{inertia}</inertial></link>
     <joint name="pendulum" type="continuous"><parent link="base"/><child link="body"/>
     <axis xyz="{axis}"/><dynamics damping="{damping}" friction="{friction}"/></joint></robot>"""
     return load_robot(write_robot(folder, toml | (edit or {}), urdf))

@@ -86,11 +86,29 @@ class Mbpo:
             layout, config.ensemble.members, config.ensemble.hidden, self.torch_rng
         )
         self.real = ReplayBuffer(size, actions, capacity)
-        imagination = config.imagination
-        per_round = imagination.branches * imagination.horizon
-        held = per_round * imagination.keep_rounds if config.real_share < 1 else 1
-        self.imagined = ReplayBuffer(size, actions, held)
+        self.simulated = ReplayBuffer(size, actions, 1)
         self.disagreement_limit = np.inf
+        self.blend(config.real_share)
+
+    def blend(self, real_share: float, simulated: Transitions | None = None, share: float = 0.0) -> None:
+        """Set what batches are made of; the rest of a batch is imagined, and nothing is so far.
+
+        Args:
+            real_share: share of rows from `real`.
+            simulated: a simulator's transitions, which anchor policy and critics where neither real
+                nor imagined rows lead.
+            share: share of rows from `simulated`.
+        """
+        size, actions = self.layout.size, self.layout.action_size
+        self.real_share, self.simulated_share = real_share, share if simulated else 0.0
+        if simulated:
+            self.simulated = ReplayBuffer(size, actions, len(simulated))
+            self.simulated.add(simulated)
+        imagination = self.config.imagination
+        per_round = imagination.branches * imagination.horizon
+        imagines = self.real_share + self.simulated_share < 1
+        held = per_round * imagination.keep_rounds if imagines else 1
+        self.imagined = ReplayBuffer(size, actions, held)
 
     def explore(self, obs: np.ndarray) -> np.ndarray:
         """A sampled action (B, A) for observations (B, O)."""
@@ -119,9 +137,10 @@ class Mbpo:
             noise = torch.randn(len(obs), self.layout.action_size, generator=self.torch_rng)
             action = self.sac.actor.sample(obs, noise)[0]
             next_obs, disagreement = self.model.sample(obs, action, self.torch_rng)
-            sane = torch.isfinite(next_obs).all(-1) & (disagreement <= self.disagreement_limit)
-            obs, action, next_obs = obs[sane], action[sane], next_obs[sane]
             reward = self.task.reward(next_obs, action, xp=torch)
+            sane = torch.isfinite(next_obs).all(-1) & torch.isfinite(reward)
+            sane &= disagreement <= self.disagreement_limit
+            obs, action, next_obs, reward = (x[sane] for x in (obs, action, next_obs, reward))
             ended = self.task.terminated(next_obs, xp=torch)
             columns = (obs, action, next_obs, reward, ended)
             self.imagined.add(Transitions(*(c.numpy() for c in columns)))
@@ -132,13 +151,21 @@ class Mbpo:
         return rows / began
 
     def batches(self, updates: int) -> list[Batch]:
-        """Rows for so many updates, each with the configured share of real rows."""
-        size, share = self.config.sac.batch, self.config.real_share
-        real = round(size * share) if share < 1 and len(self.imagined) else size
-        parts = [self.real.sample(updates * real, self.rng).reshape(updates, real, -1)]
-        if real < size:
-            imagined = self.imagined.sample(updates * (size - real), self.rng)
-            parts.append(imagined.reshape(updates, size - real, -1))
+        """Rows for so many updates, each with the shares that `blend` has set.
+
+        As long as nothing is imagined, real rows stand in.
+        """
+        size = self.config.sac.batch
+        real, simulated = round(size * self.real_share), round(size * self.simulated_share)
+        imagined = size - real - simulated
+        if not len(self.imagined):
+            real, imagined = real + imagined, 0
+        parts = []
+        counts = ((self.real, real), (self.simulated, simulated), (self.imagined, imagined))
+        for buffer, count in counts:
+            if count:
+                rows = buffer.sample(updates * count, self.rng)
+                parts.append(rows.reshape(updates, count, rows.shape[-1]))
         rows = torch.as_tensor(np.concatenate(parts, 1))
         return [Batch.from_rows(r, self.layout.size, self.layout.action_size) for r in rows]
 
@@ -149,20 +176,25 @@ class Mbpo:
         for batch, z in zip(self.batches(updates), noise, strict=True):
             self.sac.update(batch, z)
 
-    def refine(self, updates: int, starts: Transitions, progress: Progress | None = None) -> None:
+    def refine(
+        self, updates: int, starts: Transitions, lr: float, progress: Progress | None = None
+    ) -> None:
         """Improve policy and critics in the model, without new real data.
 
         Args:
             updates: SAC updates.
-            starts: real transitions whose observations rollouts branch from.
+            starts: transitions whose observations rollouts branch from.
+            lr: learning rate at the start; it falls as in pretraining.
             progress: called with (done, total).
         """
-        config, chunk = self.config.imagination, 10
+        config, chunk, due = self.config.imagination, 10, 0
         for done in range(0, updates, chunk):
-            if done % config.every == 0:
+            if done >= due:
+                due += config.every
                 pick = self.rng.integers(len(starts), size=config.branches)
                 self.imagine(starts.obs[pick])
-            self.sac.set_learning_rate(self.sac.learning_rate_at(done / updates))
+            decay = self.sac.learning_rate_at(done / updates) / self.config.sac.lr
+            self.sac.set_learning_rate(lr * decay)
             self.update(min(chunk, updates - done))
             if progress and done % 100 == 0:
                 progress(done, updates)

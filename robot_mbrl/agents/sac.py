@@ -157,7 +157,7 @@ class Sac:
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate at a fraction of training in [0, 1]: constant, then geometric decay."""
         c = self.config
-        late = max(0.0, progress - c.decay_from) / (1 - c.decay_from)
+        late = max(0.0, progress - c.decay_from) / max(1 - c.decay_from, 1e-9)
         return c.lr * (c.final_lr / c.lr) ** late
 
     @property

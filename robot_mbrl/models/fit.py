@@ -111,8 +111,8 @@ def fit_ensemble(
     """Fit `model` in place.
 
     With `windows` the multi-step loss is added, and with `holdout_windows` weights are kept by held-out
-    multi-step error instead of likelihood. Each member bootstraps: it sees its own resampling (with replacement) of every source. Shares are
-    relative. Raises DataError when there is too little data.
+    multi-step error instead of likelihood. Each member bootstraps: it sees its own resampling (with
+    replacement) of every source. Shares are relative. Raises DataError when there is too little data.
     """
     sources = [s for s in sources if s.share > 0 and len(s.transitions)]
     if not sources or len(holdout) < 2:

@@ -59,15 +59,18 @@ def plan_cem(
     mean, std = plan, torch.full_like(plan, config.sigma)
     kept, kept_score = None, None
     for i in range(config.iterations):
-        proposals = config.proposals if i == 0 else 0
+        # The mean itself is always a candidate, however few there are.
+        proposals = min(config.proposals, config.candidates - 1) if i == 0 else 0
         imagined = imagination(obs, _sample(mean, std, noise[i], proposals, config), proposals)
         plans, score = imagined.plans, imagined.score
         if kept is not None:
             plans, score = torch.cat([plans, kept]), torch.cat([score, kept_score])
-        kept_score, index = torch.topk(score, config.elites)
-        kept = plans[index]
-        # A plan with score -inf must not pull the mean, even when fewer than `elites` are usable.
-        weight = torch.isfinite(kept_score).to(kept.dtype)[:, None, None]
+        kept_score, index = torch.topk(score, min(config.elites, config.candidates))
+        # A plan with score -inf must not pull the mean, even when fewer than `elites` are usable; nor
+        # may it be multiplied by weight 0, as it can be NaN itself.
+        good = torch.isfinite(kept_score)[:, None, None]
+        kept = torch.where(good, plans[index], 0.0)
+        weight = good.to(kept.dtype)
         total = weight.sum().clamp(min=1.0)
         mean = (weight * kept).sum(0) / total
         std = ((weight * (kept - mean) ** 2).sum(0) / total).sqrt().clamp(min=config.min_sigma)

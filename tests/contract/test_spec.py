@@ -1,4 +1,4 @@
-"""Robot folders: the built-in ones load, broken ones say what is wrong, the fingerprint means something."""
+"""Robot folders: the built-in ones load, broken ones say what is wrong; fingerprints."""
 
 import copy
 import math
@@ -60,9 +60,9 @@ def test_furuta_is_the_qube(furuta: RobotSpec) -> None:
 
 
 def test_unknown_robot_lists_the_built_in_ones(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="'furrta'.*built in: .*'furuta'"):
+    with pytest.raises(SpecError, match=r"'furrta'.*built in: .*'furuta'"):
         load_robot("furrta")
-    with pytest.raises(SpecError, match="no such folder with a robot.toml"):
+    with pytest.raises(SpecError, match=r"no such folder with a robot\.toml"):
         load_robot(tmp_path)
 
 

@@ -174,7 +174,7 @@ def mass_matrix(model: mujoco.MjModel) -> np.ndarray:
 
 
 def test_inertia_follows_mass_and_length(furuta: RobotSpec) -> None:
-    """Hanging: M_aa = arm + pendulum's mass at the arm's end + its own axis + rotor; M_pp = m l^2."""
+    """Hanging: M_aa = arm + pendulum's mass at the arm's end + its own axis + rotor; M_pp."""
     am, al, pm, pl = 1.1, 0.9, 0.85, 1.2
     scales = {
         "links.arm.mass": am,

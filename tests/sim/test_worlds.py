@@ -31,7 +31,7 @@ def parameters(spec: RobotSpec, worlds: int, **given: Any) -> Parameters:
 
 
 def test_action_latency_shifts_the_response(tmp_path: Path) -> None:
-    """Constant torque from t = 0 under latency d: speed a max(0, t - d). Real commands are held, so a
+    """Constant torque from t = 0 under latency d: speed a max(0, t - d). Commands are held, so a
     fraction of a physics step counts as a whole one."""
     spec = one_joint(tmp_path, command="torque", edit=FAST)
     latency_ms = np.array([0.0, 1.0, 2.5, 3.0, 12.0])
@@ -49,8 +49,8 @@ def test_action_latency_shifts_the_response(tmp_path: Path) -> None:
 
 
 def test_sensor_latency_shifts_the_measurement(tmp_path: Path) -> None:
-    """At constant speed w an angle of age d reads q0 + w max(0, t - d); it starts at q0, not at 0.
-    Between physics steps it is interpolated; the engine's youngest delayed value is one step old."""
+    """At constant speed w an angle of age d reads q0 + w max(0, t - d); it starts at q0, not 0.
+    It is interpolated between physics steps; the engine's newest delayed value is one step old."""
     spec = one_joint(tmp_path, command="torque", edit=FAST)
     latency_ms = np.array([0.0, 1.0, 4.5, 10.0, 15.0])
     worlds = Worlds(spec, 5, threads=1)

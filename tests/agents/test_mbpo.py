@@ -1,0 +1,232 @@
+"""Imagination, blending and reproducibility of MBPO, with models whose future is known."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from robot_mbrl.agents.mbpo import (
+    EnsembleConfig,
+    ImaginationConfig,
+    Mbpo,
+    MbpoConfig,
+    correlated_noise,
+)
+from robot_mbrl.agents.sac import Batch, SacConfig
+from robot_mbrl.data.transitions import Transitions
+from tests.rig import toy_layout
+
+LAYOUT = toy_layout(action_history=0, observation_history=0)  # 3 joints, 2 motors, 8 columns
+POSITION = LAYOUT.column("arm.position")
+CONFIG = MbpoConfig(
+    sac=SacConfig(actor_hidden=6, critic_hidden=7, batch=20),
+    ensemble=EnsembleConfig(members=3, hidden=5),
+    imagination=ImaginationConfig(branches=11, horizon=6, every=20, keep_rounds=2),
+    real_share=0.3,
+)
+
+
+class Counting:
+    """Reward is the arm's position; the episode ends above `wall`."""
+
+    episode_s, hold_s, wall = 1.0, 0.5, math.inf
+
+    def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
+        return next_obs[..., POSITION]
+
+    def terminated(self, next_obs: Any, xp: Any = np) -> Any:
+        return next_obs[..., POSITION] > self.wall
+
+    def at_goal(self, obs: Any) -> Any:
+        return obs[..., POSITION] > 0
+
+
+class Ticking:
+    """A model that adds 1 to the arm's position every tick; `disagreement` is a function of it."""
+
+    def __init__(
+        self, disagreement: Any = lambda position: 0 * position, poison: float = 1.0
+    ) -> None:
+        self.disagreement_of, self.poison = disagreement, poison
+
+    def sample(self, obs: Tensor, action: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        after = obs.clone()
+        after[:, POSITION] += 1
+        after[:, -1] = torch.where(after[:, POSITION] == 4, self.poison, after[:, -1])
+        return after, self.disagreement_of(after[:, POSITION])
+
+
+def make(seed: int = 0, wall: float = math.inf, **changes: Any) -> Mbpo:
+    task = Counting()
+    task.wall = wall
+    return Mbpo(LAYOUT, task, replace(CONFIG, **changes), capacity=100, seed=seed)
+
+
+def at(*positions: float) -> np.ndarray:
+    obs = np.zeros((len(positions), LAYOUT.size), np.float32)
+    obs[:, POSITION] = positions
+    return obs
+
+
+def rows(n: int, reward: float, seed: int = 0) -> Transitions:
+    rng = np.random.default_rng(seed)
+    obs = rng.standard_normal((2, n, LAYOUT.size)).astype(np.float32)
+    action = rng.uniform(-1, 1, (n, 2)).astype(np.float32)
+    return Transitions(obs[0], action, obs[1], np.full(n, reward, np.float32), np.zeros(n, bool))
+
+
+def imagined(agent: Mbpo) -> dict[float, int]:
+    """How many imagined transitions lead to each position."""
+    values, counts = np.unique(agent.imagined.all().next_obs[:, POSITION], return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def test_rollouts_last_their_horizon() -> None:
+    agent = make()
+    agent.model = Ticking()
+    assert agent.imagine(at(0, 10)) == 6.0
+    assert imagined(agent) == {float(p): 1 for p in [*range(1, 7), *range(11, 17)]}
+    t = agent.imagined.all()
+    np.testing.assert_array_equal(t.next_obs[:, POSITION], t.obs[:, POSITION] + 1)
+    np.testing.assert_array_equal(t.reward, t.next_obs[:, POSITION])
+    assert not t.terminated.any()
+    assert np.abs(t.action).max() <= 1
+    assert len(np.unique(t.action)) == t.action.size  # every action is drawn anew
+
+
+def test_rollouts_end_with_the_termination_which_is_recorded() -> None:
+    agent = make(wall=2.5)
+    agent.model = Ticking()
+    assert agent.imagine(at(0, 1)) == (3 + 2) / 2
+    assert imagined(agent) == {1.0: 1, 2.0: 2, 3.0: 2}
+    t = agent.imagined.all()
+    np.testing.assert_array_equal(t.terminated, t.next_obs[:, POSITION] == 3)
+
+
+def test_rollouts_stop_before_disagreement_passes_its_limit() -> None:
+    agent = make()
+    agent.model = Ticking(lambda position: position)
+    agent.disagreement_limit = 3.0
+    assert agent.imagine(at(0, 2)) == (3 + 1) / 2
+    assert imagined(agent) == {1.0: 1, 2.0: 1, 3.0: 2}
+    agent.model = Ticking(lambda position: position * math.nan)
+    assert agent.imagine(at(0, 2)) == 0.0
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_rollouts_stop_before_they_are_no_longer_finite(poison: float) -> None:
+    agent = make()
+    agent.model = Ticking(poison=poison)
+    assert agent.imagine(at(0, 2)) == (3 + 1) / 2
+    assert imagined(agent) == {1.0: 1, 2.0: 1, 3.0: 2}
+    assert np.isfinite(agent.imagined.all().next_obs).all()
+
+
+def test_rewards_that_are_not_finite_stop_a_rollout_too() -> None:
+    agent = make()
+    agent.model = Ticking()
+    agent.task.reward = lambda next_obs, action, xp=np: torch.where(  # type: ignore[method-assign]
+        next_obs[:, POSITION] > 2, math.nan, next_obs[:, POSITION]
+    )
+    agent.imagine(at(0, 1))
+    assert imagined(agent) == {1.0: 1, 2.0: 2}
+
+
+def test_imagined_transitions_are_those_of_the_newest_rounds() -> None:
+    agent = make()  # 2 rounds of 11 branches and 6 ticks are kept
+    agent.model = Ticking()
+    for start in (0.0, 100.0, 200.0):
+        agent.imagine(at(*[start] * 11))
+    assert len(agent.imagined) == agent.imagined.capacity == 2 * 11 * 6
+    assert min(imagined(agent)) == 101.0
+
+
+def test_disagreement_limit_is_the_quantile_on_real_transitions() -> None:
+    agent = make(imagination=replace(CONFIG.imagination, stop_quantile=0.75))
+    real = rows(41, 1.0)
+    agent.measure_disagreement(real)
+    obs, action = (agent.model.spread(torch.as_tensor(x)) for x in (real.obs, real.action))
+    values = agent.model.disagreement(agent.model.increments(obs, action)[0])
+    assert (values <= agent.disagreement_limit).float().mean().item() == pytest.approx(
+        0.75, abs=0.03
+    )
+
+
+@pytest.mark.parametrize(("share", "real"), [(0.0, 0), (0.3, 6), (0.5, 10), (0.97, 19), (1.0, 20)])
+def test_batches_hold_exactly_the_share_of_real_rows(share: float, real: int) -> None:
+    agent = make(real_share=share)
+    agent.real.add(rows(9, 1.0))
+    if share < 1:
+        agent.imagined.add(rows(30, 2.0))
+    batches = agent.batches(4)
+    assert len(batches) == 4
+    for batch in batches:
+        assert batch.obs.shape == (20, LAYOUT.size)
+        assert batch.reward.tolist() == [1.0] * real + [2.0] * (20 - real)
+        assert batch.alive.tolist() == [1.0] * 20
+
+
+def test_nothing_imagined_yet_means_all_real() -> None:
+    agent = make()
+    agent.real.add(rows(9, 1.0))
+    assert agent.batches(1)[0].reward.tolist() == [1.0] * 20
+
+
+def test_same_seed_same_numbers() -> None:
+    results = []
+    for seed in (0, 0, 1):
+        agent = make(seed)
+        agent.real.add(rows(50, 1.0))
+        agent.refine(30, rows(40, 1.0, seed=5), 1e-3)
+        weights = torch.cat([p.detach().flatten() for p in agent.sac.critics.parameters()])
+        results.append((weights, agent.imagined.all().next_obs, agent.explore(at(0, 1, 2))))
+    for first, again, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, again)
+        assert first.shape != other.shape or (np.asarray(first) != np.asarray(other)).any()
+
+
+@pytest.mark.parametrize(("every", "rounds"), [(20, 3), (25, 3), (60, 1), (5, 6), (10, 6)])
+def test_refining_imagines_anew_every_so_many_updates(every: int, rounds: int) -> None:
+    """For 55 updates; they come ten at a time, so no more often than that."""
+    agent = make(imagination=replace(CONFIG.imagination, every=every))
+    agent.model = Ticking()
+    agent.real.add(rows(50, 1.0))
+    calls, imagine = [], agent.imagine
+    agent.imagine = lambda starts: calls.append(len(starts)) or imagine(starts)  # type: ignore[method-assign]
+    agent.refine(55, rows(40, 1.0), 1e-3)
+    assert agent.sac.updates == 55
+    assert calls == [11] * rounds
+
+
+def test_refining_follows_the_learning_rate_schedule() -> None:
+    agent = make()
+    agent.model = Ticking()
+    agent.real.add(rows(50, 1.0))
+    agent.refine(40, rows(40, 1.0), 1e-3)
+    expected = agent.sac.learning_rate_at(30 / 40)
+    assert agent.sac.actor_optimizer.param_groups[0]["lr"] == expected < CONFIG.sac.lr
+
+
+def test_update_learns_from_the_batches_it_draws() -> None:
+    agent, seen = make(), []
+    agent.real.add(rows(50, 1.0))
+    agent.sac.update = lambda batch, noise: seen.append((batch, noise))  # type: ignore[method-assign]
+    agent.update(3)
+    assert len(seen) == 3
+    assert all(isinstance(batch, Batch) for batch, _ in seen)
+    assert all(noise.shape == (2, 20, 2) for _, noise in seen)
+    assert not torch.equal(seen[0][1], seen[1][1])
+
+
+def test_exploration_noise_is_correlated_and_of_unit_variance() -> None:
+    rng, noise, path = np.random.default_rng(0), np.zeros((300, 2)), []
+    for _ in range(200):
+        noise = correlated_noise(noise, rng)
+        path.append(noise)
+    settled = np.array(path)[40:]
+    assert settled.std() == pytest.approx(1.0, abs=0.02)
+    assert (settled[1:] * settled[:-1]).mean() == pytest.approx(0.8, abs=0.03)

@@ -1,0 +1,240 @@
+"""Fitting: the likelihood, what is learned, and what is kept."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.data.transitions import Transitions, concatenate
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.fit import (
+    FitConfig,
+    FitReport,
+    Source,
+    calibrate_std,
+    fit_ensemble,
+    fit_normalizers,
+    mixture,
+    negative_log_likelihood,
+)
+from tests.models.linear_plant import NOISE, drift, ensemble, layout, transitions
+
+QUICK = FitConfig(steps=700, batch=96, lr=4e-3, check_every=50, elites=2)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[DynamicsEnsemble, FitReport]:
+    model, train = ensemble(), transitions(4000, 1)
+    fit_normalizers(model, train)
+    rng = np.random.default_rng(0)
+    return model, fit_ensemble(model, [Source(train, 1.0)], transitions(1500, 2), QUICK, rng)
+
+
+def test_likelihood_is_the_gaussians() -> None:
+    model, t = ensemble(), transitions(50, 0)
+    fit_normalizers(model, t)
+    obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
+    dq = torch.randn(3, 50, 2, generator=torch.Generator().manual_seed(0)) * 0.02
+    mean, log_std = model.residual(obs, action)
+    gauss = torch.distributions.Normal(mean, log_std.exp())
+    expected = -gauss.log_prob(model.target(obs, dq)).mean((1, 2)) - 0.5 * math.log(2 * math.pi)
+    torch.testing.assert_close(negative_log_likelihood(model, obs, action, dq), expected)
+
+
+def test_linear_system_is_learned(fitted: tuple[DynamicsEnsemble, FitReport]) -> None:
+    """The mean is within a fraction of the noise, of the order sqrt(parameters / rows)."""
+    model, _ = fitted
+    t = transitions(2000, 3, noise=np.zeros(2))
+    obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
+    mean, _ = model.increments(obs, action)
+    truth = layout().velocities(t.obs) * layout().dt + drift(t.obs, t.action)
+    error = np.sqrt(((mean.mean(0).detach().numpy() - truth) ** 2).mean(0))
+    assert (error < 0.35 * NOISE).all()
+    assert (error < 0.2 * drift(t.obs, t.action).std(0)).all()
+
+
+def test_predicted_std_is_the_injected_noise(fitted: tuple[DynamicsEnsemble, FitReport]) -> None:
+    model, _ = fitted
+    t = transitions(3000, 4)
+    obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
+    mean, std = model.increments(obs, action)
+    mean, std = mixture(mean[model.elites], std[model.elites])
+    np.testing.assert_allclose(std.mean(0).detach().numpy(), NOISE, rtol=0.25)
+    dq = layout().increments(t.obs.astype(float), t.next_obs.astype(float))
+    z = np.abs(dq - mean.detach().numpy()) / std.detach().numpy()
+    for share, quantile in [(0.5, 0.674), (0.9, 1.645)]:
+        np.testing.assert_allclose((z < quantile).mean(0), share, atol=0.06)
+
+
+def test_disagreement_grows_outside_the_data(fitted: tuple[DynamicsEnsemble, FitReport]) -> None:
+    model, _ = fitted
+    values = []
+    for spread in (1.0, 3.0, 10.0):
+        t = transitions(300, 5, spread=spread)
+        obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
+        values.append(model.disagreement(model.increments(obs, action)[0]).mean().item())
+    assert values[0] * 2 < values[1]
+    assert values[1] * 2 < values[2]
+
+
+def held_out_nll(model: DynamicsEnsemble, rows: int = 1500, seed: int = 2) -> np.ndarray:
+    t = transitions(rows, seed)
+    dq = torch.as_tensor(layout().increments(t.obs.astype(float), t.next_obs.astype(float))).float()
+    obs, action = torch.as_tensor(t.obs), torch.as_tensor(t.action)
+    with torch.no_grad():
+        return negative_log_likelihood(model, *(model.spread(x) for x in (obs, action, dq))).numpy()
+
+
+def test_elites_are_the_best_on_held_out_data(fitted: tuple[DynamicsEnsemble, FitReport]) -> None:
+    model, report = fitted
+    assert set(report.elites) == set(np.argsort(report.holdout_nll)[:2].tolist())
+    assert model.elites.tolist() == list(report.elites)
+    np.testing.assert_allclose(held_out_nll(model), report.holdout_nll, atol=1e-4)
+
+
+def test_each_member_keeps_its_own_best_weights() -> None:
+    """A learning rate that wrecks the networks now and then: what remains is the best seen."""
+    model, train = ensemble(), transitions(600, 1)
+    fit_normalizers(model, train)
+    seen = [held_out_nll(model)]
+    wild = FitConfig(steps=200, batch=16, lr=0.03, check_every=10, patience=99, elites=2)
+    report = fit_ensemble(
+        model,
+        [Source(train, 1.0)],
+        transitions(1500, 2),
+        wild,
+        np.random.default_rng(0),
+        lambda *_: seen.append(held_out_nll(model)),
+    )
+    best = np.array(seen).min(0)
+    assert (np.array(seen)[-1] > best + 0.01).any()
+    # An improvement by less than 1e-3 of the likelihood does not count as one.
+    np.testing.assert_allclose(report.holdout_nll, best, atol=2e-3 * np.abs(best).max() + 1e-5)
+    np.testing.assert_allclose(held_out_nll(model), report.holdout_nll, atol=1e-5)
+    assert len(set(np.array(seen).argmin(0).tolist())) > 1  # at different times
+
+
+def test_each_member_sees_its_own_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing n of n rows with replacement leaves out 1/e of them: other ones for each member."""
+    model, train = ensemble(), transitions(200, 1)
+    seen: list[set[float]] = [set(), set(), set()]
+
+    def spy(model: DynamicsEnsemble, obs: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            for member in range(3):
+                seen[member] |= set(obs[member, :, 0].tolist())
+        return negative_log_likelihood(model, obs, *rest)
+
+    monkeypatch.setattr("robot_mbrl.models.fit.negative_log_likelihood", spy)
+    config = FitConfig(steps=60, batch=64, check_every=60)
+    fit_ensemble(model, [Source(train, 1.0)], train, config, np.random.default_rng(0))
+    for rows in seen:
+        assert len(rows) / 200 == pytest.approx(1 - math.exp(-1), abs=0.08)
+    for a, b in itertools.combinations(seen, 2):  # independent: (1 - 1/e)^2 of the rows in both
+        assert len(a & b) / 200 == pytest.approx((1 - math.exp(-1)) ** 2, abs=0.1)
+
+
+def test_patience_ends_a_fit_that_no_longer_improves() -> None:
+    model, train = ensemble(), transitions(300, 1)
+    fit_normalizers(model, train)
+    config = FitConfig(steps=4000, batch=32, lr=0.0, weight_decay=0.0, check_every=5, patience=3)
+    report = fit_ensemble(model, [Source(train, 1.0)], train, config, np.random.default_rng(0))
+    assert report.steps == 15
+
+
+def test_same_seed_same_weights() -> None:
+    weights = []
+    for seed in (0, 0, 1):
+        model, train = ensemble(), transitions(200, 1)
+        fit_normalizers(model, train)
+        quick = FitConfig(steps=20, batch=16, check_every=10, elites=2)
+        fit_ensemble(model, [Source(train, 1.0)], train, quick, np.random.default_rng(seed))
+        weights.append(model.layers[0].weight.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_shares_decide_which_source_is_learned() -> None:
+    """Two sources that contradict each other: the model lands between them, by share."""
+    base = transitions(800, 1, noise=np.zeros(2))
+    push = layout().advance(
+        base.obs.astype(float),
+        layout().increments(base.obs.astype(float), base.next_obs.astype(float)) + 0.02,
+        base.action.astype(float),
+    )
+    pushed = type(base)(
+        base.obs, base.action, push.astype(np.float32), base.reward, base.terminated
+    )
+    offsets = []
+    for share in (1.0, 0.5, 0.0):
+        model = ensemble()
+        fit_normalizers(model, base)
+        config = FitConfig(steps=300, batch=64, lr=4e-3, check_every=300)
+        sources = [Source(pushed, share), Source(base, 1 - share)]
+        turn = round(share * len(base))
+        held = concatenate([pushed.take(slice(turn)), base.take(slice(turn, None))])
+        fit_ensemble(model, sources, held, config, np.random.default_rng(0))
+        obs, action = (model.spread(torch.as_tensor(x)) for x in (base.obs, base.action))
+        truth = layout().velocities(base.obs) * layout().dt + drift(base.obs, base.action)
+        offsets.append((model.increments(obs, action)[0].detach().numpy() - truth).mean())
+    assert offsets == pytest.approx([0.02, 0.01, 0.0], abs=0.004)
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 2.5])
+def test_calibration_covers_90_percent(
+    scale: float, fitted: tuple[DynamicsEnsemble, FitReport]
+) -> None:
+    """Held-out noise of another size than the model learned widens or narrows its intervals."""
+    model = fitted[0].elite_model()
+    holdout = transitions(4000, 6, noise=NOISE * scale)
+    calibrate_std(model, holdout)
+    assert coverage(model, holdout) == pytest.approx([0.9, 0.9], abs=0.005)
+    assert coverage(model, transitions(4000, 7, noise=NOISE * scale)) == pytest.approx(
+        [0.9, 0.9], abs=0.03
+    )
+
+
+def test_calibration_covers_90_percent_of_members_that_disagree() -> None:
+    """The mixture is already wide where members disagree; only their own noise is scaled."""
+    model = ensemble(members=4)
+    model.layers[2].weight.data.zero_()
+    model.outputs.std.copy_(torch.as_tensor(NOISE))
+    for e in range(4):
+        model.layers[2].bias.data[e, 0, :2] = e - 1.5
+        model.layers[2].bias.data[e, 0, 2:] = math.log(0.5)
+    t = transitions(4000, 8, noise=NOISE * 2)
+    still = type(t)(t.obs, np.zeros_like(t.action), t.next_obs, t.reward, t.terminated)
+    dq = layout().velocities(t.obs) * layout().dt
+    rng = np.random.default_rng(0)
+    moved = layout().advance(t.obs, dq + 2 * NOISE * rng.standard_normal(dq.shape), still.action)
+    holdout = type(t)(t.obs, still.action, moved.astype(np.float32), t.reward, t.terminated)
+    calibrate_std(model, holdout)
+    assert coverage(model, holdout) == pytest.approx([0.9, 0.9], abs=0.005)
+
+
+def coverage(model: DynamicsEnsemble, t: Transitions) -> list[float]:
+    obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
+    with torch.no_grad():
+        mean, std = mixture(*(x[model.elites] for x in model.increments(obs, action)))
+    dq = layout().increments(t.obs.astype(float), t.next_obs.astype(float))
+    return ((np.abs(dq - mean.numpy()) < 1.6449 * std.numpy()).mean(0)).tolist()
+
+
+def test_mixture_matches_moments() -> None:
+    mean = torch.tensor([[[0.0]], [[4.0]]])
+    std = torch.tensor([[[1.0]], [[3.0]]])
+    centre, spread = mixture(mean, std)
+    assert centre.item() == 2.0
+    assert spread.item() == pytest.approx(math.sqrt((1 + 9) / 2 + 4))
+
+
+def test_too_little_data_is_an_error() -> None:
+    model, some, none = ensemble(), transitions(20, 1), transitions(0, 1)
+    for sources, holdout in [([], some), ([Source(none, 1.0)], some), ([Source(some, 1.0)], none)]:
+        with pytest.raises(DataError, match="collect more episodes"):
+            fit_ensemble(model, sources, holdout, QUICK, np.random.default_rng(0))
+    with pytest.raises(DataError):
+        fit_ensemble(model, [Source(some, 0.0)], some, QUICK, np.random.default_rng(0))
