@@ -223,7 +223,7 @@ def measure_stage(stage: Stage, test: dict[str, Any]) -> dict[str, Any]:
 
 HEAD = (
     "controller",
-    "real transitions",
+    "real ticks",
     "success",
     "return",
     f"{ERROR_STEPS}-step error",
@@ -238,7 +238,7 @@ def spell(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["stage"],
         str(row["transitions"]),
-        f"{row['success']:.0%} of {row['episodes']}",
+        f"{round(row['success'] * row['episodes'])} of {row['episodes']}",
         f"{row['return']:.1f}",
         f"{row['error_rad'] * 57.29578:.2f}°",
         str(row["stops"]),
