@@ -67,17 +67,41 @@ class LoopBench(Verb):
     """keep one more core busy with a child process meanwhile"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TransferBench(Verb):
+    """Success, return and prediction error on each reality: zero-shot, finetuned, oracle, controls."""
+
+    run: Path
+    """pretrained run folder"""
+    out: Path = Path("runs/transfer")
+    """folder for everything; finished parts there are used again"""
+    realities: tuple[str, ...] = ("heavy", "light", "worn")
+    """realities of the run's robot"""
+    episodes: int = 32
+    """episodes of each deployment"""
+    control_episodes: int = 32
+    """episodes of each control"""
+    oracle_updates: int = 20_000
+    """SAC updates of an oracle"""
+    seed: int = 0
+    """of episodes and finetuning"""
+
+
 Settings = (
-    Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
+    Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
+    | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
     | Annotated[LoopBench, tyro.conf.subcommand(name="loop")]
 )
 
 
-def run(settings: PlannerBench | SimBench | LoopBench) -> Outcome:
+def run(settings: TransferBench | PlannerBench | SimBench | LoopBench) -> Outcome:
     """Run one of the three."""
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
+    if isinstance(settings, TransferBench):
+        module = importlib.import_module("launch.bench_transfer")
+        return Outcome(module.bench_transfer(settings))
     if isinstance(settings, PlannerBench):
         result = _measure("bench_planner", settings.controller, settings.calls)
     else:

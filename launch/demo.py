@@ -47,11 +47,13 @@ class Settings(Verb):
     """the robot to deploy on; an in-process mock by default"""
     evaluate: int = 8
     """episodes of each deployment"""
-    collect: int = 3
+    collect: int = 2
     """episodes to learn from in each round"""
+    seconds: float = 5.0
+    """length of these episodes"""
     rounds: int = 2
     """rounds of collecting and finetuning"""
-    exploration: float = 0.1
+    exploration: float = 0.2
     """standard deviation of the noise while collecting"""
     required: float = 0.875
     """share of episodes in which the finetuned controller must succeed"""
@@ -180,6 +182,7 @@ def collect_round(s: Settings, file: Path, folder: Path, number: int) -> Episode
         robot=s.robot,
         controller=file,
         episodes=s.collect,
+        seconds=s.seconds,
         exploration=s.exploration,
         out=folder,
         keep_going=True,

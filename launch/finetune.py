@@ -11,7 +11,7 @@ from launch.lineage import hash_file, run_lineage
 from launch.progress import progress
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
-from robot_mbrl.alarms import calibrate_alarms, surprise
+from robot_mbrl.alarms import at_least, calibrate_alarms, surprise
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
@@ -22,9 +22,8 @@ from robot_mbrl.finetune import (
     load_episodes,
     stretches,
 )
-from robot_mbrl.runs import RunFolder, load_agent
-
-THRESHOLDS = "thresholds.json"
+from robot_mbrl.onboard import MonitorThresholds
+from robot_mbrl.runs import THRESHOLDS, RunFolder, load_agent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,11 @@ def new_thresholds(
             for obs, action in stretches(episode)
         ]
         rate, target = spec.control.rate_hz, spec.safety.false_stops_per_hour
-        return calibrate_alarms(surprises, rate, target).to_json(), "calibrated on these episodes"
+        own = calibrate_alarms(surprises, rate, target)
+        if known is None:
+            return own.to_json(), "calibrated on these episodes"
+        joint = at_least(own, MonitorThresholds.from_json(known))
+        return joint.to_json(), "calibrated on these episodes, at least the parent's"
     except DataError as error:
         return known, f"of the parent: {error}"
 

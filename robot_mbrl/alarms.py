@@ -1,5 +1,6 @@
 """The supervisor's thresholds for innovation and disagreement, calibrated on nominal operation."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.evaluate import Act
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import mixture
@@ -70,3 +72,17 @@ def calibrate_alarms(
         rate_hz,
         false_stops_per_hour,
     )
+
+
+def at_least(real: MonitorThresholds, simulated: MonitorThresholds) -> MonitorThresholds:
+    """The limits of seconds of real operation, but never below those of minutes of simulated one.
+
+    Twenty seconds say how large a normal innovation is (its scale); how rarely it adds up by chance is
+    better known from hours. Raises DataError when the two watch different joints.
+    """
+    if len(real.limits) != len(simulated.limits):
+        raise DataError("thresholds of real and simulated episodes watch different joints")
+    limits = tuple(max(a, b) for a, b in zip(real.limits, simulated.limits, strict=True))
+    scale = tuple(max(a, b) for a, b in zip(real.z_scale, simulated.z_scale, strict=True))
+    evidence = {"real": real.evidence, "simulated": simulated.evidence}
+    return dataclasses.replace(real, z_scale=scale, limits=limits, evidence=evidence)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
+from robot_mbrl.alarms import calibrate_alarms, surprises_in
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.evaluate import actor_policy, evaluate
@@ -24,7 +25,7 @@ class PretrainConfig:
 
     num_envs: int = 128
     """simulated worlds stepped together"""
-    updates: int = 40_000
+    updates: int = 36_000
     """SAC updates"""
     updates_per_step: int = 8
     """updates after each step of all worlds"""
@@ -34,10 +35,12 @@ class PretrainConfig:
     """share of resets that start with wrapping joints at any angle and speed"""
     episode_s: float = 7.0
     """length of a training episode"""
-    checkpoint_every: int = 8_000
+    checkpoint_every: int = 6_000
     """updates between checkpoints; a killed run resumes from the last one to the same numbers"""
     evaluation_worlds: int = 64
     """unseen worlds of the evaluation at each checkpoint"""
+    alarm_worlds: int = 256
+    """worlds in which the supervisor's thresholds are calibrated, one episode each"""
     model_holdout: float = 0.05
     """share of transitions held out when the ensemble is fitted"""
     mbpo: MbpoConfig = field(default_factory=lambda: MbpoConfig(real_share=1.0))
@@ -109,6 +112,7 @@ class Pretraining:
             self._evaluate(progress)
             self._save()
         fit = self._fit_model(progress)
+        self._calibrate_alarms()
         self._save(finished=True)
         return PretrainReport(self.evaluation, fit, len(self.agent.real))
 
@@ -174,6 +178,15 @@ class Pretraining:
         self.agent.measure_disagreement(holdout)
         self.folder.log({"model_steps": report.steps, "holdout_nll": float(report.holdout_nll.mean())})
         return report
+
+    def _calibrate_alarms(self) -> None:
+        """Write the supervisor's thresholds for episodes in unseen worlds."""
+        env = self.make_env(self.spec, self.config.alarm_worlds, seed=0)
+        act = actor_policy(self.agent.sac.average)
+        surprises = surprises_in(env, act, self.agent, seed=20_000 + self.config.seed)
+        env.close()
+        rate, target = self.spec.control.rate_hz, self.spec.safety.false_stops_per_hour
+        self.folder.write_json(THRESHOLDS, calibrate_alarms(surprises, rate, target).to_json())
 
     def _save(self, finished: bool = False) -> None:
         state = {"updates": self.done, "finished": finished, "evaluation": self.evaluation}

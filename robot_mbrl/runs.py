@@ -25,6 +25,7 @@ from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.tasks import make_task
 
 CHECKPOINT = "checkpoint.safetensors"
+THRESHOLDS = "thresholds.json"
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "temperature_optimizer")
 
 
