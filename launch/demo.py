@@ -253,6 +253,7 @@ def spell(row: dict[str, Any]) -> tuple[str, ...]:
 def print_table(rows: list[dict[str, Any]]) -> None:
     """The table at the end."""
     table = RichTable(*HEAD)
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*spell(row))
     Console().print(table)
