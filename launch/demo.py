@@ -226,7 +226,7 @@ def measure_stage(stage: Stage, test: dict[str, Any]) -> dict[str, Any]:
 
 HEAD = (
     "controller",
-    "real transitions",
+    "real ticks",
     "success",
     "return",
     f"{ERROR_STEPS}-step error",
@@ -241,7 +241,7 @@ def spell(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["stage"],
         str(row["transitions"]),
-        f"{row['success']:.0%} of {row['episodes']}",
+        f"{round(row['success'] * row['episodes'])} of {row['episodes']}",
         f"{row['return']:.1f}",
         f"{row['error_rad'] * 57.29578:.2f}°",
         str(row["stops"]),
@@ -253,6 +253,7 @@ def spell(row: dict[str, Any]) -> tuple[str, ...]:
 def print_table(rows: list[dict[str, Any]]) -> None:
     """The table at the end."""
     table = RichTable(*HEAD)
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*spell(row))
     Console().print(table)

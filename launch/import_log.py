@@ -9,6 +9,7 @@ import tyro
 
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import load_robot
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import LogColumns, import_log, read_episode
 
 
@@ -35,6 +36,8 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Import and print one line a file."""
     spec = load_robot(settings.robot)
+    if not settings.csv:
+        raise DataError("--csv names no file")
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     files = import_log(
         settings.csv,

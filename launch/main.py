@@ -18,8 +18,8 @@ from typing import Any
 import tyro
 
 import robot_mbrl
-from launch.verb import ERROR, INTERRUPTED, OK, TERMINATED, USAGE, Outcome, plain
-from robot_mbrl.contract.errors import RobotMbrlError
+from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, Outcome, plain
+from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 
 VERBS = {
     "pretrain": "learn model, policy and value in randomized simulation",
@@ -88,6 +88,8 @@ def run_verb(name: str, args: Sequence[str]) -> int:
         return _say(name, "stopped by Ctrl-C", INTERRUPTED)
     except ModuleNotFoundError as error:
         return _fail(name, settings, error, _explain_missing(error))
+    except SafetyError as error:  # outside of an episode, e.g. on the way home
+        return _fail(name, settings, error, str(error), SAFETY_STOP)
     except RobotMbrlError as error:
         return _fail(name, settings, error, str(error))
     except OSError as error:
@@ -101,13 +103,13 @@ def _say(name: str, text: str, code: int) -> int:
     return code
 
 
-def _fail(name: str, settings: Any, error: Exception, message: str) -> int:
+def _fail(name: str, settings: Any, error: Exception, message: str, code: int = ERROR) -> int:
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
     sys.stdout.flush()
     kind = type(error).__name__
     print(f"robot-mbrl {name}: error: {message}{notes}", file=sys.stderr)
     _print_json(settings, Outcome({"error": {"kind": kind, "message": message}}))
-    return ERROR
+    return code
 
 
 def _print_json(settings: Any, outcome: Outcome) -> None:

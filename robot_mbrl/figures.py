@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import MaxNLocator
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
@@ -23,6 +23,8 @@ from robot_mbrl.models.rollout_error import RolloutError
 GREY, BLUE, ORANGE, GREEN, RED = "#8a8f98", "#2563b0", "#d97706", "#15803d", "#c81e1e"
 JOINT_COLORS = (BLUE, ORANGE, GREEN, "#7c3aed", "#0e7490", "#be185d")
 SHOWN_SIGMA = 20.0  # an innovation beyond this is drawn at the edge
+MOST_TURNS = 3  # a joint that spins more is drawn wrapped
+OUTSIDE: Any = {"frameon": False, "loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
 STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -78,7 +80,7 @@ def prediction_error(errors: dict[str, RolloutError], joints: Sequence[str], dt:
                 degrees = np.rad2deg(error.position_rad[:, j])
                 axes.plot(time_ms, degrees, color=colors[label], label=label)
                 axes.annotate(
-                    f"{degrees[-1]:.2g}°", (time_ms[-1], degrees[-1]), color=colors[label]
+                    f"{degrees[-1]:.3g}°", (time_ms[-1], degrees[-1]), color=colors[label]
                 )
             axes.set(title=joint, xlabel="predicted ahead (ms)", yscale="log")
         panels[0].set_ylabel("error, root mean square (deg)")
@@ -120,25 +122,23 @@ def _plot_angles(
     )
     for j, joint in enumerate(spec.joints):
         degrees = np.rad2deg(episode.q_rad[:, j])
-        if joint.wraps:
-            # -90 to 270: hanging (0) and upright (180) both lie inside, away from the seam; the
-            # line breaks where it crosses, it would hide the motion otherwise
-            degrees = (degrees + 90) % 360 - 90
+        if joint.wraps and np.ptp(degrees) > MOST_TURNS * 360:
+            degrees = (degrees + 90) % 360 - 90  # hanging (0) and upright (180) away from the seam
             degrees = np.where(np.abs(np.diff(degrees, prepend=degrees[:1])) > 180, np.nan, degrees)
         axes.plot(time_s, degrees, color=JOINT_COLORS[j % 6], label=joint.name)
     axes.set(ylabel="angle (deg)")
-    axes.yaxis.set_major_locator(MultipleLocator(90))
-    axes.legend(frameon=False, loc="upper left", ncols=4)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 1.8, 3, 4.5, 9, 10]))
+    axes.legend(**OUTSIDE)
 
 
 def _plot_actions(axes: Axes, time_s: FloatArray, episode: Episode) -> None:
     for a, actuator in enumerate(episode.metadata.actions):
         applied, proposed = episode.actions[:, a], episode.proposed[:, a]
-        label = f"{actuator['name']}: 1 is {actuator['limit']:g} {actuator['unit']}"
+        label = f"{actuator['name']}\n1 = {actuator['limit']:g} {actuator['unit']}"
         axes.plot(time_s, proposed, color=GREY, lw=0.6)
         axes.step(time_s, applied, where="post", color=JOINT_COLORS[a % 6], lw=0.9, label=label)
     axes.set(ylabel="action", ylim=(-1.1, 1.1))
-    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    axes.legend(**OUTSIDE)
 
 
 def _plot_innovation(

@@ -13,7 +13,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
-from robot_mbrl.runs import CHECKPOINT, RunFolder
+from robot_mbrl.runs import THRESHOLDS, CHECKPOINT, RunFolder
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 MakeEnv = Callable[..., Any]

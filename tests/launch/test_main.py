@@ -87,6 +87,16 @@ def test_an_error_is_one_message_and_one_json_line(tmp_path, capsys):
     assert json.loads(out.splitlines()[-1])["error"]["kind"] == "DataError"
 
 
+def test_a_safety_error_outside_of_an_episode_is_exit_code_3(tmp_path, robot_folder, capsys):
+    """The robot cannot come home within its time."""
+    toml = robot_folder / "robot.toml"
+    text = toml.read_text().replace("timeout_s = 60.0", "timeout_s = 0.1")
+    toml.write_text(text)
+    args = ["--robot", str(robot_folder), "--policy", "random", "--port", "mock"]
+    assert main(["collect", *args, "--out", str(tmp_path / "out")]) == 3
+    assert "did not come to rest at home within 0.1 s" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_mock_prints_its_port_first_and_ends_cleanly(number):
