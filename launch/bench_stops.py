@@ -226,8 +226,11 @@ def run_case(spec: RobotSpec, controller: Controller, case: Case | None, seed: i
     report = run_episode(
         safe, clock, acting, observer, None, ticks, stop_requested=asked, monitor=monitor
     )
+    seconds = clock.now() - start
+    # With the cable off nobody can tell the device to stop: its own watchdog does.
+    clock.wait_until(clock.now() + 1.25e-3 * spec.safety.watchdog_ms)
     latched = safe.reason is report.stop_reason and not np.any(device.drive)
-    return Ended(report.stop_reason, report.message, clock.now() - start, latched)
+    return Ended(report.stop_reason, report.message, seconds, latched)
 
 
 def bench_stops(settings: StopsBench) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from robot_mbrl.report import measure_error
 from robot_mbrl.runs import RunFolder
 
 ERROR_STEPS = 10
+FIRST_EPISODES, LATER_EPISODES = 4, 2  # in the 10 s of a round
 CONTROLS = {
     "model not finetuned": {"model": "pretrained"},
     "no real data": {"model": "pretrained", "real_row_share": 0.0, "real_start_share": 0.0},
@@ -119,15 +120,16 @@ def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) 
 def collect_500(
     s: TransferBench, spec: RobotSpec, reality: str, controller: Path, folder: Path, number: int
 ) -> None:
-    """Two episodes of 5 s: 500 real transitions."""
+    """500 real transitions: four episodes of 2.5 s first, when little works, then two of 5 s."""
     if folder.exists():
         return
+    episodes = FIRST_EPISODES if number == 1 else LATER_EPISODES
     settings = collecting.Settings(
         port=f"mock:{reality}",
         robot=str(spec.folder),
         controller=controller,
-        episodes=2,
-        seconds=5.0,
+        episodes=episodes,
+        seconds=10.0 / episodes,
         exploration=0.2,
         out=folder,
         keep_going=True,

@@ -47,12 +47,10 @@ class Settings(Verb):
     """the robot to deploy on; an in-process mock by default"""
     evaluate: int = 8
     """episodes of each deployment"""
-    collect: int = 2
-    """episodes to learn from in each round"""
-    seconds: float = 5.0
-    """length of these episodes"""
-    rounds: int = 2
-    """rounds of collecting and finetuning"""
+    collect: tuple[int, ...] = (4, 2)
+    """episodes to learn from in each round: short ones first, when little works"""
+    seconds: float = 10.0
+    """seconds of them in each round, together"""
     exploration: float = 0.2
     """standard deviation of the noise while collecting"""
     required: float = 0.875
@@ -118,15 +116,16 @@ def run_stages(s: Settings) -> list[Stage]:
     pretrain_once(s, pretrained)
     stages = [deploy_stage(s, "zero-shot", pretrained, out / "zero-shot.onnx", 0, monitor="watch")]
     transitions = 0
-    for number in range(1, s.rounds + 1):
-        last = number == s.rounds
-        step(f"round {number} of {s.rounds}: collect {s.collect} episodes")
+    rounds_in_all = len(s.collect)
+    for number, count in enumerate(s.collect, 1):
+        last = number == rounds_in_all
+        step(f"round {number} of {rounds_in_all}: collect {count} episodes")
         folder = out / "episodes" / f"collect-{number}"
         report = collect_round(s, stages[-1].controller, folder, number)
         transitions += sum(r.report.ticks for r in report.results)
         # Always from the pretrained run with all data: so no episode that is kept out to judge was
         # learned from in an earlier round.
-        step(f"round {number} of {s.rounds}: finetune on {transitions} real transitions")
+        step(f"round {number} of {rounds_in_all}: finetune on {transitions} real transitions")
         rounds = [out / "episodes" / f"collect-{n}" for n in range(1, number + 1)]
         target = out / ("finetuned" if last else f"round-{number}")
         result = finetune_run(pretrained, load_episodes(rounds), target, s.finetuning)
@@ -181,8 +180,8 @@ def collect_round(s: Settings, file: Path, folder: Path, number: int) -> Episode
         port=s.port,
         robot=s.robot,
         controller=file,
-        episodes=s.collect,
-        seconds=s.seconds,
+        episodes=s.collect[number - 1],
+        seconds=s.seconds / s.collect[number - 1],
         exploration=s.exploration,
         out=folder,
         keep_going=True,
