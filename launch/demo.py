@@ -43,7 +43,7 @@ class Settings(Verb):
     """folder for everything; an interrupted pretraining there goes on, older results move aside"""
     robot: str = "furuta"
     """built-in robot or robot folder"""
-    port: str = "mock:heavy"
+    port: str = "mock:light"
     """the robot to deploy on; an in-process mock by default"""
     evaluate: int = 8
     """episodes of each deployment"""

@@ -19,6 +19,7 @@ from robot_mbrl.contract.errors import DataError
 from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
 
 MIN_BLOCKS = 20
+MIN_BLOCK_TICKS = 20
 TAIL_SHARE = 0.25
 CONFIDENCE_SIGMA = 1.645
 # One bad sample makes innovations + - + in three ticks: signs cancel but squares add up,
@@ -54,7 +55,7 @@ def calibrate_monitor(
         Thresholds; `evidence` holds the sample size and the guarantee.
 
     Raises:
-        DataError: too little data (fewer than 20 blocks of 50 ticks), or infinite values.
+        DataError: too little data (fewer than 20 blocks of 20 ticks), or infinite values.
     """
     z, d = _check(z_episodes, disagreement_episodes, false_stops_per_hour)
     joints = z[0].shape[1]
@@ -152,9 +153,9 @@ def _check(
     if any(np.isinf(e).any() for e in [*z, *d]):
         raise DataError("calibrate_monitor: infinite innovation or disagreement")
     ticks = sum(len(e) for e in z)
-    if ticks < MIN_BLOCKS * 50:
+    if ticks < MIN_BLOCKS * MIN_BLOCK_TICKS:
         raise DataError(
-            f"calibrate_monitor: {ticks} ticks, expected at least {MIN_BLOCKS * 50}; "
+            f"calibrate_monitor: {ticks} ticks, expected at least {MIN_BLOCKS * MIN_BLOCK_TICKS}; "
             "collect more nominal episodes"
         )
     return z, d
