@@ -8,6 +8,7 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.spec import ActuatorSpec
+from sim.physical_fields import apply_parameters
 
 LINEAR = 1  # mjtInterp of a history buffer
 
@@ -34,9 +35,7 @@ def mujoco_model(
     """
     model = _compile(spec, timestep_s or 1 / spec.control.physics_rate_hz, max_latency_s)
     if parameters:
-        from sim.worlds import Worlds  # a world's parameters are applied in one place only
-
-        model = Worlds(spec, 1, model=model).model_of(0, parameters)
+        apply_parameters(spec, model, parameters)
     return model
 
 

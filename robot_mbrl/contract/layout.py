@@ -12,6 +12,7 @@ function of the last one, the position increment dq and the action: see `Observa
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class ObservationLayout:
             observation_history=spec.control.observation_history,
         )
 
-    @property
+    @cached_property
     def block(self) -> tuple[str, ...]:
         """Columns of one measurement block."""
         positions: list[str] = []
@@ -64,7 +65,7 @@ class ObservationLayout:
             positions += [f"{name}.sin", f"{name}.cos"] if wraps else [f"{name}.position"]
         return tuple(positions) + tuple(f"{name}.velocity" for name in self.joints)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Every column of the observation, O of them."""
         actions = [
@@ -75,7 +76,7 @@ class ObservationLayout:
         ]
         return self.block + tuple(actions) + tuple(blocks)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """O, the number of columns."""
         block = len(self.block)
@@ -88,9 +89,13 @@ class ObservationLayout:
 
     def column(self, name: str) -> int:
         """Index of a named column; raises KeyError listing the columns."""
-        if name not in self.columns:
+        if name not in self._index:
             raise KeyError(f"no column {name!r}; there are: {', '.join(self.columns)}")
-        return self.columns.index(name)
+        return self._index[name]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.columns)}
 
     def measure(self, q: Any, v: Any, xp: Any = np) -> Any:
         """One measurement block (..., M) from positions q (..., J) rad and velocities v (..., J)."""
