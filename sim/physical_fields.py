@@ -38,9 +38,7 @@ class PhysicalFields:
         self._links = [(b, link, int(model.body_parentid[b])) for b, link in bodies]
         self._dofs = [int(model.joint(j.name).dofadr[0]) for j in spec.joints]
 
-    def write(
-        self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
-    ) -> None:
+    def write(self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray) -> None:
         """Set rows `ids` (n,) of `fields`, (B, ...) each, by parameters (n,) each."""
         self._write_links(fields, parameters, ids)
         for joint, dof in zip(self.spec.joints, self._dofs, strict=True):
@@ -81,9 +79,7 @@ class PhysicalFields:
                 fields["actuator_delay"][ids, a] = parameters[path + "latency_ms"] / 1000
 
 
-def apply_parameters(
-    spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]
-) -> None:
+def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]) -> None:
     """Turn the nominal model into that of other parameters, in place; those left out are nominal."""
     physical = PhysicalFields(spec, model)
     fields = {name: getattr(model, name)[None] for name in physical.names}  # views
