@@ -184,3 +184,4 @@ class Pretraining:
     def _load(self) -> None:
         state = self.folder.load_checkpoint(self.agent)
         self.done, self.evaluation = state["updates"], state["evaluation"]
+        self.folder.forget_metrics_after(self.done)

@@ -7,6 +7,7 @@ Everything needed to continue or to finetune is in it, and nothing in it is pick
 
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def load_networks(agent: Mbpo, tensors: dict[str, Tensor]) -> None:
 
 def optimizer_tensors(agent: Mbpo) -> dict[str, Tensor]:
     """Adam's moments and step counters, by name."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name in OPTIMIZERS:
         for index, state in getattr(agent.sac, name).state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
@@ -168,6 +169,13 @@ class RunFolder:
         """Every line of metrics.jsonl."""
         file = self.path / "metrics.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def forget_metrics_after(self, updates: int) -> None:
+        """Drop lines of a continued run that will be logged again: later updates, and the fit."""
+        kept = [m for m in self.metrics() if m.get("updates", math.inf) <= updates]
+        temporary = self.path / "metrics.jsonl.tmp"
+        temporary.write_text("".join(json.dumps(m) + "\n" for m in kept), encoding="utf-8")
+        os.replace(temporary, self.path / "metrics.jsonl")
 
     def save_replay(self, buffer: ReplayBuffer) -> None:
         """Save the rows of a buffer."""

@@ -208,10 +208,13 @@ class RobotSpec:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that a controller relies on: rates, joints, actuators, task; 16 hex digits."""
+        """Hash of all that a controller relies on: rate, histories, joints, actuators, task; 16 hex
+        digits. How finely a simulator integrates is no concern of a controller."""
+        control = asdict(self.control)
+        del control["physics_rate_hz"]
         relevant = {
             "name": self.name,
-            "control": asdict(self.control),
+            "control": control,
             "joints": [asdict(j) for j in self.joints],
             "actuators": [
                 {"name": a.name, "joint": a.joint, "command": a.command, "limit": a.limit}

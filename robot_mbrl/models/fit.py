@@ -213,7 +213,8 @@ class _Best:
         if self.windows:
             index = torch.arange(len(self.windows)).expand(model.members, -1)
             score = multistep_loss(model, self.windows, index, self.scale).numpy()
-        better = np.isinf(self.score) | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
+        first = ~np.isfinite(self.score) & np.isfinite(score)
+        better = first | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
         self.stale = 0 if better.any() else self.stale + 1
         for name, value in self.model.layers.state_dict().items():
             self.weights[name][better] = value[better]

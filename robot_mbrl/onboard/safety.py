@@ -30,6 +30,7 @@ from robot_mbrl.onboard.freshness import Freshness
 from robot_mbrl.onboard.limits import calm_action, check_sample, check_velocity, cut_outward
 from robot_mbrl.onboard.ramp import Ramp
 from robot_mbrl.onboard.stop_reason import StopReason
+from robot_mbrl.onboard.way_in import WayIn
 
 
 class SafetyState(Enum):
@@ -91,11 +92,15 @@ class SafeRobot:
         self._send_failures = 0
         self._late = 0
         self._applied = np.zeros(len(self.spec.actuators))
+        self._way_in: WayIn | None = None
 
     # --- entering and leaving -----------------------------------------------------------------
 
-    def arm(self) -> RobotState:
+    def arm(self, *, homing: bool = False) -> RobotState:
         """Allow motion after a healthy sample; returns it.
+
+        With `homing`, a joint that is beyond its position limit now may be pulled inwards, weakly
+        and slowly, see WayIn; once inside, its limit holds again. Everything else stops as ever.
 
         Raises SafetyError when stopped or already armed, or the error of what is wrong.
         """
@@ -106,6 +111,8 @@ class SafeRobot:
             )
         self._forget()
         state = self._first_sample()
+        if homing and np.isfinite(state.q_rad).all():
+            self._way_in = WayIn(self.spec, state.q_rad)
         self._judge(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
@@ -184,6 +191,8 @@ class SafeRobot:
         before = self._samples.last
         self._samples.keep(state, self.clock.now())
         fault = check_velocity(self.spec, before, state) if before else None
+        if self._way_in and not fault:
+            fault = self._way_in.update(state)
         if fault:
             self._trip(*fault)
         if self.state is SafetyState.HOLDING:
@@ -237,6 +246,8 @@ class SafeRobot:
         if self._samples.last is None:
             raise SafetyError("guard: no sample has been read; call arm() and read() first")
         kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
+        if self._way_in:
+            kept = self._way_in.restrict(kept)
         self.counts["clamped"] += int((clamped != action).any())
         self.counts["soft_limit"] += int((kept != clamped).any())
         if (kept != action).any():
@@ -299,7 +310,7 @@ class SafeRobot:
 
     def _judge(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
-        fault = check_sample(self.spec, state)
+        fault = check_sample(self.spec, state, self._way_in.outside if self._way_in else None)
         if fault:
             self._trip(*fault)
 
