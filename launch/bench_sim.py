@@ -58,7 +58,9 @@ def measure_sim(
     rates = np.array(rows)
     middle = np.median(rates, 0)
     return SimRates(
-        *map(float, middle),
+        vector=float(middle[0]),
+        bare=float(middle[1]),
+        sync=float(middle[2]),
         vector_to_bare=float(np.median(rates[:, 0] / rates[:, 1])),
         vector_to_sync=float(np.median(rates[:, 0] / rates[:, 2])),
         threads=threads,
@@ -68,8 +70,8 @@ def measure_sim(
 def step_for(env: gymnasium.vector.VectorEnv, seconds: float) -> float:
     """Environment steps per second under random actions, measured for so long."""
     rng = np.random.default_rng(0)
-    actions = rng.uniform(-1, 1, (64, env.num_envs, *env.single_action_space.shape))
-    actions, steps = actions.astype(np.float32), 0
+    shape = (64, *(env.action_space.shape or ()))
+    actions, steps = rng.uniform(-1, 1, shape).astype(np.float32), 0
     start = time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds or not steps:
         env.step(actions[steps % len(actions)])

@@ -1,8 +1,8 @@
 """Finetuning: scarce real episodes correct the model, the corrected model corrects the policy.
 
-    split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
-    -> keep the one with the least held-out k-step error -> accept only if better than before
-    -> refine policy and critics in it -> otherwise roll back
+split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
+-> keep the one with the least held-out k-step error -> accept only if better than before
+-> refine policy and critics in it -> otherwise roll back
 """
 
 import copy
@@ -43,7 +43,8 @@ class FinetuneConfig:
     lr: float = 5e-4
     """learning rate of these updates at the start"""
     real_start_share: float = 0.5
-    """share of imagined rollouts that start at real observations; the rest start at simulated ones"""
+    """share of imagined rollouts that start at real observations; the rest start at simulated
+    ones"""
     model: str = "finetuned"
     """"finetuned", or a control: "pretrained" keeps the old model, "scratch" trains a new one"""
     seed: int = 0
@@ -83,8 +84,8 @@ def finetune(
 ) -> FinetuneReport:
     """Finetune `agent` in place on real episodes by name.
 
-    The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds the
-    real ones. Raises DataError when there are too few or too short episodes.
+    The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds
+    the real ones. Raises DataError when there are too few or too short episodes.
     """
     check_episodes(agent, episodes)
     rng = np.random.default_rng(config.seed)
@@ -124,8 +125,8 @@ def check_episodes(agent: Mbpo, episodes: dict[str, Episode]) -> None:
         header = episode.metadata
         if tuple(header.columns) != agent.layout.columns:
             raise ContractMismatchError(
-                f"{name}: recorded on robot {header.robot!r} with {len(header.columns)} observation "
-                f"columns, this run has {len(agent.layout.columns)} others; "
+                f"{name}: recorded on robot {header.robot!r} with {len(header.columns)} "
+                f"observation columns, this run has {len(agent.layout.columns)} others; "
                 "collect with a controller of this run"
             )
 
@@ -185,7 +186,9 @@ def _best_candidate(
         )
         models[share] = model
         errors[share] = rollout_error(model, data.held_stretches, steps).scalar(steps)
-        progress("model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]})
+        progress(
+            "model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]}
+        )
     return models[min(errors, key=lambda s: errors[s])], errors
 
 
@@ -211,9 +214,7 @@ def _refine(
     agent.measure_disagreement(concatenate([real, simulated.take(slice(0, len(real)))]))
     starts = _mixed_starts(real, simulated, config)
     agent.sac.restart_optimizers(config.lr)
-    agent.refine(
-        config.updates, starts, lambda done, total: progress("policy", done, total, {})
-    )
+    agent.refine(config.updates, starts, lambda done, total: progress("policy", done, total, {}))
 
 
 def _mixed_starts(real: Transitions, simulated: Transitions, config: FinetuneConfig) -> Transitions:

@@ -1,4 +1,5 @@
-"""What a controller's graph costs: the arithmetic of its matrix products, counted from their shapes."""
+"""What a controller's graph costs: the arithmetic of its matrix products, counted from their
+shapes."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""A run folder: config.json, weights.safetensors, replay.safetensors, state.json, metrics.jsonl, TensorBoard.
+"""A run folder: config.json, weights.safetensors, replay.safetensors, state.json, metrics.jsonl,
+TensorBoard.
 
 An interrupted run continues from its checkpoint.safetensors.
 
@@ -120,7 +121,8 @@ class RunFolder:
             raise DataError(f"{self.path / name}: broken JSON: {error}") from error
 
     def save_checkpoint(self, agent: Mbpo, **state: Any) -> None:
-        """Save what continuing needs in one file, so that a kill never leaves halves of two checkpoints.
+        """Save what continuing needs in one file, so that a kill never leaves halves of two
+        checkpoints.
 
         Call after `save_agent`: transitions stay in its file, as they only grow while a run lasts.
         """
@@ -180,14 +182,18 @@ class RunFolder:
     def save_replay(self, buffer: ReplayBuffer) -> None:
         """Save the rows of a buffer."""
         rows = torch.as_tensor(buffer.rows[: len(buffer)])
-        self.write_tensors("replay.safetensors", {"rows": rows, "added": torch.tensor(buffer.added)})
+        self.write_tensors(
+            "replay.safetensors", {"rows": rows, "added": torch.tensor(buffer.added)}
+        )
 
     def load_replay(self, buffer: ReplayBuffer) -> None:
         """Fill a buffer from the run."""
         tensors = self.read_tensors("replay.safetensors")
         rows = tensors["rows"].numpy()
         if rows.shape[1] != buffer.rows.shape[1] or len(rows) > buffer.capacity:
-            raise DataError(f"{self.path}: replay has rows {rows.shape}, expected {buffer.rows.shape}")
+            raise DataError(
+                f"{self.path}: replay has rows {rows.shape}, expected {buffer.rows.shape}"
+            )
         buffer.rows[: len(rows)] = rows
         buffer.added = int(tensors["added"])
 
@@ -216,8 +222,8 @@ def load_generator_state(agent: Mbpo, state: dict[str, Any]) -> None:
 def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Mbpo, RobotSpec]:
     """Read a finished run: agent with its simulated transitions, and the robot it is for.
 
-    Raises DataError for a broken or unfinished run, ContractMismatchError when the robot's description
-    has changed since.
+    Raises DataError for a broken or unfinished run, ContractMismatchError when the robot's
+    description has changed since.
     """
     folder = RunFolder(path)
     head = folder.read_json("config.json")

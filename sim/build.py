@@ -78,9 +78,13 @@ def _add_actuator(mjs: mujoco.MjSpec, actuator: ActuatorSpec, samples: int) -> N
         element.set_to_motor()
         element.gainprm[0] = motor.torque_constant_nm_a if actuator.command == "current" else 1.0
     else:
-        raise SpecError(f"actuator {actuator.name!r}: {actuator.command} commands are not simulated yet")
+        raise SpecError(
+            f"actuator {actuator.name!r}: {actuator.command} commands are not simulated yet"
+        )
     # A torque command is at the joint; voltage and current act on the motor side of the gear.
-    element.gear = np.array([1.0 if actuator.command == "torque" else motor.gear_ratio, 0, 0, 0, 0, 0])
+    element.gear = np.array(
+        [1.0 if actuator.command == "torque" else motor.gear_ratio, 0, 0, 0, 0, 0]
+    )
     reflected = motor.rotor_inertia_kg_m2 * motor.gear_ratio**2
     mjs.joint(actuator.joint).armature += reflected
     if samples:

@@ -80,7 +80,8 @@ class PhysicalFields:
 
 
 def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]) -> None:
-    """Turn the nominal model into that of other parameters, in place; those left out are nominal."""
+    """Turn the nominal model into that of other parameters, in place; those left out are
+    nominal."""
     physical = PhysicalFields(spec, model)
     fields = {name: getattr(model, name)[None] for name in physical.names}  # views
     values = {path: np.array([value]) for path, value in (spec.nominal | parameters).items()}

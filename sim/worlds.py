@@ -57,7 +57,8 @@ class Worlds:
         self._fields = {name: self._batch.expand(name) for name in self._physical.names}
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
-        """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal model.
+        """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal
+        model.
 
         Raises SpecError for a latency that the history buffers cannot hold.
         """
@@ -73,8 +74,8 @@ class Worlds:
         for path in self._latencies:
             if parameters[path].max() > longest_ms:
                 raise SpecError(
-                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that robot.toml "
-                    f"names, got {parameters[path].max():g}; widen its [randomization]"
+                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that "
+                    f"robot.toml names, got {parameters[path].max():g}; widen its [randomization]"
                 )
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
@@ -89,7 +90,8 @@ class Worlds:
         self._batch.forward(ids, stage=MEASURED)
 
     def _fill_history(self, sensor: int, ids: np.ndarray) -> None:
-        """A delayed sensor would read 0 rad until its buffer fills: start it at the initial angle."""
+        """A delayed sensor would read 0 rad until its buffer fills: start it at the initial
+        angle."""
         start = self.model.sensor_historyadr[sensor]
         if start < 0:
             return
@@ -98,14 +100,17 @@ class Worlds:
         self._history[ids, first : first + n] = self._state_q[ids, self._qpos[sensor]][:, None]
 
     def step(self, action: FloatArray, substeps: int | None = None) -> None:
-        """Advance every world under actions (B, A) in [-1, 1], by one control period if not told."""
+        """Advance every world under actions (B, A) in [-1, 1], by one control period if not
+        told."""
         self._ctrl[:] = action * self._limit * self._supply
         self._batch.step(nstep=substeps or self.spec.control.substeps, stage=MEASURED)
 
     def measure(self, rng: np.random.Generator) -> FloatArray:
         """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""
         noise = self._noise_counts[:, None] * rng.standard_normal(self._sensors.shape)
-        return np.floor(self._sensors / self._rad_per_count + noise + 0.5) * self._rad_per_count
+        counts = np.floor(self._sensors / self._rad_per_count + noise + 0.5)
+        angles: FloatArray = counts * self._rad_per_count
+        return angles
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
@@ -120,7 +125,8 @@ class Worlds:
         self._batch.forward(ids, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
 
     def model_of(self, world: int, parameters: dict[str, float] | None = None) -> mujoco.MjModel:
-        """The compiled model of one world, optionally after giving it parameters (others nominal)."""
+        """The compiled model of one world, optionally after giving it parameters (others
+        nominal)."""
         if parameters is not None:
             values = self.spec.nominal | parameters
             arrays = {path: np.array([value]) for path, value in values.items()}

@@ -1,10 +1,11 @@
-"""Model-Based Policy Optimization (Janner et al. 2019): SAC on a blend of real and imagined transitions.
+"""Model-Based Policy Optimization (Janner et al. 2019): SAC on a blend of real and imagined
+transitions.
 
     collect real transitions -> fit the ensemble -> branch short imagined rollouts from real states
     -> update SAC on batches with a share of real rows
 
-Where real transitions are cheap (a simulator) the real share is 1 and nothing is imagined; where they
-are scarce (a robot) it falls to its floor. The same three methods serve both.
+Where real transitions are cheap (a simulator) the real share is 1 and nothing is imagined; where
+they are scarce (a robot) it falls to its floor. The same three methods serve both.
 """
 
 from collections.abc import Callable
@@ -172,5 +173,6 @@ class Mbpo:
 
 
 def correlated_noise(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The next sample of a first-order process of unit variance; explores better than white noise."""
+    """The next sample of a first-order process of unit variance; explores better than white
+    noise."""
     return 0.8 * noise + 0.6 * rng.standard_normal(noise.shape)

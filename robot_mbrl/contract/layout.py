@@ -1,13 +1,16 @@
-"""The observation: which columns, how they are made from measurements, how they follow from a prediction.
+"""The observation: which columns, how they are made from measurements, how they follow from a
+prediction.
 
 One measurement block holds, for each joint, its position (sin and cos where it wraps), then all
-velocities. The observation is the newest block, the last applied actions (newest first), then earlier
-blocks (newest first). Example, one wrapping joint "p", one motor "m", one past action, one past block:
+velocities. The observation is the newest block, the last applied actions (newest first), then
+earlier blocks (newest first). Example, one wrapping joint "p", one motor "m", one past action, one
+past block:
 
     p.sin  p.cos  p.velocity | m.action[-1] | p.sin[-1]  p.cos[-1]  p.velocity[-1]
 
-Velocities come from positions by one filter, v' = v + alpha (dq / dt - v), so an observation is an exact
-function of the last one, the position increment dq and the action: see `ObservationLayout.advance`.
+Velocities come from positions by one filter, v' = v + alpha (dq / dt - v), so an observation is an
+exact function of the last one, the position increment dq and the action: see
+`ObservationLayout.advance`.
 """
 
 import math
@@ -52,7 +55,9 @@ class ObservationLayout:
             wraps=tuple(j.wraps for j in spec.joints),
             actuators=tuple(a.name for a in spec.actuators),
             dt=dt,
-            alpha=tuple(1 - math.exp(-2 * math.pi * j.velocity_filter_hz * dt) for j in spec.joints),
+            alpha=tuple(
+                1 - math.exp(-2 * math.pi * j.velocity_filter_hz * dt) for j in spec.joints
+            ),
             action_history=spec.control.action_history,
             observation_history=spec.control.observation_history,
         )
@@ -71,9 +76,7 @@ class ObservationLayout:
         actions = [
             f"{a}.action[-{k}]" for k in range(1, self.action_history + 1) for a in self.actuators
         ]
-        blocks = [
-            f"{c}[-{k}]" for k in range(1, self.observation_history + 1) for c in self.block
-        ]
+        blocks = [f"{c}[-{k}]" for k in range(1, self.observation_history + 1) for c in self.block]
         return self.block + tuple(actions) + tuple(blocks)
 
     @cached_property
@@ -98,7 +101,8 @@ class ObservationLayout:
         return {name: k for k, name in enumerate(self.columns)}
 
     def measure(self, q: Any, v: Any, xp: Any = np) -> Any:
-        """One measurement block (..., M) from positions q (..., J) rad and velocities v (..., J)."""
+        """One measurement block (..., M) from positions q (..., J) rad and velocities v (...,
+        J)."""
         parts = []
         for j, wraps in enumerate(self.wraps):
             angle = q[..., j : j + 1]
@@ -144,7 +148,8 @@ class ObservationLayout:
         return xp.concatenate(parts, -1)
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
-        """Invert `advance`: the dq (..., J) that leads from obs to next_obs (|dq| < pi where it wraps)."""
+        """Invert `advance`: the dq (..., J) that leads from obs to next_obs (|dq| < pi where it
+        wraps)."""
         parts, at = [], 0
         for wraps in self.wraps:
             if wraps:
@@ -187,7 +192,8 @@ class Observer:
         return self._obs.copy()
 
     def update(self, q: FloatArray | None, action: FloatArray) -> FloatArray:
-        """Take the next measured positions and the action applied since the last; returns obs (..., O).
+        """Take the next measured positions and the action applied since the last; returns obs (...,
+        O).
 
         q None (no fresh sample) is bridged at constant velocity.
         """

@@ -1,8 +1,8 @@
 """Probabilistic ensemble of E independent networks with batched weights (PETS, Chua et al. 2018).
 
-Each member predicts a Gaussian over the residual r = dq - v dt: how far the position increment dq over
-one tick departs from constant velocity. Everything else of the next observation follows from dq exactly
-(`ObservationLayout.advance`), so every predicted observation is consistent.
+Each member predicts a Gaussian over the residual r = dq - v dt: how far the position increment dq
+over one tick departs from constant velocity. Everything else of the next observation follows from
+dq exactly (`ObservationLayout.advance`), so every predicted observation is consistent.
 """
 
 import math
@@ -42,6 +42,9 @@ class DynamicsEnsemble(nn.Module):
         rng: makes the initial weights.
     """
 
+    elites: Tensor
+    std_scale: Tensor
+
     def __init__(
         self, layout: ObservationLayout, members: int, hidden: int, rng: torch.Generator
     ) -> None:
@@ -62,7 +65,8 @@ class DynamicsEnsemble(nn.Module):
     def residual(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Normalized residual's mean and log standard deviation, (E, B, J) each.
 
-        obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018, A.1).
+        obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018,
+        A.1).
         """
         x = self.inputs(torch.cat([obs, action], -1))
         x = F.silu(self.layers[0](x))
@@ -81,11 +85,14 @@ class DynamicsEnsemble(nn.Module):
 
     def target(self, obs: Tensor, dq: Tensor) -> Tensor:
         """The normalized residual (..., J) that `residual` should predict."""
-        return self.outputs(dq - self.layout.velocities(obs) * self.layout.dt)
+        normalized: Tensor = self.outputs(dq - self.layout.velocities(obs) * self.layout.dt)
+        return normalized
 
     def advance(self, obs: Tensor, action: Tensor) -> Tensor:
         """Mean next observation (E, B, O) of every member."""
-        return self.layout.advance(obs, self.increments(obs, action)[0], action, xp=torch)
+        dq, _ = self.increments(obs, action)
+        next_obs: Tensor = self.layout.advance(obs, dq, action, xp=torch)
+        return next_obs
 
     def sample(self, obs: Tensor, action: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """One draw of the next observation by a random elite for each row (TS1).
@@ -121,8 +128,8 @@ class DynamicsEnsemble(nn.Module):
         return x.expand(self.members, *x.shape)
 
     def disagreement(self, mean: Tensor) -> Tensor:
-        """Epistemic spread (B,): root mean square over joints of the elites' standard deviation of dq
-        (E, B, J), in units of the data's residual spread."""
+        """Epistemic spread (B,): root mean square over joints of the elites' standard deviation of
+        dq (E, B, J), in units of the data's residual spread."""
         chosen = mean if len(self.elites) == self.members else mean[self.elites]
         scaled = chosen / self.outputs.std
         variance = ((scaled - scaled.mean(0)) ** 2).mean(0)

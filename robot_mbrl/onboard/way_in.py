@@ -55,7 +55,8 @@ class WayIn:
         return None
 
     def restrict(self, action: FloatArray) -> FloatArray:
-        """The action (A,), weak while a joint is outside and zero while one has yet to slow down."""
+        """The action (A,), weak while a joint is outside and zero while one has yet to slow
+        down."""
         if self.settling:
             return np.zeros_like(action)
         return np.clip(action, -DRIVE_SHARE, DRIVE_SHARE) if self.outside.any() else action

@@ -67,7 +67,8 @@ class Imagination(nn.Module):
         Args:
             obs: (O,).
             plans: (N, H, A), within [-1, 1].
-            proposals: in the first so many rows the policy acts and the plan is added to its action.
+            proposals: in the first so many rows the policy acts and the plan is added to its
+                action.
 
         Returns:
             Imagined.

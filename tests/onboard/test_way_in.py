@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from onboard_fakes import FakeRobot, LockstepClock
+
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import LimitExceeded, NotFiniteError
 from robot_mbrl.onboard import SafeRobot, SafetyState, StopReason
