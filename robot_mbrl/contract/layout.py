@@ -121,7 +121,7 @@ class ObservationLayout:
             obs: (..., O).
             dq: position increments over one tick in rad, (..., J).
             action: the action applied during the tick, (..., A) in [-1, 1].
-            xp: numpy or torch; only sin, cos and concatenate are used.
+            xp: numpy or torch; only sin, cos, asarray and concatenate are used.
 
         Returns:
             (..., O): angles rotated by dq, velocities filtered, histories shifted.
@@ -137,9 +137,9 @@ class ObservationLayout:
             else:
                 parts.append(obs[..., at : at + 1] + step)
                 at += 1
-        for j, gain in enumerate(self.alpha):
-            v = obs[..., at + j : at + j + 1]
-            parts.append(v + gain * (dq[..., j : j + 1] / self.dt - v))
+        v = self.velocities(obs)
+        gain = xp.asarray(self.alpha, dtype=obs.dtype)
+        parts.append(v + gain * (dq / self.dt - v))
         if self.action_history:
             parts += [action, obs[..., m : m + a * (self.action_history - 1)]]
         if self.observation_history:

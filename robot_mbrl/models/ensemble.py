@@ -6,6 +6,7 @@ dq exactly (`ObservationLayout.advance`), so every predicted observation is cons
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,7 @@ class DynamicsEnsemble(nn.Module):
         joints = len(layout.joints)
         self.inputs = Whitener(layout.size + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
+        self.whitens = True
         n_in = layout.size + layout.action_size
         self.layers = nn.ModuleList(
             BatchedLinear(members, a, b, rng)
@@ -68,7 +70,8 @@ class DynamicsEnsemble(nn.Module):
         obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018,
         A.1).
         """
-        x = self.inputs(torch.cat([obs, action], -1))
+        x = torch.cat([obs, action], -1)
+        x = self.inputs(x) if self.whitens else x
         x = F.silu(self.layers[0](x))
         x = F.silu(self.layers[1](x))
         mean, log_std = self.layers[2](x).chunk(2, -1)
@@ -113,7 +116,7 @@ class DynamicsEnsemble(nn.Module):
         return self.layout.advance(obs, dq, action, xp=torch), self.disagreement(mean)
 
     def elite_model(self) -> "DynamicsEnsemble":
-        """A copy that holds only the elites, for planning."""
+        """A copy that holds only the elites, for planning; its first layer whitens as well."""
         few = DynamicsEnsemble(self.layout, len(self.elites), self.hidden, torch.Generator())
         state = self.state_dict()
         for name in state:
@@ -121,15 +124,25 @@ class DynamicsEnsemble(nn.Module):
                 state[name] = state[name][self.elites]
         state["elites"] = torch.arange(len(self.elites))
         few.load_state_dict(state)
+        few._fold_whitening()
         return few
+
+    @torch.no_grad()
+    def _fold_whitening(self) -> None:
+        """(x - m) M W + b = x (M W) + (b - m M W): a product less in every step of a plan."""
+        first, mean = cast(BatchedLinear, self.layers[0]), self.inputs.mean.double()
+        weight = self.inputs.matrix.double() @ first.weight.double()
+        first.bias.sub_((mean @ weight)[:, None])
+        first.weight.copy_(weight)
+        self.whitens = False
 
     def spread(self, x: Tensor) -> Tensor:
         """(B, n) -> (E, B, n), the same rows for every member."""
         return x.expand(self.members, *x.shape)
 
     def disagreement(self, mean: Tensor) -> Tensor:
-        """Epistemic spread (B,): root mean square over joints of the elites' standard deviation of
-        dq (E, B, J), in units of the data's residual spread."""
+        """Epistemic spread (..., B): root mean square over joints of the elites' standard deviation
+        of dq (E, ..., B, J), in units of the data's residual spread."""
         chosen = mean if len(self.elites) == self.members else mean[self.elites]
         scaled = chosen / self.outputs.std
         variance = ((scaled - scaled.mean(0)) ** 2).mean(0)

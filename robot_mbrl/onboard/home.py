@@ -7,7 +7,8 @@ import numpy as np
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SafetyError
-from robot_mbrl.onboard.safety import SafeRobot, SafetyState
+from robot_mbrl.onboard.latch import SafetyState
+from robot_mbrl.onboard.safety import SafeRobot
 
 REST_S = 0.5
 """A pendulum at its turning point is slow for a moment; rest lasts."""
