@@ -1,7 +1,14 @@
 """Real robots and their stand-in: serial ports, protocol `mcu`, the mock device."""
 
 from hardware.clock import RealClock
-from hardware.connection import Connection, is_mock, make_device, open_connection, open_robot
+from hardware.connection import (
+    Connection,
+    is_mock,
+    make_device,
+    make_env,
+    open_connection,
+    open_robot,
+)
 from hardware.robot import SerialRobot
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "SerialRobot",
     "is_mock",
     "make_device",
+    "make_env",
     "open_connection",
     "open_robot",
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from hardware.robot import SerialRobot
 from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.interface import Clock
 from robot_mbrl.contract.reality import Reality, load_reality
-from robot_mbrl.contract.spec import RobotSpec
+from robot_mbrl.contract.spec import RobotSpec, load_robot
+
+if TYPE_CHECKING:
+    from robot_mbrl.env import RobotEnv
 
 MOCK = "mock"
 
@@ -78,6 +82,27 @@ def open_robot(
 ) -> SerialRobot:
     """The robot of `open_connection`, for callers that bring their own clock."""
     return open_connection(spec, port, rng=rng).robot
+
+
+def make_env(robot: str | Path | RobotSpec, port: str, **settings: Any) -> "RobotEnv":
+    """The gymnasium environment of a real robot, or of the mock.
+
+    Args:
+        robot: built-in name, folder, or spec.
+        port: see `open_connection`.
+        settings: `episode_s`, `task`, see RobotEnv.
+
+    `reset` brings the robot home; closing the environment releases it. Raises as `open_connection`.
+    """
+    from robot_mbrl.env import RobotEnv  # the one door upwards; drivers do not need gymnasium
+
+    spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
+    connection = open_connection(spec, port)
+    try:
+        return RobotEnv(connection.robot, connection.clock, spec, **settings)
+    except BaseException:
+        connection.robot.close()
+        raise
 
 
 def make_device(

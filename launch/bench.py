@@ -1,7 +1,6 @@
-"""`robot-mbrl bench planner | sim | loop`: how fast and how punctual this machine is."""
+"""`robot-mbrl bench ...`: what this machine and a run are worth, each verb with a figure."""
 
 import contextlib
-import importlib
 import json
 import multiprocessing
 import subprocess
@@ -19,6 +18,7 @@ from launch.episodes import run_episodes
 from launch.operator_stop import OperatorStop
 from launch.session import EpisodePlan, Session
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
+from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import LinkError, RobotMbrlError
 from robot_mbrl.onboard import LoopReport
 
@@ -27,8 +27,10 @@ from robot_mbrl.onboard import LoopReport
 class PlannerBench(Verb):
     """Milliseconds of one planning step on one thread, and its share of the sgemm rate."""
 
-    controller: Path
-    """controller.onnx"""
+    controller: Path | None = None
+    """controller.onnx; an untrained one of the default sizes, exported on the fly, by default"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names, or furuta, by default"""
     calls: int = 500
     """planning steps measured"""
 
@@ -41,8 +43,12 @@ class SimBench(Verb):
     """built-in robot or robot folder"""
     num_envs: int = 256
     """worlds stepped together"""
-    seconds: float = 5.0
-    """length of each measurement"""
+    threads: int = 0
+    """of the vector environment and of mj_step; one per core by default"""
+    seconds: float = 30.0
+    """length of all measurements together"""
+    rounds: int = 10
+    """the three are measured in turn so often; medians are reported"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ class LoopBench(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class TransferBench(Verb):
-    """Success, return and prediction error on each reality: zero-shot, finetuned, oracle, controls."""
+    """Success, return and error on each reality: zero-shot, finetuned, oracle, controls."""
 
     run: Path
     """pretrained run folder"""
@@ -89,7 +95,7 @@ class TransferBench(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class StopsBench(Verb):
-    """Every way to fail on the mock: does it stop, for the right reason, how soon; and false stops."""
+    """Every way to fail on the mock: does it stop, why, how soon; and false stops."""
 
     controller: Path
     """controller.onnx with calibrated thresholds"""
@@ -116,29 +122,62 @@ def run(settings: StopsBench | TransferBench | PlannerBench | SimBench | LoopBen
     """Run one of the three."""
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
-    if isinstance(settings, StopsBench):
-        module = importlib.import_module("launch.bench_stops")
-        return Outcome(module.bench_stops(settings))
-    if isinstance(settings, TransferBench):
-        module = importlib.import_module("launch.bench_transfer")
-        return Outcome(module.bench_transfer(settings))
-    if isinstance(settings, PlannerBench):
-        result = _measure("bench_planner", settings.controller, settings.calls)
-    else:
-        result = _measure("bench_sim", settings.robot, settings.num_envs, settings.seconds)
+    try:
+        if isinstance(settings, StopsBench):
+            return Outcome(bench_stops(settings))
+        if isinstance(settings, TransferBench):
+            return Outcome(bench_transfer(settings))
+        if isinstance(settings, PlannerBench):
+            result = bench_planner(settings)
+        else:
+            result = bench_sim(settings)
+    except ModuleNotFoundError as error:
+        raise RobotMbrlError(
+            f"this bench needs the training packages: {error}; pip install 'robot-mbrl[train]'"
+        ) from error
     for name, value in result.items():
         print(f"{name.replace('_', ' ')}: {value:.4g}")
     return Outcome(result)
 
 
-def _measure(name: str, *arguments: Any) -> dict[str, float]:
-    """Call `launch.measure.<name>`, which needs the training packages that the loop does not."""
-    try:
-        module = importlib.import_module("launch.measure")
-    except ModuleNotFoundError as error:
-        raise RobotMbrlError(f"{name} is not available here: {error}") from error
-    measured: dict[str, float] = getattr(module, name)(*arguments)
-    return measured
+def bench_stops(settings: StopsBench) -> dict[str, Any]:
+    """Every way to fail, and nominal hours."""
+    from launch.bench_stops import measure_stops  # needs mujoco
+
+    return measure_stops(settings)
+
+
+def bench_transfer(settings: TransferBench) -> dict[str, Any]:
+    """Zero-shot, finetuned, oracle and controls on every reality."""
+    from launch.bench_transfer import measure_transfer  # needs torch
+
+    return measure_transfer(settings)
+
+
+def bench_planner(settings: PlannerBench) -> dict[str, float]:
+    """Milliseconds per plan of the given controller, or of an untrained one."""
+    from launch.bench_planner import export_untrained, measure_planner  # needs torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = settings.controller or Path(folder) / "controller.onnx"
+        if settings.controller is None:
+            export_untrained(load_robot(settings.robot or "furuta"), path)
+        spec, controller = load(path, settings.robot, 0)
+        return asdict(measure_planner(path, controller, spec, calls=settings.calls))
+
+
+def bench_sim(settings: SimBench) -> dict[str, float]:
+    """Environment steps per second, three ways."""
+    from launch.bench_sim import measure_sim  # needs mujoco
+
+    rates = measure_sim(
+        settings.robot,
+        settings.num_envs,
+        seconds=settings.seconds,
+        rounds=settings.rounds,
+        threads=settings.threads,
+    )
+    return asdict(rates)
 
 
 def bench_loop(settings: LoopBench) -> Outcome:

@@ -1,7 +1,7 @@
 """`robot-mbrl bench stops`: every way to fail, does it stop, for the right reason, how soon?
 
-Then nominal operation, by the hour: how often does it stop without cause? All on the in-process mock,
-byte for byte through the driver, on its lockstep clock.
+Then nominal operation, by the hour: how often does it stop without cause? All on the in-process
+mock, byte for byte through the driver, on its lockstep clock.
 """
 
 import dataclasses
@@ -84,7 +84,9 @@ class Wrapped:
 class Acting:
     """A controller whose output is changed on the way."""
 
-    def __init__(self, controller: Any, change: Callable[[ControllerOutput], ControllerOutput]) -> None:
+    def __init__(
+        self, controller: Any, change: Callable[[ControllerOutput], ControllerOutput]
+    ) -> None:
         self._controller = controller
         self._change = change
 
@@ -156,7 +158,9 @@ def full_drive(at_s: float) -> Callable[..., Any]:
 
         def change(output: ControllerOutput) -> ControllerOutput:
             wild = clock.now() - start >= at_s
-            return dataclasses.replace(output, action=np.ones_like(output.action)) if wild else output
+            return (
+                dataclasses.replace(output, action=np.ones_like(output.action)) if wild else output
+            )
 
         return Acting(controller, change)
 
@@ -201,7 +205,9 @@ class Ended:
     latched: bool
 
 
-def run_case(spec: RobotSpec, controller: Controller, case: Case | None, seed: int, reality: str) -> Ended:
+def run_case(
+    spec: RobotSpec, controller: Controller, case: Case | None, seed: int, reality: str
+) -> Ended:
     """One episode from rest, with a failure or without."""
     machine = load_reality(reality, spec)
     machine = case.reality(machine, spec) if case else machine
@@ -233,7 +239,7 @@ def run_case(spec: RobotSpec, controller: Controller, case: Case | None, seed: i
     return Ended(report.stop_reason, report.message, seconds, latched)
 
 
-def bench_stops(settings: StopsBench) -> dict[str, Any]:
+def measure_stops(settings: StopsBench) -> dict[str, Any]:
     """Every case, then nominal hours."""
     rows = [measure_case(settings, case) for case in CASES]
     nominal = measure_nominal(settings)
@@ -279,7 +285,9 @@ def measure_nominal(s: StopsBench) -> dict[str, Any]:
 def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
     path, robot, reality, part, count = job
     spec, controller = _load(path, robot, part)
-    ends = (run_case(spec, controller, None, 10_000 * (part + 1) + k, reality) for k in range(count))
+    ends = (
+        run_case(spec, controller, None, 10_000 * (part + 1) + k, reality) for k in range(count)
+    )
     return [f"{e.reason.value}: {e.message}" for e in ends if e.reason is not StopReason.FINISHED]
 
 

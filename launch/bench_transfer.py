@@ -1,9 +1,9 @@
 """`robot-mbrl bench transfer`: what real data are worth, on each reality, with the controls.
 
-For each reality: an oracle (pretrained on that very machine), zero-shot, finetuned on one and on two
-rounds of real transitions, and three controls that keep the claim honest: the policy refined with the
-pretrained model (no finetuning of the model), the policy refined without any real row (no real data),
-and an ensemble from scratch on the real data alone.
+For each reality: an oracle (pretrained on that very machine), zero-shot, finetuned on one and on
+two rounds of real transitions, and three controls that keep the claim honest: the policy refined
+with the pretrained model (no finetuning of the model), the policy refined without any real row (no
+real data), and an ensemble from scratch on the real data alone.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ from robot_mbrl.runs import RunFolder
 
 ERROR_STEPS = 10
 FIRST_EPISODES, LATER_EPISODES = 4, 2  # in the 10 s of a round
-CONTROLS = {
+CONTROLS: dict[str, dict[str, Any]] = {
     "model not finetuned": {"model": "pretrained"},
     "no real data": {"model": "pretrained", "real_row_share": 0.0, "real_start_share": 0.0},
     "ensemble from scratch": {
@@ -46,7 +46,7 @@ CONTROLS = {
 }
 
 
-def bench_transfer(settings: TransferBench) -> dict[str, Any]:
+def measure_transfer(settings: TransferBench) -> dict[str, Any]:
     """Measure every reality; prints a line as soon as it is known."""
     torch.set_num_threads(1)
     spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])

@@ -77,8 +77,8 @@ def calibrate_alarms(
 def at_least(real: MonitorThresholds, simulated: MonitorThresholds) -> MonitorThresholds:
     """The limits of seconds of real operation, but never below those of minutes of simulated one.
 
-    Twenty seconds say how large a normal innovation is (its scale); how rarely it adds up by chance is
-    better known from hours. Raises DataError when the two watch different joints.
+    Twenty seconds say how large a normal innovation is (its scale); how rarely it adds up by chance
+    is better known from hours. Raises DataError when the two watch different joints.
     """
     if len(real.limits) != len(simulated.limits):
         raise DataError("thresholds of real and simulated episodes watch different joints")

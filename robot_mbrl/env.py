@@ -24,8 +24,8 @@ def observation_space(spec: RobotSpec) -> gymnasium.spaces.Box:
         bounds[f"{joint.name}.position"] = max(abs(low), abs(high)) + np.pi
         bounds[f"{joint.name}.velocity"] = 10 * joint.velocity_limit_rad_s
     columns = ObservationLayout.from_spec(spec).columns
-    high = np.array([bounds.get(c.partition("[")[0], 1.0) for c in columns], dtype=np.float32)
-    return gymnasium.spaces.Box(-high, high, dtype=np.float32)
+    edge = np.array([bounds.get(c.partition("[")[0], 1.0) for c in columns], dtype=np.float32)
+    return gymnasium.spaces.Box(-edge, edge, dtype=np.float32)
 
 
 def action_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
@@ -97,9 +97,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         obs = self._observer.reset(np.array(state.q_rad))
         return obs.astype(np.float32), self._info(state)
 
-    def step(
-        self, action: np.ndarray
-    ) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Drive for one tick with an action (A,) in [-1, 1].
 
         Returns observation (O,), reward, terminated, truncated, info.

@@ -74,7 +74,8 @@ class PlannerModule(nn.Module):
 
 
 def predict(model: DynamicsEnsemble, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the next observation, (O,) each, of obs (O,) and action (A,)."""
+    """Mean and standard deviation of the next observation, (O,) each, of obs (O,) and action
+    (A,)."""
     layout = model.layout
     mean, std = model.increments(model.spread(obs[None]), model.spread(action[None]))
     dq, sigma = mixture(mean, std)
@@ -109,8 +110,8 @@ def export_controller(
         config: settings.
 
     Returns:
-        The metadata. Raises ContractMismatchError when onnxruntime and torch disagree, NotFiniteError
-        when an output on these observations is not finite.
+        The metadata. Raises ContractMismatchError when onnxruntime and torch disagree,
+        NotFiniteError when an output on these observations is not finite.
     """
     config = config or ControllerConfig()
     module = PlannerModule(agent, config).eval()
@@ -161,11 +162,13 @@ def export_controller(
 def to_onnx(module: nn.Module, example: tuple[Tensor, ...]) -> onnx.ModelProto:
     """Trace a module into a plain ONNX graph with everything constant folded.
 
-    The horizon is unrolled into thousands of nodes. The tracing exporter and onnxruntime's own folding
-    take 3 s for that, the newer graph-capturing exporter half a minute, for the same graph.
+    The horizon is unrolled into thousands of nodes. The tracing exporter and onnxruntime's own
+    folding take 3 s for that, the newer graph-capturing exporter half a minute, for the same graph.
     """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # deprecation of the tracing exporter, constants in the trace
+        warnings.simplefilter(
+            "ignore"
+        )  # deprecation of the tracing exporter, constants in the trace
         traced, folded = f"{folder}/traced.onnx", f"{folder}/folded.onnx"
         torch.onnx.export(
             module,

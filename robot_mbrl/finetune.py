@@ -1,8 +1,8 @@
 """Finetuning: scarce real episodes correct the model, the corrected model corrects the policy.
 
-    split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
-    -> keep the one with the least held-out k-step error -> accept only if better than before
-    -> refine policy and critics in it -> otherwise roll back
+split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
+-> keep the one with the least held-out k-step error -> accept only if better than before
+-> refine policy and critics in it -> otherwise roll back
 """
 
 import copy
@@ -45,9 +45,10 @@ class FinetuneConfig:
     real_row_share: float = 0.1
     """share of real rows in the batches of these updates"""
     simulated_row_share: float = 0.2
-    """share of simulated rows, which anchor the policy where no real data lead; the rest is imagined"""
+    """share of simulated rows, an anchor where no real data lead; the rest is imagined"""
     real_start_share: float = 0.5
-    """share of imagined rollouts that start at real observations; the rest start at simulated ones"""
+    """share of imagined rollouts that start at real observations; the rest start at simulated
+    ones"""
     model: str = "finetuned"
     """"finetuned", or a control: "pretrained" keeps the old model, "scratch" trains a new one"""
     seed: int = 0
@@ -87,8 +88,8 @@ def finetune(
 ) -> FinetuneReport:
     """Finetune `agent` in place on real episodes by name.
 
-    The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds the
-    real ones. Raises DataError when there are too few or too short episodes.
+    The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds
+    the real ones. Raises DataError when there are too few or too short episodes.
     """
     check_episodes(agent, episodes)
     rng = np.random.default_rng(config.seed)
@@ -128,8 +129,8 @@ def check_episodes(agent: Mbpo, episodes: dict[str, Episode]) -> None:
         header = episode.metadata
         if tuple(header.columns) != agent.layout.columns:
             raise ContractMismatchError(
-                f"{name}: recorded on robot {header.robot!r} with {len(header.columns)} observation "
-                f"columns, this run has {len(agent.layout.columns)} others; "
+                f"{name}: recorded on robot {header.robot!r} with {len(header.columns)} "
+                f"observation columns, this run has {len(agent.layout.columns)} others; "
                 "collect with a controller of this run"
             )
 
@@ -189,7 +190,9 @@ def _best_candidate(
         )
         models[share] = model
         errors[share] = rollout_error(model, data.held_stretches, steps).scalar(steps)
-        progress("model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]})
+        progress(
+            "model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]}
+        )
     return models[min(errors, key=lambda s: errors[s])], errors
 
 

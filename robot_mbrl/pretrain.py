@@ -1,4 +1,5 @@
-"""Pretraining: MBPO against randomized simulation, where real (that is: simulated) steps are cheap."""
+"""Pretraining: MBPO against randomized simulation, where real (that is: simulated) steps are
+cheap."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
-from robot_mbrl.runs import THRESHOLDS, CHECKPOINT, RunFolder
+from robot_mbrl.runs import CHECKPOINT, THRESHOLDS, RunFolder
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 MakeEnv = Callable[..., Any]
@@ -91,11 +92,12 @@ class Pretraining:
         self.agent = Mbpo(self.env.layout, self.task, config.mbpo, config.capacity, config.seed)
         self.done = 0
         self.evaluation: dict[str, float] = {}
-        self._obs = np.zeros(0)
+        self._obs = np.zeros(0, dtype=np.float32)
         self._noise = np.zeros((config.num_envs, self.env.layout.action_size))
 
     def run(self, progress: Progress) -> PretrainReport:
-        """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the end."""
+        """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the
+        end."""
         config = self.config
         if (self.folder.path / CHECKPOINT).exists():
             self._load()
@@ -120,7 +122,8 @@ class Pretraining:
         """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
         # Worlds of their own for each phase, and none of those of an evaluation.
         seed = np.random.SeedSequence((self.config.seed, phase)).generate_state(1)[0]
-        return self.env.reset(seed=int(seed))[0]
+        obs: np.ndarray = self.env.reset(seed=int(seed))[0]
+        return obs
 
     def _warm_up(self) -> None:
         self._obs = self._restart_worlds(0)
@@ -155,7 +158,9 @@ class Pretraining:
         env.close()
         record = {"updates": self.done, "transitions": len(self.agent.real)} | self.evaluation
         self.folder.log(record | {"temperature": self.agent.sac.temperature})
-        progress("policy", min(self.done, self.config.updates), self.config.updates, self.evaluation)
+        progress(
+            "policy", min(self.done, self.config.updates), self.config.updates, self.evaluation
+        )
 
     def _fit_model(self, progress: Progress) -> FitReport:
         """Fit the ensemble to everything seen, with whole stretches of time held out."""
@@ -164,8 +169,10 @@ class Pretraining:
         rows = min(self.config.num_envs * 50, len(data) // 4)  # at least four stretches
         stretch = np.arange(len(data)) // rows
         stretches = rng.permutation(stretch.max() + 1)
-        held = np.isin(stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))])
-        train, holdout = data.take(~held), data.take(held)
+        held = np.isin(
+            stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))]
+        )
+        train, holdout = data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
         fit_normalizers(self.agent.model, train)
         report = fit_ensemble(
             self.agent.model,
@@ -176,7 +183,9 @@ class Pretraining:
             lambda step, total, nll: progress("model", step, total, {"holdout_nll": nll}),
         )
         self.agent.measure_disagreement(holdout)
-        self.folder.log({"model_steps": report.steps, "holdout_nll": float(report.holdout_nll.mean())})
+        self.folder.log(
+            {"model_steps": report.steps, "holdout_nll": float(report.holdout_nll.mean())}
+        )
         return report
 
     def _calibrate_alarms(self) -> None:
@@ -197,3 +206,4 @@ class Pretraining:
     def _load(self) -> None:
         state = self.folder.load_checkpoint(self.agent)
         self.done, self.evaluation = state["updates"], state["evaluation"]
+        self.folder.forget_metrics_after(self.done)

@@ -1,4 +1,5 @@
-"""A run folder: config.json, weights.safetensors, replay.safetensors, state.json, metrics.jsonl, TensorBoard.
+"""A run folder: config.json, weights.safetensors, replay.safetensors, state.json, metrics.jsonl,
+TensorBoard.
 
 An interrupted run continues from its checkpoint.safetensors.
 
@@ -7,6 +8,7 @@ Everything needed to continue or to finetune is in it, and nothing in it is pick
 
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,7 @@ def load_networks(agent: Mbpo, tensors: dict[str, Tensor]) -> None:
 
 def optimizer_tensors(agent: Mbpo) -> dict[str, Tensor]:
     """Adam's moments and step counters, by name."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name in OPTIMIZERS:
         for index, state in getattr(agent.sac, name).state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
@@ -120,7 +122,8 @@ class RunFolder:
             raise DataError(f"{self.path / name}: broken JSON: {error}") from error
 
     def save_checkpoint(self, agent: Mbpo, **state: Any) -> None:
-        """Save what continuing needs in one file, so that a kill never leaves halves of two checkpoints.
+        """Save what continuing needs in one file, so that a kill never leaves halves of two
+        checkpoints.
 
         Call after `save_agent`: transitions stay in its file, as they only grow while a run lasts.
         """
@@ -170,17 +173,28 @@ class RunFolder:
         file = self.path / "metrics.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
+    def forget_metrics_after(self, updates: int) -> None:
+        """Drop lines of a continued run that will be logged again: later updates, and the fit."""
+        kept = [m for m in self.metrics() if m.get("updates", math.inf) <= updates]
+        temporary = self.path / "metrics.jsonl.tmp"
+        temporary.write_text("".join(json.dumps(m) + "\n" for m in kept), encoding="utf-8")
+        os.replace(temporary, self.path / "metrics.jsonl")
+
     def save_replay(self, buffer: ReplayBuffer) -> None:
         """Save the rows of a buffer."""
         rows = torch.as_tensor(buffer.rows[: len(buffer)])
-        self.write_tensors("replay.safetensors", {"rows": rows, "added": torch.tensor(buffer.added)})
+        self.write_tensors(
+            "replay.safetensors", {"rows": rows, "added": torch.tensor(buffer.added)}
+        )
 
     def load_replay(self, buffer: ReplayBuffer) -> None:
         """Fill a buffer from the run."""
         tensors = self.read_tensors("replay.safetensors")
         rows = tensors["rows"].numpy()
         if rows.shape[1] != buffer.rows.shape[1] or len(rows) > buffer.capacity:
-            raise DataError(f"{self.path}: replay has rows {rows.shape}, expected {buffer.rows.shape}")
+            raise DataError(
+                f"{self.path}: replay has rows {rows.shape}, expected {buffer.rows.shape}"
+            )
         buffer.rows[: len(rows)] = rows
         buffer.added = int(tensors["added"])
 
@@ -209,8 +223,8 @@ def load_generator_state(agent: Mbpo, state: dict[str, Any]) -> None:
 def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Mbpo, RobotSpec]:
     """Read a finished run: agent with its simulated transitions, and the robot it is for.
 
-    Raises DataError for a broken or unfinished run, ContractMismatchError when the robot's description
-    has changed since.
+    Raises DataError for a broken or unfinished run, ContractMismatchError when the robot's
+    description has changed since.
     """
     folder = RunFolder(path)
     head = folder.read_json("config.json")

@@ -21,7 +21,8 @@ def make_env(
 
     Args:
         robot: built-in name, folder, or spec.
-        randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at 0.
+        randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at
+            0.
         seed: of the generator, until `reset(seed=...)`.
         settings: `episode_s`, `task`, see RobotEnv.
     """
@@ -44,7 +45,8 @@ def make_vec_env(
     Args:
         robot: built-in name, folder, or spec.
         num_envs: B.
-        randomize: draw [randomization] at each reset; otherwise every world is nominal and starts at 0.
+        randomize: draw [randomization] at each reset; otherwise every world is nominal and starts
+            at 0.
         seed: of the generator that draws parameters and sensor noise.
         settings: `episode_s`, `threads`, `task`, see MujocoVecEnv.
     """

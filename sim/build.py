@@ -8,6 +8,7 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.spec import ActuatorSpec
+from sim.physical_fields import apply_parameters
 
 LINEAR = 1  # mjtInterp of a history buffer
 
@@ -34,9 +35,7 @@ def mujoco_model(
     """
     model = _compile(spec, timestep_s or 1 / spec.control.physics_rate_hz, max_latency_s)
     if parameters:
-        from sim.worlds import Worlds  # a world's parameters are applied in one place only
-
-        model = Worlds(spec, 1, model=model).model_of(0, parameters)
+        apply_parameters(spec, model, parameters)
     return model
 
 
@@ -79,9 +78,13 @@ def _add_actuator(mjs: mujoco.MjSpec, actuator: ActuatorSpec, samples: int) -> N
         element.set_to_motor()
         element.gainprm[0] = motor.torque_constant_nm_a if actuator.command == "current" else 1.0
     else:
-        raise SpecError(f"actuator {actuator.name!r}: {actuator.command} commands are not simulated yet")
+        raise SpecError(
+            f"actuator {actuator.name!r}: {actuator.command} commands are not simulated yet"
+        )
     # A torque command is at the joint; voltage and current act on the motor side of the gear.
-    element.gear = np.array([1.0 if actuator.command == "torque" else motor.gear_ratio, 0, 0, 0, 0, 0])
+    element.gear = np.array(
+        [1.0 if actuator.command == "torque" else motor.gear_ratio, 0, 0, 0, 0, 0]
+    )
     reflected = motor.rotor_inertia_kg_m2 * motor.gear_ratio**2
     mjs.joint(actuator.joint).armature += reflected
     if samples:

@@ -14,7 +14,6 @@ from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, make_task
 from sim.worlds import Worlds
 
-
 ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
@@ -57,12 +56,13 @@ class MujocoVecEnv(VectorEnv):
     @property
     def generator_state(self) -> dict[str, Any]:
         """State of the random generator, for resuming."""
-        return self._rng.bit_generator.state
+        return dict(self._rng.bit_generator.state)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of drawing.
+        """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of
+        drawing.
 
         Returns observations (B, O) and info. Raises SpecError for a parameter that the robot lacks.
         """
@@ -87,14 +87,20 @@ class MujocoVecEnv(VectorEnv):
         return self._observer.reset(self.worlds.measure(self._rng)[ids], ids)
 
     def _start_anywhere(self, drawn: Parameters, size: int) -> None:
-        """For training: let a share of the worlds start with wrapping joints at any angle, moving."""
+        """For training: let a share of the worlds start with wrapping joints at any angle,
+        moving."""
         chosen = self._rng.uniform(size=size) < self.anywhere
         for joint in self.robot.joints:
             if joint.wraps:
-                initial, fastest = f"initial.{joint.name}.", ANYWHERE_SPEED * joint.velocity_limit_rad_s
+                initial, fastest = (
+                    f"initial.{joint.name}.",
+                    ANYWHERE_SPEED * joint.velocity_limit_rad_s,
+                )
                 angle = self._rng.uniform(-np.pi, np.pi, size)
                 speed = self._rng.uniform(-fastest, fastest, size)
-                drawn[initial + "position_rad"] = np.where(chosen, angle, drawn[initial + "position_rad"])
+                drawn[initial + "position_rad"] = np.where(
+                    chosen, angle, drawn[initial + "position_rad"]
+                )
                 drawn[initial + "velocity_rad_s"] = np.where(
                     chosen, speed, drawn[initial + "velocity_rad_s"]
                 )
@@ -108,7 +114,7 @@ class MujocoVecEnv(VectorEnv):
         ShapeError, NotFiniteError.
         """
         actions = np.asarray(actions, dtype=np.float64)
-        check_shape("actions", actions, self.action_space.shape)
+        check_shape("actions", actions, (self.num_envs, self.layout.action_size))
         check_finite("actions", actions)
         actions = np.clip(actions, -1.0, 1.0)
         self.worlds.step(actions)

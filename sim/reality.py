@@ -73,16 +73,17 @@ class MujocoPlant:
 
     def positions(self) -> FloatArray:
         """True joint angles (J,) in rad."""
-        return self.data.qpos[self._qpos].copy()
+        return np.array(self.data.qpos[self._qpos])
 
     def velocities(self) -> FloatArray:
         """True joint velocities (J,) in rad/s; no sensor of the device shows them."""
-        return self.data.qvel[self._dof].copy()
+        return np.array(self.data.qvel[self._dof])
 
     def _steps_to_event(self) -> int:
         if not self._events:
             return 1_000_000
-        return max(1, math.ceil((self._events[0] - self.data.time) / TIMESTEP_S - 0.5))
+        left_s = self._events[0] - float(self.data.time)
+        return max(1, math.ceil(left_s / TIMESTEP_S - 0.5))
 
     def _step(self, steps: int) -> None:
         if self._smooth:

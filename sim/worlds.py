@@ -9,8 +9,11 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
+from sim.physical_fields import PhysicalFields
 
 HISTORY_HEADER = 2  # mjData.history of one buffer: two header numbers, n times, n values
+MEASURED = mujoco.mjtStage.mjSTAGE_POS.value
+"""Joint position sensors are current after this stage; velocities are state and always are."""
 
 
 class Worlds:
@@ -34,12 +37,14 @@ class Worlds:
         self.spec = spec
         self._max_latency_s = max_latency_s(spec)
         self.model = model or mujoco_model(spec, max_latency_s=self._max_latency_s)
-        self._batch = Batch(self.model, num_worlds, nthread=threads, persistent=True)
+        self._batch = Batch(self.model, num_worlds, nthread=threads)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._dof = np.array([j.dofadr[0] for j in joints])
         self._limit = np.array([a.limit for a in spec.actuators])
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
+        delayed = self.model.nhistory > 0
+        self._latencies = [p for p in spec.nominal if delayed and p.endswith("latency_ms")]
         self._supply = np.ones((num_worlds, len(spec.actuators)))
         self._noise_counts = np.full(num_worlds, spec.sensor.noise_counts)
         self._state_q = self._batch.bind("qpos")
@@ -47,78 +52,46 @@ class Worlds:
         self._ctrl = self._batch.bind("ctrl")
         self._history = self._batch.bind("history")
         self._sensors = self._batch.bind("sensordata")
-        self._fields = {name: self._batch.expand(name) for name in self._varied()}
-
-    def _varied(self) -> list[str]:
-        names = ["body_mass", "body_inertia", "body_ipos", "body_pos", "dof_damping"]
-        names += ["dof_frictionloss", "actuator_gainprm"]
-        return names + ["actuator_delay", "sensor_delay"] * (self.model.nhistory > 0)
+        self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
+        self._physical = PhysicalFields(spec, self.model)
+        self._fields = {name: self._batch.expand(name) for name in self._physical.names}
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
-        """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal model.
+        """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal
+        model.
 
-        Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Raises SpecError
-        for a latency that the history buffers cannot hold.
+        Raises SpecError for a latency that the history buffers cannot hold.
         """
         self._check_latencies(parameters)
-        model, fields = self.model, self._fields
-        lengths = {0: np.ones(len(ids))}
-        for b in sorted(model.body(link).id for link in self.spec.links):  # parents come first
-            link = model.body(b).name
-            mass, length = parameters[f"links.{link}.mass"], parameters[f"links.{link}.length"]
-            lengths[b] = length
-            fields["body_mass"][ids, b] = model.body_mass[b] * mass
-            fields["body_inertia"][ids, b] = model.body_inertia[b] * (mass * length**2)[:, None]
-            fields["body_ipos"][ids, b] = model.body_ipos[b] * length[:, None]
-            parent = lengths[int(model.body_parentid[b])]
-            fields["body_pos"][ids, b] = model.body_pos[b] * parent[:, None]
-        for joint, dof in zip(self.spec.joints, self._dof, strict=True):
-            damping, friction = (parameters[f"joints.{joint.name}.{k}"] for k in ("damping", "friction"))
-            fields["dof_damping"][ids, dof] = model.dof_damping[dof] * damping
-            fields["dof_frictionloss"][ids, dof] = model.dof_frictionloss[dof] * friction
-        self._set_actuators(parameters, ids)
-        if model.nhistory:
-            fields["sensor_delay"][ids] = parameters["sensors.latency_ms"][:, None] / 1000
+        self._physical.write(self._fields, parameters, ids)
+        for a, actuator in enumerate(self.spec.actuators):
+            self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
         self._batch.set_const(np.sort(ids))
 
     def _check_latencies(self, parameters: Parameters) -> None:
         longest_ms = self._max_latency_s * 1000
-        for path, values in parameters.items():
-            if self.model.nhistory and path.endswith("latency_ms") and np.max(values) > longest_ms:
+        for path in self._latencies:
+            if parameters[path].max() > longest_ms:
                 raise SpecError(
-                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that robot.toml "
-                    f"names, got {np.max(values):g}; widen its [randomization]"
+                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that "
+                    f"robot.toml names, got {parameters[path].max():g}; widen its [randomization]"
                 )
-
-    def _set_actuators(self, parameters: Parameters, ids: np.ndarray) -> None:
-        gain = self._fields["actuator_gainprm"]
-        for a, actuator in enumerate(self.spec.actuators):
-            path = f"actuators.{actuator.name}."
-            nominal, constant = self.model.actuator_gainprm[a], parameters[path + "torque_constant"]
-            if actuator.motor.kind == "dc_motor":  # gainprm: resistance, motor constant
-                gain[ids, a, 0] = nominal[0] * parameters[path + "resistance"]
-                gain[ids, a, 1] = nominal[1] * constant
-            else:
-                gain[ids, a, 0] = nominal[0] * constant
-            self._supply[ids, a] = parameters[path + "supply"]
-            if self.model.nhistory:
-                self._fields["actuator_delay"][ids, a] = parameters[path + "latency_ms"] / 1000
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters and their initial state."""
-        none = mujoco.mjtStage.mjSTAGE_NONE.value
-        self._batch.reset(ids, stage=none)
+        self._batch.state[ids] = self._rest
         self.set_parameters(parameters, ids)
         for k, joint in enumerate(self.spec.joints):
             initial = f"initial.{joint.name}."
             self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
             self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
             self._fill_history(k, ids)
-        self._batch.forward(ids, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
+        self._batch.forward(ids, stage=MEASURED)
 
     def _fill_history(self, sensor: int, ids: np.ndarray) -> None:
-        """A delayed sensor would read 0 rad until its buffer fills: start it at the initial angle."""
+        """A delayed sensor would read 0 rad until its buffer fills: start it at the initial
+        angle."""
         start = self.model.sensor_historyadr[sensor]
         if start < 0:
             return
@@ -127,15 +100,17 @@ class Worlds:
         self._history[ids, first : first + n] = self._state_q[ids, self._qpos[sensor]][:, None]
 
     def step(self, action: FloatArray, substeps: int | None = None) -> None:
-        """Advance every world under actions (B, A) in [-1, 1], by one control period if not told."""
+        """Advance every world under actions (B, A) in [-1, 1], by one control period if not
+        told."""
         self._ctrl[:] = action * self._limit * self._supply
-        stage = mujoco.mjtStage.mjSTAGE_VEL.value
-        self._batch.step(nstep=substeps or self.spec.control.substeps, stage=stage)
+        self._batch.step(nstep=substeps or self.spec.control.substeps, stage=MEASURED)
 
     def measure(self, rng: np.random.Generator) -> FloatArray:
         """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""
         noise = self._noise_counts[:, None] * rng.standard_normal(self._sensors.shape)
-        return np.floor(self._sensors / self._rad_per_count + noise + 0.5) * self._rad_per_count
+        counts = np.floor(self._sensors / self._rad_per_count + noise + 0.5)
+        angles: FloatArray = counts * self._rad_per_count
+        return angles
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
@@ -150,7 +125,8 @@ class Worlds:
         self._batch.forward(ids, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
 
     def model_of(self, world: int, parameters: dict[str, float] | None = None) -> mujoco.MjModel:
-        """The compiled model of one world, optionally after giving it parameters (others nominal)."""
+        """The compiled model of one world, optionally after giving it parameters (others
+        nominal)."""
         if parameters is not None:
             values = self.spec.nominal | parameters
             arrays = {path: np.array([value]) for path, value in values.items()}

@@ -122,6 +122,7 @@ def test_killed_in_training_resumes_to_the_same_numbers(
     second = pretraining(furuta, tmp_path)
     second.run(silent)
     same_run(whole[0], tmp_path)
+    assert RunFolder(tmp_path).metrics() == RunFolder(whole[0]).metrics()
 
 
 @pytest.mark.parametrize("place", ["evaluate", "fit"])

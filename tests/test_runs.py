@@ -94,6 +94,14 @@ def test_a_write_that_fails_leaves_the_file_before(tmp_path: Path) -> None:
     assert folder.read_json("state.json") == {"a": 1}
 
 
+def test_a_continued_run_forgets_what_it_will_log_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for record in ({"updates": 8}, {"updates": 16}, {"updates": 24}, {"model_steps": 5}):
+        folder.log(record)
+    folder.forget_metrics_after(16)
+    assert folder.metrics() == [{"updates": 8}, {"updates": 16}]
+
+
 def test_metrics_are_lines_of_json(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert folder.metrics() == []

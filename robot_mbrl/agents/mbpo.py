@@ -1,10 +1,11 @@
-"""Model-Based Policy Optimization (Janner et al. 2019): SAC on a blend of real and imagined transitions.
+"""Model-Based Policy Optimization (Janner et al. 2019): SAC on a blend of real and imagined
+transitions.
 
     collect real transitions -> fit the ensemble -> branch short imagined rollouts from real states
     -> update SAC on batches with a share of real rows
 
-Where real transitions are cheap (a simulator) the real share is 1 and nothing is imagined; where they
-are scarce (a robot) it falls to its floor. The same three methods serve both.
+Where real transitions are cheap (a simulator) the real share is 1 and nothing is imagined; where
+they are scarce (a robot) it falls to its floor. The same three methods serve both.
 """
 
 from collections.abc import Callable
@@ -90,7 +91,9 @@ class Mbpo:
         self.disagreement_limit = np.inf
         self.blend(config.real_share)
 
-    def blend(self, real_share: float, simulated: Transitions | None = None, share: float = 0.0) -> None:
+    def blend(
+        self, real_share: float, simulated: Transitions | None = None, share: float = 0.0
+    ) -> None:
         """Set what batches are made of; the rest of a batch is imagined, and nothing is so far.
 
         Args:
@@ -166,8 +169,8 @@ class Mbpo:
             if count:
                 rows = buffer.sample(updates * count, self.rng)
                 parts.append(rows.reshape(updates, count, rows.shape[-1]))
-        rows = torch.as_tensor(np.concatenate(parts, 1))
-        return [Batch.from_rows(r, self.layout.size, self.layout.action_size) for r in rows]
+        mixed = torch.as_tensor(np.concatenate(parts, 1))
+        return [Batch.from_rows(r, self.layout.size, self.layout.action_size) for r in mixed]
 
     def update(self, updates: int) -> None:
         """SAC updates on the current data."""
@@ -201,5 +204,6 @@ class Mbpo:
 
 
 def correlated_noise(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The next sample of a first-order process of unit variance; explores better than white noise."""
+    """The next sample of a first-order process of unit variance; explores better than white
+    noise."""
     return 0.8 * noise + 0.6 * rng.standard_normal(noise.shape)

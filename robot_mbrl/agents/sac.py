@@ -1,4 +1,5 @@
-"""Soft Actor-Critic (Haarnoja et al. 2018b) with C critics, optional LayerNorm, delayed actor updates."""
+"""Soft Actor-Critic (Haarnoja et al. 2018b) with C critics, optional LayerNorm, delayed actor
+updates."""
 
 import math
 from dataclasses import dataclass
@@ -56,9 +57,10 @@ class Actor(nn.Module):
         super().__init__()
         self.inputs = Whitener(obs_size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
         sizes = [(obs_size, hidden), (hidden, hidden), (hidden, 2 * action_size)]
-        self.layers = nn.ModuleList(BatchedLinear(1, a, b, rng) for a, b in sizes)
+        layers = [BatchedLinear(1, a, b, rng) for a, b in sizes]
         with torch.no_grad():
-            self.layers[2].weight.mul_(0.1)  # start close to zero action
+            layers[2].weight.mul_(0.1)  # start close to zero action
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-std of u for obs (B, O): (B, A) each."""
@@ -87,9 +89,15 @@ class Actor(nn.Module):
 class Critics(nn.Module):
     """C action-value functions with batched weights."""
 
-    def __init__(self, obs_size: int, action_size: int, config: SacConfig, rng: torch.Generator) -> None:
+    def __init__(
+        self, obs_size: int, action_size: int, config: SacConfig, rng: torch.Generator
+    ) -> None:
         super().__init__()
-        hidden, self.count, self.layer_norm = config.critic_hidden, config.critics, config.layer_norm
+        hidden, self.count, self.layer_norm = (
+            config.critic_hidden,
+            config.critics,
+            config.layer_norm,
+        )
         self.inputs = Whitener(obs_size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
         sizes = [(obs_size + action_size, hidden), (hidden, hidden), (hidden, 1)]
         self.layers = nn.ModuleList(BatchedLinear(self.count, a, b, rng) for a, b in sizes)
@@ -101,7 +109,8 @@ class Critics(nn.Module):
         for layer in self.layers[:2]:
             x = layer(x)
             x = F.relu(F.layer_norm(x, x.shape[-1:]) if self.layer_norm else x)
-        return self.layers[2](x)[..., 0]
+        q: Tensor = self.layers[2](x)
+        return q[..., 0]
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,9 @@ class Batch:
 class Sac:
     """The agent: networks, optimizers, one update."""
 
-    def __init__(self, obs_size: int, action_size: int, config: SacConfig, rng: torch.Generator) -> None:
+    def __init__(
+        self, obs_size: int, action_size: int, config: SacConfig, rng: torch.Generator
+    ) -> None:
         self.config, self.obs_size, self.action_size = config, obs_size, action_size
         self.actor = Actor(obs_size, action_size, config.actor_hidden, rng)
         self.average = Actor(obs_size, action_size, config.actor_hidden, rng)
@@ -158,7 +169,7 @@ class Sac:
         """Learning rate at a fraction of training in [0, 1]: constant, then geometric decay."""
         c = self.config
         late = max(0.0, progress - c.decay_from) / max(1 - c.decay_from, 1e-9)
-        return c.lr * (c.final_lr / c.lr) ** late
+        return c.lr * math.pow(c.final_lr / c.lr, late)
 
     @property
     def temperature(self) -> float:
@@ -188,7 +199,8 @@ class Sac:
         gradients = torch.autograd.grad(loss, self._critic_parameters)
         _step(self.critic_optimizer, self._critic_parameters, gradients)
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.targets.parameters()), self._critic_parameters, c.tau)
+            targets: list[Tensor] = list(self.targets.parameters())
+            torch._foreach_lerp_(targets, tuple(self._critic_parameters), c.tau)
 
     def _update_actor(self, obs: Tensor, noise: Tensor) -> None:
         """Eq. 9 for the actor, eq. 18 for the temperature (in log alpha)."""
@@ -202,8 +214,8 @@ class Sac:
         self.temperature_optimizer.step()
         keep = self.config.actor_average
         with torch.no_grad():
-            average = list(self.average.parameters())
-            torch._foreach_lerp_(average, self._actor_parameters, 1 - keep)
+            average: list[Tensor] = list(self.average.parameters())
+            torch._foreach_lerp_(average, tuple(self._actor_parameters), 1 - keep)
 
     def set_observation_statistics(self, obs: FloatArray) -> None:
         """Fix the networks' input whitening from observations (B, O)."""

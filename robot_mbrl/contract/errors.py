@@ -85,4 +85,5 @@ class DeadlineMissed(SafetyError):
 
 
 class UncertaintyExceeded(SafetyError):
-    """Disagreement (the model does not know) or innovation (the model is wrong) passed its limit."""
+    """Disagreement (the model does not know) or innovation (the model is wrong) passed its
+    limit."""

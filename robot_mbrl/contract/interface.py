@@ -1,7 +1,8 @@
 """The one seam between a controller and a machine: Robot and Clock.
 
 Simulator, mock device and real robot implement the same four methods. Letters used everywhere:
-J joints, A actuators, O observation columns, B batch, T time, H horizon, N candidate plans, E members.
+J joints, A actuators, O observation columns, B batch, T time, H horizon, N candidate plans, E
+members.
 """
 
 from dataclasses import dataclass

@@ -1,17 +1,21 @@
-"""The observation: which columns, how they are made from measurements, how they follow from a prediction.
+"""The observation: which columns, how they are made from measurements, how they follow from a
+prediction.
 
 One measurement block holds, for each joint, its position (sin and cos where it wraps), then all
-velocities. The observation is the newest block, the last applied actions (newest first), then earlier
-blocks (newest first). Example, one wrapping joint "p", one motor "m", one past action, one past block:
+velocities. The observation is the newest block, the last applied actions (newest first), then
+earlier blocks (newest first). Example, one wrapping joint "p", one motor "m", one past action, one
+past block:
 
     p.sin  p.cos  p.velocity | m.action[-1] | p.sin[-1]  p.cos[-1]  p.velocity[-1]
 
-Velocities come from positions by one filter, v' = v + alpha (dq / dt - v), so an observation is an exact
-function of the last one, the position increment dq and the action: see `ObservationLayout.advance`.
+Velocities come from positions by one filter, v' = v + alpha (dq / dt - v), so an observation is an
+exact function of the last one, the position increment dq and the action: see
+`ObservationLayout.advance`.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,12 +55,14 @@ class ObservationLayout:
             wraps=tuple(j.wraps for j in spec.joints),
             actuators=tuple(a.name for a in spec.actuators),
             dt=dt,
-            alpha=tuple(1 - math.exp(-2 * math.pi * j.velocity_filter_hz * dt) for j in spec.joints),
+            alpha=tuple(
+                1 - math.exp(-2 * math.pi * j.velocity_filter_hz * dt) for j in spec.joints
+            ),
             action_history=spec.control.action_history,
             observation_history=spec.control.observation_history,
         )
 
-    @property
+    @cached_property
     def block(self) -> tuple[str, ...]:
         """Columns of one measurement block."""
         positions: list[str] = []
@@ -64,18 +70,16 @@ class ObservationLayout:
             positions += [f"{name}.sin", f"{name}.cos"] if wraps else [f"{name}.position"]
         return tuple(positions) + tuple(f"{name}.velocity" for name in self.joints)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Every column of the observation, O of them."""
         actions = [
             f"{a}.action[-{k}]" for k in range(1, self.action_history + 1) for a in self.actuators
         ]
-        blocks = [
-            f"{c}[-{k}]" for k in range(1, self.observation_history + 1) for c in self.block
-        ]
+        blocks = [f"{c}[-{k}]" for k in range(1, self.observation_history + 1) for c in self.block]
         return self.block + tuple(actions) + tuple(blocks)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """O, the number of columns."""
         block = len(self.block)
@@ -88,12 +92,17 @@ class ObservationLayout:
 
     def column(self, name: str) -> int:
         """Index of a named column; raises KeyError listing the columns."""
-        if name not in self.columns:
+        if name not in self._index:
             raise KeyError(f"no column {name!r}; there are: {', '.join(self.columns)}")
-        return self.columns.index(name)
+        return self._index[name]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.columns)}
 
     def measure(self, q: Any, v: Any, xp: Any = np) -> Any:
-        """One measurement block (..., M) from positions q (..., J) rad and velocities v (..., J)."""
+        """One measurement block (..., M) from positions q (..., J) rad and velocities v (...,
+        J)."""
         parts = []
         for j, wraps in enumerate(self.wraps):
             angle = q[..., j : j + 1]
@@ -112,7 +121,7 @@ class ObservationLayout:
             obs: (..., O).
             dq: position increments over one tick in rad, (..., J).
             action: the action applied during the tick, (..., A) in [-1, 1].
-            xp: numpy or torch; only sin, cos and concatenate are used.
+            xp: numpy or torch; only sin, cos, asarray and concatenate are used.
 
         Returns:
             (..., O): angles rotated by dq, velocities filtered, histories shifted.
@@ -128,9 +137,9 @@ class ObservationLayout:
             else:
                 parts.append(obs[..., at : at + 1] + step)
                 at += 1
-        for j, gain in enumerate(self.alpha):
-            v = obs[..., at + j : at + j + 1]
-            parts.append(v + gain * (dq[..., j : j + 1] / self.dt - v))
+        v = self.velocities(obs)
+        gain = xp.asarray(self.alpha, dtype=obs.dtype)
+        parts.append(v + gain * (dq / self.dt - v))
         if self.action_history:
             parts += [action, obs[..., m : m + a * (self.action_history - 1)]]
         if self.observation_history:
@@ -139,7 +148,8 @@ class ObservationLayout:
         return xp.concatenate(parts, -1)
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
-        """Invert `advance`: the dq (..., J) that leads from obs to next_obs (|dq| < pi where it wraps)."""
+        """Invert `advance`: the dq (..., J) that leads from obs to next_obs (|dq| < pi where it
+        wraps)."""
         parts, at = [], 0
         for wraps in self.wraps:
             if wraps:
@@ -182,7 +192,8 @@ class Observer:
         return self._obs.copy()
 
     def update(self, q: FloatArray | None, action: FloatArray) -> FloatArray:
-        """Take the next measured positions and the action applied since the last; returns obs (..., O).
+        """Take the next measured positions and the action applied since the last; returns obs (...,
+        O).
 
         q None (no fresh sample) is bridged at constant velocity.
         """

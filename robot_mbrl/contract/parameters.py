@@ -1,8 +1,9 @@
-"""The one vocabulary for what may differ between robots: used by [randomization] and by reality files.
+"""The one vocabulary for what may differ between robots: used by [randomization] and by reality
+files.
 
 A parameter is a dotted path such as `links.pendulum.mass`. Its *kind* says what its number means:
-`scale` multiplies the nominal value of robot.toml or the URDF (nominal 1), `absolute` is in the unit
-its name ends in (nominal given by the robot).
+`scale` multiplies the nominal value of robot.toml or the URDF (nominal 1), `absolute` is in the
+unit its name ends in (nominal given by the robot).
 """
 
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class Variation:
 
 
 def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
-    """Every parameter of the robot with its nominal value: 1 for a scale, the robot's own otherwise."""
+    """Every parameter of the robot with its nominal value: 1 for a scale, the robot's own
+    otherwise."""
     nominal = {f"links.{link}.{key}": 1.0 for link in spec.links for key in LINK_SCALES}
     nominal |= {f"joints.{j.name}.{key}": 1.0 for j in spec.joints for key in JOINT_SCALES}
     for actuator in spec.actuators:
@@ -79,7 +81,9 @@ def _walk(table: Table, known: set[str], prefix: str = "") -> list[tuple[str, Ta
         elif any(name.startswith(path + ".") for name in known):
             found += _walk(table.table(key), known, path + ".")
         else:
-            options = sorted({n[len(prefix) :].split(".")[0] for n in known if n.startswith(prefix)})
+            options = sorted(
+                {n[len(prefix) :].split(".")[0] for n in known if n.startswith(prefix)}
+            )
             where = f"{table.path}.{key}" if table.path else key
             raise SpecError(
                 f"{table.source}: {where}: unknown parameter. Known here: {', '.join(options)}"
@@ -118,7 +122,8 @@ def sample_parameters(
     rng: np.random.Generator,
     size: int,
 ) -> Parameters:
-    """Draw every parameter for `size` worlds; those without a variation keep their nominal value."""
+    """Draw every parameter for `size` worlds; those without a variation keep their nominal
+    value."""
     return {
         path: variations[path].sample(rng, size) if path in variations else np.full(size, value)
         for path, value in nominal.items()

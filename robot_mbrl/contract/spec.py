@@ -1,4 +1,5 @@
-"""RobotSpec: everything that is known about a robot, read from its folder (robot.toml and a URDF)."""
+"""RobotSpec: everything that is known about a robot, read from its folder (robot.toml and a
+URDF)."""
 
 import hashlib
 import json
@@ -72,7 +73,8 @@ class MotorSpec:
     """What lies between a command and the joint torque.
 
     kind "dc_motor": tau = gear kt (V - gear kt w) / R, the voltage-driven motor without inductance.
-    kind "direct": the drive closes its own loop, tau = command (torque) or kt gear command (current).
+    kind "direct": the drive closes its own loop, tau = command (torque) or kt gear command
+    (current).
     """
 
     kind: str
@@ -133,7 +135,8 @@ class SafetySpec:
 
 @dataclass(frozen=True)
 class HomeSpec:
-    """How the robot comes back to its start: a weak PD on each actuated joint until all joints rest."""
+    """How the robot comes back to its start: a weak PD on each actuated joint until all joints
+    rest."""
 
     position_gain: float
     velocity_gain: float
@@ -193,8 +196,8 @@ class RobotSpec:
         """
         if calibration.get("robot") != self.name:
             raise CalibrationError(
-                f"calibration is for robot {calibration.get('robot')!r}, this one is {self.name!r}; "
-                "calibrate this robot or pass its own file"
+                f"calibration is for robot {calibration.get('robot')!r}, this one is "
+                f"{self.name!r}; calibrate this robot or pass its own file"
             )
         offsets = dict(calibration.get("joint_offset_rad", {}))
         known = [j.name for j in self.joints]
@@ -208,10 +211,13 @@ class RobotSpec:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that a controller relies on: rates, joints, actuators, task; 16 hex digits."""
+        """Hash of all that a controller relies on: rate, histories, joints, actuators, task; 16 hex
+        digits. How finely a simulator integrates is no concern of a controller."""
+        control = asdict(self.control)
+        del control["physics_rate_hz"]
         relevant = {
             "name": self.name,
-            "control": asdict(self.control),
+            "control": control,
             "joints": [asdict(j) for j in self.joints],
             "actuators": [
                 {"name": a.name, "joint": a.joint, "command": a.command, "limit": a.limit}
@@ -228,7 +234,9 @@ def load_robot(robot: str | Path) -> RobotSpec:
     folder = BUILT_IN / robot if isinstance(robot, str) and "/" not in robot else Path(robot)
     if not (folder / "robot.toml").is_file() and not Path(robot, "robot.toml").is_file():
         names = sorted(p.parent.name for p in BUILT_IN.glob("*/robot.toml"))
-        raise SpecError(f"robot {str(robot)!r}: no such folder with a robot.toml; built in: {names}")
+        raise SpecError(
+            f"robot {str(robot)!r}: no such folder with a robot.toml; built in: {names}"
+        )
     folder = folder if (folder / "robot.toml").is_file() else Path(robot)
     return parse_robot(read_toml(folder / "robot.toml"), folder)
 
@@ -249,7 +257,9 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
             )
     missing = [m for m in movable if m not in [j.name for j in joints]]
     if missing:
-        raise SpecError(f"{root.source}: joint: {urdf} has movable joints without a [[joint]]: {missing}")
+        raise SpecError(
+            f"{root.source}: joint: {urdf} has movable joints without a [[joint]]: {missing}"
+        )
     actuators = tuple(
         _actuator(t, [j.name for j in joints]) for t in _distinct(root.tables("actuator"))
     )
@@ -300,10 +310,14 @@ def _read_urdf(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         root = ET.parse(path).getroot()
     except FileNotFoundError as error:
-        raise SpecError(f"{path}: no such URDF; [robot] urdf is relative to the robot folder") from error
+        raise SpecError(
+            f"{path}: no such URDF; [robot] urdf is relative to the robot folder"
+        ) from error
     except ET.ParseError as error:
         raise SpecError(f"{path}: not valid XML: {error}") from error
-    movable = [j for j in root.iter("joint") if j.get("type") in ("revolute", "continuous", "prismatic")]
+    movable = [
+        j for j in root.iter("joint") if j.get("type") in ("revolute", "continuous", "prismatic")
+    ]
     children = [c.get("link", "") for j in movable if (c := j.find("child")) is not None]
     return tuple(children), tuple(j.get("name", "") for j in movable)
 

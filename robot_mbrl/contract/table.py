@@ -1,4 +1,5 @@
-"""Reading a TOML table strictly: each wrong, missing or unknown key is named with what is allowed."""
+"""Reading a TOML table strictly: each wrong, missing or unknown key is named with what is
+allowed."""
 
 import difflib
 import math

@@ -11,7 +11,8 @@ Rows = npt.NDArray[np.float32]
 class ReplayBuffer:
     """The newest `capacity` transitions.
 
-    A row holds obs | action | next_obs | reward | terminated side by side, so that a batch is one gather.
+    A row holds obs | action | next_obs | reward | terminated side by side, so that a batch is one
+    gather.
     """
 
     def __init__(self, obs_size: int, action_size: int, capacity: int) -> None:

@@ -1,11 +1,12 @@
 """Probabilistic ensemble of E independent networks with batched weights (PETS, Chua et al. 2018).
 
-Each member predicts a Gaussian over the residual r = dq - v dt: how far the position increment dq over
-one tick departs from constant velocity. Everything else of the next observation follows from dq exactly
-(`ObservationLayout.advance`), so every predicted observation is consistent.
+Each member predicts a Gaussian over the residual r = dq - v dt: how far the position increment dq
+over one tick departs from constant velocity. Everything else of the next observation follows from
+dq exactly (`ObservationLayout.advance`), so every predicted observation is consistent.
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,9 @@ class DynamicsEnsemble(nn.Module):
         rng: makes the initial weights.
     """
 
+    elites: Tensor
+    std_scale: Tensor
+
     def __init__(
         self, layout: ObservationLayout, members: int, hidden: int, rng: torch.Generator
     ) -> None:
@@ -50,6 +54,7 @@ class DynamicsEnsemble(nn.Module):
         joints = len(layout.joints)
         self.inputs = Whitener(layout.size + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
+        self.whitens = True
         n_in = layout.size + layout.action_size
         self.layers = nn.ModuleList(
             BatchedLinear(members, a, b, rng)
@@ -62,9 +67,11 @@ class DynamicsEnsemble(nn.Module):
     def residual(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Normalized residual's mean and log standard deviation, (E, B, J) each.
 
-        obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018, A.1).
+        obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018,
+        A.1).
         """
-        x = self.inputs(torch.cat([obs, action], -1))
+        x = torch.cat([obs, action], -1)
+        x = self.inputs(x) if self.whitens else x
         x = F.silu(self.layers[0](x))
         x = F.silu(self.layers[1](x))
         mean, log_std = self.layers[2](x).chunk(2, -1)
@@ -81,11 +88,14 @@ class DynamicsEnsemble(nn.Module):
 
     def target(self, obs: Tensor, dq: Tensor) -> Tensor:
         """The normalized residual (..., J) that `residual` should predict."""
-        return self.outputs(dq - self.layout.velocities(obs) * self.layout.dt)
+        normalized: Tensor = self.outputs(dq - self.layout.velocities(obs) * self.layout.dt)
+        return normalized
 
     def advance(self, obs: Tensor, action: Tensor) -> Tensor:
         """Mean next observation (E, B, O) of every member."""
-        return self.layout.advance(obs, self.increments(obs, action)[0], action, xp=torch)
+        dq, _ = self.increments(obs, action)
+        next_obs: Tensor = self.layout.advance(obs, dq, action, xp=torch)
+        return next_obs
 
     def sample(self, obs: Tensor, action: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """One draw of the next observation by a random elite for each row (TS1).
@@ -106,7 +116,7 @@ class DynamicsEnsemble(nn.Module):
         return self.layout.advance(obs, dq, action, xp=torch), self.disagreement(mean)
 
     def elite_model(self) -> "DynamicsEnsemble":
-        """A copy that holds only the elites, for planning."""
+        """A copy that holds only the elites, for planning; its first layer whitens as well."""
         few = DynamicsEnsemble(self.layout, len(self.elites), self.hidden, torch.Generator())
         state = self.state_dict()
         for name in state:
@@ -114,15 +124,25 @@ class DynamicsEnsemble(nn.Module):
                 state[name] = state[name][self.elites]
         state["elites"] = torch.arange(len(self.elites))
         few.load_state_dict(state)
+        few._fold_whitening()
         return few
+
+    @torch.no_grad()
+    def _fold_whitening(self) -> None:
+        """(x - m) M W + b = x (M W) + (b - m M W): a product less in every step of a plan."""
+        first, mean = cast(BatchedLinear, self.layers[0]), self.inputs.mean.double()
+        weight = self.inputs.matrix.double() @ first.weight.double()
+        first.bias.sub_((mean @ weight)[:, None])
+        first.weight.copy_(weight)
+        self.whitens = False
 
     def spread(self, x: Tensor) -> Tensor:
         """(B, n) -> (E, B, n), the same rows for every member."""
         return x.expand(self.members, *x.shape)
 
     def disagreement(self, mean: Tensor) -> Tensor:
-        """Epistemic spread (B,): root mean square over joints of the elites' standard deviation of dq
-        (E, B, J), in units of the data's residual spread."""
+        """Epistemic spread (..., B): root mean square over joints of the elites' standard deviation
+        of dq (E, ..., B, J), in units of the data's residual spread."""
         chosen = mean if len(self.elites) == self.members else mean[self.elites]
         scaled = chosen / self.outputs.std
         variance = ((scaled - scaled.mean(0)) ** 2).mean(0)

@@ -83,14 +83,17 @@ class _Rows:
 
 
 def fit_normalizers(model: DynamicsEnsemble, transitions: Transitions) -> None:
-    """Set input and output statistics from transitions; before the first fit, not for finetuning."""
+    """Set input and output statistics from transitions; before the first fit, not for
+    finetuning."""
     obs, action = transitions.obs.astype(np.float64), transitions.action.astype(np.float64)
     dq = model.layout.increments(obs, transitions.next_obs.astype(np.float64))
     model.inputs.fit(np.concatenate([obs, action], -1))
     model.outputs.fit(dq - model.layout.velocities(obs) * model.layout.dt)
 
 
-def negative_log_likelihood(model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor) -> Tensor:
+def negative_log_likelihood(
+    model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor
+) -> Tensor:
     """Mean Gaussian NLL of each member, (E,), of the normalized residual; inputs (E, B, .)."""
     mean, log_std = model.residual(obs, action)
     z = (model.target(obs, dq) - mean) * torch.exp(-log_std)
@@ -110,13 +113,16 @@ def fit_ensemble(
 ) -> FitReport:
     """Fit `model` in place.
 
-    With `windows` the multi-step loss is added, and with `holdout_windows` weights are kept by held-out
-    multi-step error instead of likelihood. Each member bootstraps: it sees its own resampling (with
-    replacement) of every source. Shares are relative. Raises DataError when there is too little data.
+    With `windows` the multi-step loss is added, and with `holdout_windows` weights are kept by
+    held-out multi-step error instead of likelihood. Each member bootstraps: it sees its own
+    resampling (with replacement) of every source. Shares are relative. Raises DataError when there
+    is too little data.
     """
     sources = [s for s in sources if s.share > 0 and len(s.transitions)]
     if not sources or len(holdout) < 2:
-        raise DataError("fitting needs training rows and at least 2 held-out rows; collect more episodes")
+        raise DataError(
+            "fitting needs training rows and at least 2 held-out rows; collect more episodes"
+        )
     rows = [_Rows.of(model, s.transitions) for s in sources]
     held = _Rows.of(model, holdout)
     draws = [rng.integers(len(r.obs), size=(model.members, len(r.obs))) for r in rows]
@@ -213,7 +219,8 @@ class _Best:
         if self.windows:
             index = torch.arange(len(self.windows)).expand(model.members, -1)
             score = multistep_loss(model, self.windows, index, self.scale).numpy()
-        better = np.isinf(self.score) | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
+        first = ~np.isfinite(self.score) & np.isfinite(score)
+        better = first | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
         self.stale = 0 if better.any() else self.stale + 1
         for name, value in self.model.layers.state_dict().items():
             self.weights[name][better] = value[better]
@@ -225,9 +232,11 @@ class _Best:
 
 
 @torch.no_grad()
-def calibrate_std(model: DynamicsEnsemble, holdout: Transitions, coverage: float = 0.9) -> FloatArray:
-    """Set `model.std_scale` so that central `coverage` intervals of the elites' mixture mean cover that
-    share of held-out rows, per joint; returns the factors (J,)."""
+def calibrate_std(
+    model: DynamicsEnsemble, holdout: Transitions, coverage: float = 0.9
+) -> FloatArray:
+    """Set `model.std_scale` so that central `coverage` intervals of the elites' mixture mean cover
+    that share of held-out rows, per joint; returns the factors (J,)."""
     model.std_scale.fill_(1.0)
     rows = _Rows.of(model, holdout)
     mean, std = model.increments(model.spread(rows.obs), model.spread(rows.action))
@@ -244,7 +253,8 @@ def calibrate_std(model: DynamicsEnsemble, holdout: Transitions, coverage: float
 
 
 def mixture(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (B, J) of an equal mixture of members (E, B, J): moment matching."""
+    """Mean and standard deviation (B, J) of an equal mixture of members (E, B, J): moment
+    matching."""
     centre = mean.mean(0)
     variance = (std**2).mean(0) + ((mean - centre) ** 2).mean(0)
     return centre, variance.sqrt()

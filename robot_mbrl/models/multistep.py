@@ -1,8 +1,8 @@
 """Multi-step loss: the error of open-loop prediction over K ticks, for scarce real data.
 
-One-step targets drown in quantization: a velocity that is off by one count is off by 0.15 rad/s. Over
-K ticks the count stays one count while the model's own error adds up, so the same few seconds say much
-more about the model.
+One-step targets drown in quantization: a velocity that is off by one count is off by 0.15 rad/s.
+Over K ticks the count stays one count while the model's own error adds up, so the same few seconds
+say much more about the model.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from robot_mbrl.models.ensemble import DynamicsEnsemble
 
 @dataclass(frozen=True)
 class Windows:
-    """W stretches of K ticks: obs (W, O) at the start, actions (W, K, A), and the true sums of position
-    increments after 1..K ticks, (W, K, J)."""
+    """W stretches of K ticks: obs (W, O) at the start, actions (W, K, A), and the true sums of
+    position increments after 1..K ticks, (W, K, J)."""
 
     obs: Tensor
     actions: Tensor
@@ -64,7 +64,8 @@ def travel_error(model: DynamicsEnsemble, windows: Windows, index: Tensor) -> Te
 
 @torch.no_grad()
 def error_scale(model: DynamicsEnsemble, windows: Windows) -> Tensor:
-    """Root mean square error of the model as it is now, (K, 1, 1, J): the unit of `multistep_loss`."""
+    """Root mean square error of the model as it is now, (K, 1, 1, J): the unit of
+    `multistep_loss`."""
     index = torch.arange(len(windows)).expand(model.members, -1)
     error = travel_error(model, windows, index)
     return (error**2).mean((1, 2), keepdim=True).sqrt().clamp(min=1e-6)

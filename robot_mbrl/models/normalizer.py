@@ -14,13 +14,17 @@ MIN_STD = 1e-6
 class Normalizer(nn.Module):
     """x -> (x - mean) / std per column; constant columns keep std 1 so that they read as 0."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, columns: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(columns))
         self.register_buffer("std", torch.ones(columns))
 
     def fit(self, values: FloatArray) -> None:
-        """Take mean and standard deviation of values (B, columns), in float64. Raises NotFiniteError."""
+        """Take mean and standard deviation of values (B, columns), in float64. Raises
+        NotFiniteError."""
         check_finite("normalizer data", values)
         values = np.asarray(values, dtype=np.float64)
         std = values.std(0)
@@ -35,15 +39,18 @@ class Normalizer(nn.Module):
 class Whitener(nn.Module):
     """x -> (x - mean) W: columns scaled, decorrelated and scaled again to unit variance (ZCA).
 
-    Stacked measurements are nearly copies of one another; what tells lengths and delays apart is their
-    small differences. Whitening brings those to the same size as everything else. Eigenvalues of the
-    correlation matrix are floored at `floor`^2 so that quantization noise is not blown up.
+    Stacked measurements are nearly copies of one another; what tells lengths and delays apart is
+    their small differences. Whitening brings those to the same size as everything else. Eigenvalues
+    of the correlation matrix are floored at `floor`^2 so that quantization noise is not blown up.
 
     Args:
         columns: n.
         floor: smallest standard deviation, in units of a column's own, that is scaled up to 1.
         clip: whitened values are limited to +-clip; infinity leaves what is novel novel.
     """
+
+    mean: Tensor
+    matrix: Tensor
 
     def __init__(self, columns: int, floor: float = 0.05, clip: float = math.inf) -> None:
         super().__init__()

@@ -37,7 +37,8 @@ def rollout_error(
     episodes: list[tuple[np.ndarray, np.ndarray]],
     steps: int,
 ) -> RolloutError:
-    """Predict `steps` ticks ahead from every tick of every episode under the actions really applied.
+    """Predict `steps` ticks ahead from every tick of every episode under the actions really
+    applied.
 
     Args:
         model: the elites' mean is propagated as one trajectory.
@@ -50,7 +51,9 @@ def rollout_error(
     layout = model.layout
     windows = [_windows(obs, action, steps) for obs, action in episodes if len(obs) > steps]
     if not windows:
-        raise DataError(f"no held-out episode is longer than {steps} ticks; collect longer episodes")
+        raise DataError(
+            f"no held-out episode is longer than {steps} ticks; collect longer episodes"
+        )
     obs = np.concatenate([w[0] for w in windows])
     actions = np.concatenate([w[1] for w in windows])
     x = torch.as_tensor(obs[:, 0], dtype=torch.float32)

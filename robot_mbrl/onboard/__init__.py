@@ -3,13 +3,14 @@
 from robot_mbrl.onboard.controller import Controller, ControllerOutput, load_controller
 from robot_mbrl.onboard.controller_metadata import ControllerMetadata
 from robot_mbrl.onboard.home import go_home
+from robot_mbrl.onboard.latch import SafetyState
 from robot_mbrl.onboard.loop import run_episode
 from robot_mbrl.onboard.loop_report import LoopReport
 from robot_mbrl.onboard.monitor import Monitor
 from robot_mbrl.onboard.monitor_calibration import calibrate_monitor
 from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
 from robot_mbrl.onboard.recorder import Recorder
-from robot_mbrl.onboard.safety import SafeRobot, SafetyState
+from robot_mbrl.onboard.safety import SafeRobot
 from robot_mbrl.onboard.stop_reason import StopReason
 
 __all__ = [

@@ -7,7 +7,8 @@ import numpy as np
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SafetyError
-from robot_mbrl.onboard.safety import SafeRobot, SafetyState
+from robot_mbrl.onboard.latch import SafetyState
+from robot_mbrl.onboard.safety import SafeRobot
 
 REST_S = 0.5
 """A pendulum at its turning point is slow for a moment; rest lasts."""
@@ -16,7 +17,8 @@ REST_S = 0.5
 def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
     """Move the joints to zero (modulo 2 pi where they wrap) and wait until all rest.
 
-    Arms the robot if need be and leaves it disarmed. The supervisor's checks apply.
+    Arms the robot if need be, even where a joint rests beyond its limit, and leaves it disarmed.
+    The supervisor's checks apply.
 
     Returns:
         Seconds it took.
@@ -26,7 +28,7 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
             the error of a stop.
     """
     if safe.state is SafetyState.DISARMED:
-        safe.arm()
+        safe.arm(homing=True)
     observer = Observer(ObservationLayout.from_spec(spec))
     dt, applied, resting = spec.control.dt, np.zeros(len(spec.actuators)), 0.0
     start = due = clock.now()

@@ -1,6 +1,7 @@
 """The supervisor's judgement of one sample: what is out of bounds, and what a command may do."""
 
 import numpy as np
+import numpy.typing as npt
 
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.checks import FloatArray
@@ -15,8 +16,13 @@ COMMAND_CLAMPED = 0x0100
 ZERO_IS_CALM = ("voltage", "current", "torque", "velocity")
 
 
-def check_sample(spec: RobotSpec, state: RobotState) -> Violation | None:
-    """What is wrong with a sample by itself: finite first, then device, temperature, position."""
+def check_sample(
+    spec: RobotSpec, state: RobotState, tolerated: npt.NDArray[np.bool_] | None = None
+) -> Violation | None:
+    """What is wrong with a sample by itself: finite first, then device, temperature, position.
+
+    `tolerated` (J,) of bool: joints whose position limit is not judged.
+    """
     values = np.concatenate(
         [state.q_rad, state.applied, [state.device_time_s, state.host_time_s]], dtype=np.float64
     )
@@ -36,9 +42,9 @@ def check_sample(spec: RobotSpec, state: RobotState) -> Violation | None:
                 f"motor {actuator.name!r} is at {celsius:.0f} degrees C, limit "
                 f"{spec.safety.max_temperature_c:g}"
             )
-    for joint, q in zip(spec.joints, state.q_rad, strict=True):
+    for j, (joint, q) in enumerate(zip(spec.joints, state.q_rad, strict=True)):
         low, high = joint.position_limit_rad
-        if not low <= q <= high:
+        if not low <= q <= high and (tolerated is None or not tolerated[j]):
             return StopReason.LIMIT_POSITION, (
                 f"joint {joint.name!r} is at {q:.3f} rad, limits {low:g} to {high:g}"
             )

@@ -14,10 +14,11 @@ from robot_mbrl.contract.checks import FloatArray, check_finite
 from robot_mbrl.contract.errors import DataError, NotFiniteError
 from robot_mbrl.data.tick import Tick, TickFlag
 from robot_mbrl.onboard.controller import ControllerOutput
+from robot_mbrl.onboard.latch import SafetyState, reason_of
 from robot_mbrl.onboard.loop_report import Histogram, LoopReport
 from robot_mbrl.onboard.monitor import Monitor, innovation
 from robot_mbrl.onboard.recorder import Recorder
-from robot_mbrl.onboard.safety import SafeRobot, SafetyState, reason_of
+from robot_mbrl.onboard.safety import SafeRobot
 from robot_mbrl.onboard.stop_reason import StopReason
 
 APPLIED_TOLERANCE = 0.02

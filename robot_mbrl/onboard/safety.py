@@ -10,13 +10,10 @@ named reason and leaves only by `reset`.
 """
 
 from contextlib import suppress
-from enum import Enum
-from types import TracebackType
-from typing import NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec, RobotState
+from robot_mbrl.contract import Clock, Command, Robot, RobotSpec, RobotState
 from robot_mbrl.contract.checks import FloatArray, check_shape
 from robot_mbrl.contract.errors import (
     DeviceFault,
@@ -27,37 +24,14 @@ from robot_mbrl.contract.errors import (
 )
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.freshness import Freshness
+from robot_mbrl.onboard.latch import Enabled, LatchedRobot, SafetyState
 from robot_mbrl.onboard.limits import calm_action, check_sample, check_velocity, cut_outward
 from robot_mbrl.onboard.ramp import Ramp
 from robot_mbrl.onboard.stop_reason import StopReason
+from robot_mbrl.onboard.way_in import WayIn
 
 
-class SafetyState(Enum):
-    """Where a SafeRobot is."""
-
-    DISARMED = "disarmed"
-    ARMED = "armed"
-    RAMPING = "ramping"
-    RUNNING = "running"
-    HOLDING = "holding"
-    STOPPED = "stopped"
-
-
-MOVING = (SafetyState.ARMED, SafetyState.RAMPING, SafetyState.RUNNING, SafetyState.HOLDING)
-
-
-@runtime_checkable
-class Enabled(Protocol):
-    """Drivers whose device has an enable of its own, e.g. to start its watchdog."""
-
-    def arm(self) -> None:
-        """Enable drive; raises DeviceFault, LinkError."""
-
-    def clear_faults(self) -> None:
-        """Reset latched faults, drive off; raises LinkError."""
-
-
-class SafeRobot:
+class SafeRobot(LatchedRobot):
     """A robot that can only be driven within its limits.
 
     `read`, `check_timing` and `send` raise the error of the stop reason after the drive is off.
@@ -73,16 +47,9 @@ class SafeRobot:
 
     def __init__(self, robot: Robot, spec: RobotSpec, clock: Clock) -> None:
         """Take over `robot`; it is not moved before `arm` and `send`."""
-        self.spec = spec
-        self.clock = clock
-        self.codec = ActionCodec.from_spec(spec)
-        self.state = SafetyState.DISARMED
-        self.reason: StopReason | None = None
-        self.message = ""
-        self.error: Exception | None = None
+        super().__init__(robot, spec, clock)
         self.flags = TickFlag(0)
         self.counts = dict.fromkeys(("clamped", "soft_limit", "coasted", "held", "missed"), 0)
-        self._robot = robot
         self._forget()
 
     def _forget(self) -> None:
@@ -91,11 +58,15 @@ class SafeRobot:
         self._send_failures = 0
         self._late = 0
         self._applied = np.zeros(len(self.spec.actuators))
+        self._way_in: WayIn | None = None
 
     # --- entering and leaving -----------------------------------------------------------------
 
-    def arm(self) -> RobotState:
+    def arm(self, *, homing: bool = False) -> RobotState:
         """Allow motion after a healthy sample; returns it.
+
+        With `homing`, a joint that is beyond its position limit now may be pulled inwards, weakly
+        and slowly, see WayIn; once inside, its limit holds again. Everything else stops as ever.
 
         Raises SafetyError when stopped or already armed, or the error of what is wrong.
         """
@@ -106,6 +77,8 @@ class SafeRobot:
             )
         self._forget()
         state = self._first_sample()
+        if homing and np.isfinite(state.q_rad).all():
+            self._way_in = WayIn(self.spec, state.q_rad)
         self._judge(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
@@ -113,51 +86,10 @@ class SafeRobot:
         self.state = SafetyState.ARMED
         return state
 
-    def disarm(self) -> None:
-        """Remove drive at a normal end; not latched, a stopped robot stays stopped."""
-        self._drive_off()
-        if self.state is not SafetyState.STOPPED:
-            self.state = SafetyState.DISARMED
-
-    def stop(self, reason: StopReason, message: str = "") -> None:
-        """Remove drive and latch. The first reason stays. Every motor is tried before errors."""
-        if self.state is not SafetyState.STOPPED:
-            self.state, self.reason, self.message = SafetyState.STOPPED, reason, message
-        self._drive_off()
-
     def reset(self) -> None:
-        """Leave STOPPED by decision of an operator; the robot is disarmed after that.
-
-        Clears latched faults of the device; raises LinkError, still stopped, if it is silent.
-        """
-        self._drive_off()
-        if isinstance(self._robot, Enabled):
-            self._robot.clear_faults()
-        self.state, self.reason, self.message = SafetyState.DISARMED, None, ""
-        self.error = None
+        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten."""
+        super().reset()
         self._forget()
-
-    def close(self) -> None:
-        """Stop and release the robot; safe to call twice."""
-        try:
-            self.disarm()
-        finally:
-            self._robot.close()
-
-    def __enter__(self) -> "SafeRobot":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is not None:
-                self.stop(reason_of(error), f"{type(error).__name__}: {error}")
-        finally:
-            self.close()
 
     # --- one tick -----------------------------------------------------------------------------
 
@@ -184,6 +116,8 @@ class SafeRobot:
         before = self._samples.last
         self._samples.keep(state, self.clock.now())
         fault = check_velocity(self.spec, before, state) if before else None
+        if self._way_in and not fault:
+            fault = self._way_in.update(state)
         if fault:
             self._trip(*fault)
         if self.state is SafetyState.HOLDING:
@@ -217,10 +151,6 @@ class SafeRobot:
                 f"limit {safety.deadline_ms:g} ms",
             )
 
-    def trip(self, reason: StopReason, message: str) -> None:
-        """Stop for a reason that somebody else found, and raise its error."""
-        self._trip(reason, message)
-
     def guard(self, action: FloatArray) -> FloatArray:
         """What may be sent of an action (A,): finite, clamped, within soft limits, ramped.
 
@@ -237,6 +167,8 @@ class SafeRobot:
         if self._samples.last is None:
             raise SafetyError("guard: no sample has been read; call arm() and read() first")
         kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
+        if self._way_in:
+            kept = self._way_in.restrict(kept)
         self.counts["clamped"] += int((clamped != action).any())
         self.counts["soft_limit"] += int((kept != clamped).any())
         if (kept != action).any():
@@ -299,7 +231,7 @@ class SafeRobot:
 
     def _judge(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
-        fault = check_sample(self.spec, state)
+        fault = check_sample(self.spec, state, self._way_in.outside if self._way_in else None)
         if fault:
             self._trip(*fault)
 
@@ -314,36 +246,3 @@ class SafeRobot:
         if self._samples.hold:
             self.state = SafetyState.HOLDING
         return bridge
-
-    def _require_armed(self, verb: str) -> None:
-        if self.state not in MOVING:
-            told = f" ({self._story()}); find the cause, then reset() and arm()"
-            raise SafetyError(
-                f"{verb}: robot {self.spec.name!r} is {self.state.value}"
-                + (told if self.reason else "; call arm() first")
-            )
-
-    def _trip(self, reason: StopReason, message: str, cause: Exception | None = None) -> NoReturn:
-        self.stop(reason, message)
-        self.error = reason.error(self._story())
-        raise self.error from cause
-
-    def _story(self) -> str:
-        if self.reason is None:
-            return ""
-        return f"stopped, {self.reason.value}: {self.message}. {self.reason.sentence}"
-
-    def _drive_off(self) -> None:
-        """Every way to remove drive is tried before an error may leave."""
-        try:
-            self._robot.stop()
-        except BaseException:
-            zero = calm_action(self.spec, self._applied)
-            self._robot.send(Command(self.codec.to_physical(zero)))
-            raise
-
-
-def reason_of(error: BaseException) -> StopReason:
-    """Ctrl-C and SystemExit are an operator's wish, anything else is a failure of the program."""
-    wish = isinstance(error, (KeyboardInterrupt, SystemExit))
-    return StopReason.OPERATOR if wish else StopReason.EXCEPTION

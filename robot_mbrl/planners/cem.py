@@ -53,21 +53,21 @@ def plan_cem(
         config: settings.
 
     Returns:
-        The mean of the last elites (with a learned model the mean is safer than the best sample, which
-        exploits the model's errors); the score is -inf when no plan was usable.
+        The mean of the last elites (with a learned model the mean is safer than the best sample,
+        which exploits the model's errors); the score is -inf when no plan was usable.
     """
     mean, std = plan, torch.full_like(plan, config.sigma)
-    kept, kept_score = None, None
+    kept, kept_score = plan[None][:0], plan.new_zeros(0)
     for i in range(config.iterations):
         # The mean itself is always a candidate, however few there are.
         proposals = min(config.proposals, config.candidates - 1) if i == 0 else 0
         imagined = imagination(obs, _sample(mean, std, noise[i], proposals, config), proposals)
         plans, score = imagined.plans, imagined.score
-        if kept is not None:
+        if i > 0:
             plans, score = torch.cat([plans, kept]), torch.cat([score, kept_score])
         kept_score, index = torch.topk(score, min(config.elites, config.candidates))
-        # A plan with score -inf must not pull the mean, even when fewer than `elites` are usable; nor
-        # may it be multiplied by weight 0, as it can be NaN itself.
+        # A plan with score -inf must not pull the mean, even when fewer than `elites` are usable;
+        # nor may it be multiplied by weight 0, as it can be NaN itself.
         good = torch.isfinite(kept_score)[:, None, None]
         kept = torch.where(good, plans[index], 0.0)
         weight = good.to(kept.dtype)

@@ -67,23 +67,25 @@ class Imagination(nn.Module):
         Args:
             obs: (O,).
             plans: (N, H, A), within [-1, 1].
-            proposals: in the first so many rows the policy acts and the plan is added to its action.
+            proposals: in the first so many rows the policy acts and the plan is added to its
+                action.
 
         Returns:
             Imagined.
         """
         n, horizon, _ = plans.shape
         x = obs.expand(self.model.members, n, obs.shape[-1])
-        states, executed, spreads = [], [], []
+        states, executed, means = [], [], []
         for h in range(horizon):
             action = self._choose(x, plans[:, h], proposals)
             shared = self.model.spread(action)
             mean, _ = self.model.increments(x, shared)
-            spreads.append(self.model.disagreement(mean))
+            means.append(mean)
             x = self.model.layout.advance(x, mean, shared, xp=torch)
             states.append(x)
             executed.append(action)
-        return self._score(torch.stack(states), torch.stack(executed), torch.stack(spreads))
+        spreads = self.model.disagreement(torch.stack(means, 1))
+        return self._score(torch.stack(states), torch.stack(executed), spreads)
 
     def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
         """Actions (N, A): the plan, or the policy at the members' mean state plus the plan."""

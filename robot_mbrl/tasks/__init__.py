@@ -1,4 +1,5 @@
-"""Tasks: reward and termination, written so that numpy, torch and the ONNX trace share one definition."""
+"""Tasks: reward and termination, written so that numpy, torch and the ONNX trace share one
+definition."""
 
 import importlib
 from typing import Any, Protocol
@@ -49,7 +50,8 @@ def make_task(spec: RobotSpec) -> Task:
             kind = getattr(importlib.import_module(module), attribute)
         else:
             kind = BUILT_IN[name]
-        return kind(layout, **spec.task.parameters)
+        task: Task = kind(layout, **spec.task.parameters)
+        return task
     except (KeyError, ImportError, AttributeError) as error:
         raise SpecError(
             f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"

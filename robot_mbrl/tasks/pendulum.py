@@ -10,7 +10,8 @@ from robot_mbrl.contract import ObservationLayout
 
 @dataclass(frozen=True)
 class PendulumSwingUp:
-    """Reward r = .5 up^2 exp(-.02 w^2 up) + .5 exp(-8 (1 - c) - .05 w^2) - .02 u^2, never terminates.
+    """Reward r = .5 up^2 exp(-.02 w^2 up) + .5 exp(-8 (1 - c) - .05 w^2) - .02 u^2, never
+    terminates.
 
     c is the cosine of the angle from upright, up = (1 + c) / 2.
     """

@@ -182,6 +182,7 @@ RELEVANT = {
     "task.parameters.arm_limit_rad": 1.8,
 }
 IRRELEVANT = {
+    "control.physics_rate_hz": 500,
     "robot.description": "the same machine",
     "actuator.0.latency_ms": 11.0,
     "actuator.0.dc_motor.resistance_ohm": 8.0,

@@ -14,6 +14,8 @@ from robot_mbrl.models.fit import (
     FitConfig,
     FitReport,
     Source,
+    _Best,
+    _Rows,
     calibrate_std,
     fit_ensemble,
     fit_normalizers,
@@ -31,6 +33,23 @@ def fitted() -> tuple[DynamicsEnsemble, FitReport]:
     fit_normalizers(model, train)
     rng = np.random.default_rng(0)
     return model, fit_ensemble(model, [Source(train, 1.0)], transitions(1500, 2), QUICK, rng)
+
+
+def test_a_member_that_starts_with_nan_keeps_its_first_finite_weights() -> None:
+    model, t = ensemble(), transitions(60, 0)
+    fit_normalizers(model, t)
+    weight = model.layers[0].weight
+    good = weight.detach().clone()
+    with torch.no_grad():
+        weight[1] = torch.nan
+    best = _Best(model, _Rows.of(model, t), None)
+    assert np.isfinite(best.score).tolist() == [True, False, True]
+    with torch.no_grad():
+        weight.copy_(good)
+    best.look()
+    assert np.isfinite(best.score).all()
+    best.restore()
+    torch.testing.assert_close(model.layers[0].weight.detach(), good)
 
 
 def test_likelihood_is_the_gaussians() -> None:

@@ -1,0 +1,89 @@
+"""What a physical parameter means to MuJoCo: which numbers of an MjModel it scales or sets."""
+
+import mujoco
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.parameters import Parameters
+
+FIELDS = (
+    "body_mass",
+    "body_inertia",
+    "body_ipos",
+    "body_pos",
+    "dof_damping",
+    "dof_frictionloss",
+    "actuator_gainprm",
+)
+DELAYS = ("actuator_delay", "sensor_delay")
+
+
+class PhysicalFields:
+    """Writes parameters into arrays of the nominal model's fields.
+
+    Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Whoever writes
+    calls MuJoCo's setConst afterwards. Supply, noise and initial state are no fields of a model.
+
+    Args:
+        spec: the robot.
+        model: the nominal model.
+    """
+
+    def __init__(self, spec: RobotSpec, model: mujoco.MjModel) -> None:
+        self.spec = spec
+        self.names = FIELDS + DELAYS * (model.nhistory > 0)
+        self._nominal = {name: getattr(model, name).copy() for name in self.names}
+        bodies = sorted((model.body(link).id, link) for link in spec.links)  # parents come first
+        self._links = [(b, link, int(model.body_parentid[b])) for b, link in bodies]
+        self._dofs = [int(model.joint(j.name).dofadr[0]) for j in spec.joints]
+
+    def write(self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray) -> None:
+        """Set rows `ids` (n,) of `fields`, (B, ...) each, by parameters (n,) each."""
+        self._write_links(fields, parameters, ids)
+        for joint, dof in zip(self.spec.joints, self._dofs, strict=True):
+            for name, key in (("dof_damping", "damping"), ("dof_frictionloss", "friction")):
+                scale = parameters[f"joints.{joint.name}.{key}"]
+                fields[name][ids, dof] = self._nominal[name][dof] * scale
+        self._write_actuators(fields, parameters, ids)
+        if "sensor_delay" in fields:
+            fields["sensor_delay"][ids] = parameters["sensors.latency_ms"][:, None] / 1000
+
+    def _write_links(
+        self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
+    ) -> None:
+        nominal = self._nominal
+        lengths: dict[int, FloatArray] = {0: np.ones(len(ids))}
+        for b, link, parent in self._links:
+            mass, length = parameters[f"links.{link}.mass"], parameters[f"links.{link}.length"]
+            lengths[b] = length
+            fields["body_mass"][ids, b] = nominal["body_mass"][b] * mass
+            inertia = nominal["body_inertia"][b] * (mass * length**2)[:, None]
+            fields["body_inertia"][ids, b] = inertia
+            fields["body_ipos"][ids, b] = nominal["body_ipos"][b] * length[:, None]
+            fields["body_pos"][ids, b] = nominal["body_pos"][b] * lengths[parent][:, None]
+
+    def _write_actuators(
+        self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
+    ) -> None:
+        gain = fields["actuator_gainprm"]
+        for a, actuator in enumerate(self.spec.actuators):
+            path, nominal = f"actuators.{actuator.name}.", self._nominal["actuator_gainprm"][a]
+            constant = parameters[path + "torque_constant"]
+            if actuator.motor.kind == "dc_motor":  # gainprm: resistance, motor constant
+                gain[ids, a, 0] = nominal[0] * parameters[path + "resistance"]
+                gain[ids, a, 1] = nominal[1] * constant
+            else:
+                gain[ids, a, 0] = nominal[0] * constant
+            if "actuator_delay" in fields:
+                fields["actuator_delay"][ids, a] = parameters[path + "latency_ms"] / 1000
+
+
+def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]) -> None:
+    """Turn the nominal model into that of other parameters, in place; those left out are
+    nominal."""
+    physical = PhysicalFields(spec, model)
+    fields = {name: getattr(model, name)[None] for name in physical.names}  # views
+    values = {path: np.array([value]) for path, value in (spec.nominal | parameters).items()}
+    physical.write(fields, values, np.array([0]))
+    mujoco.mj_setConst(model, mujoco.MjData(model))

@@ -1,0 +1,59 @@
+"""Benches: what they count is right, and they run; how fast a machine is, is no test."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from launch.bench_planner import measure_planner, sgemm_flop_s
+from launch.bench_sim import bare_rate, measure_sim, moving
+from launch.deploy import load
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.graph_cost import graph_cost
+from sim import mujoco_model
+
+
+def graph(path: Path, *shapes: tuple[int, ...]) -> Path:
+    """x @ w1 @ w2 ... + relu as a file."""
+    names = [f"x{k}" for k in range(len(shapes))]
+    weights = [onnx.numpy_helper.from_array(np.ones(s, np.float32), f"w{s}") for s in shapes[1:]]
+    nodes = [
+        onnx.helper.make_node("MatMul", [a, w.name], [b])
+        for a, b, w in zip(names, names[1:], weights, strict=False)
+    ]
+    nodes.append(onnx.helper.make_node("Relu", [names[-1]], ["y"]))
+    make, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    ends = make("x0", kind, shapes[0]), make("y", kind, None)
+    onnx.save(
+        onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", *[[e] for e in ends], weights)),
+        path,
+    )
+    return path
+
+
+def test_flops_of_matrix_products_are_counted_with_their_batches(tmp_path: Path) -> None:
+    cost = graph_cost(graph(tmp_path / "g.onnx", (3, 7, 5), (3, 5, 11), (11, 2)))
+    assert cost.flops == 2 * 3 * 7 * 5 * 11 + 2 * 3 * 7 * 11 * 2
+    assert cost.nodes == {"MatMul": 2, "Relu": 1}
+
+
+def test_a_planner_is_timed(spec: RobotSpec, controller: Path) -> None:
+    found, loaded = load(controller, None, 0)
+    times = measure_planner(controller, loaded, found, calls=40)
+    assert 0 < times.p50_ms <= times.p99_ms
+    assert 1e9 < sgemm_flop_s() < 1e13
+    assert times.nodes > 0
+
+
+def test_the_three_ways_to_simulate_are_timed() -> None:
+    rates = measure_sim("simple_pendulum", 3, seconds=0.3, rounds=2, threads=1)
+    assert min(rates.vector, rates.bare, rates.sync) > 0
+    assert rates.threads == 1
+    assert 0 < rates.vector_to_bare < 3
+
+
+def test_bare_steps_are_physics_steps_of_moving_worlds(spec: RobotSpec) -> None:
+    model = mujoco_model(spec)
+    world = moving(spec, model, seed=0)
+    assert (world.qvel != 0).all()
+    assert bare_rate(spec, model, steps=100, threads=2) > 0
