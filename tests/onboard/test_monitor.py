@@ -247,7 +247,7 @@ def test_thresholds_survive_json():
 
 
 @pytest.mark.parametrize(("z", "d", "target", "message"), [
-    ([np.zeros((10, 2))], [np.zeros(10)], 1.0, "10 ticks, expected at least 1000"),
+    ([np.zeros((10, 2))], [np.zeros(10)], 1.0, "10 ticks, expected at least 400"),
     ([np.zeros((2000, 2))], [np.zeros(1999)], 1.0, "as many"),
     ([], [], 1.0, "as many"),
     ([np.full((2000, 2), np.inf)], [np.zeros(2000)], 1.0, "infinite"),
