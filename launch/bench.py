@@ -87,7 +87,7 @@ class TransferBench(Verb):
     """episodes of each deployment"""
     control_episodes: int = 32
     """episodes of each control"""
-    oracle_updates: int = 20_000
+    oracle_updates: int = 30_000
     """SAC updates of an oracle"""
     seed: int = 0
     """of episodes and finetuning"""
