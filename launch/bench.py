@@ -109,8 +109,21 @@ class StopsBench(Verb):
     """hours of operation without any failure"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorldsBench(Verb):
+    """A run in randomized worlds of unseen seeds: policy alone and planner."""
+
+    run: Path
+    """run folder"""
+    worlds: int = 256
+    """how many, one episode each"""
+    seed: int = 0
+    """of the worlds"""
+
+
 Settings = (
-    Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
+    Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
+    | Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
     | Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
     | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
@@ -118,11 +131,15 @@ Settings = (
 )
 
 
-def run(settings: StopsBench | TransferBench | PlannerBench | SimBench | LoopBench) -> Outcome:
+def run(
+    settings: WorldsBench | StopsBench | TransferBench | PlannerBench | SimBench | LoopBench,
+) -> Outcome:
     """Run one of the three."""
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
     try:
+        if isinstance(settings, WorldsBench):
+            return Outcome(bench_worlds(settings))
         if isinstance(settings, StopsBench):
             return Outcome(bench_stops(settings))
         if isinstance(settings, TransferBench):
@@ -138,6 +155,13 @@ def run(settings: StopsBench | TransferBench | PlannerBench | SimBench | LoopBen
     for name, value in result.items():
         print(f"{name.replace('_', ' ')}: {value:.4g}")
     return Outcome(result)
+
+
+def bench_worlds(settings: WorldsBench) -> dict[str, Any]:
+    """Policy and planner in unseen worlds."""
+    from launch.bench_worlds import measure_worlds  # needs torch and mujoco
+
+    return measure_worlds(settings)
 
 
 def bench_stops(settings: StopsBench) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from robot_mbrl.onboard.latch import SafetyState
 from robot_mbrl.onboard.safety import SafeRobot
 
 REST_S = 0.5
-"""A pendulum at its turning point is slow for a moment; rest lasts. Speed is judged by the travel in
-this time, as a tick's difference of a noisy encoder jitters by tenths of rad/s at rest."""
+"""A pendulum at its turning point is slow for a moment; rest lasts. Speed is judged by the travel
+in this time, as a tick's difference of a noisy encoder jitters by tenths of rad/s at rest."""
 
 
 def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:

@@ -1,0 +1,101 @@
+"""`robot-mbrl bench worlds`: a run in worlds it has not seen, policy alone and planner."""
+
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import sim
+from launch.bench import WorldsBench
+from launch.export import export
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.evaluate import actor_policy, evaluate
+from robot_mbrl.export import ControllerConfig
+from robot_mbrl.onboard import Controller, load_controller
+from robot_mbrl.runs import load_agent
+
+UNSEEN = 1_000_000  # training and calibration draw from SeedSequences of small numbers
+
+
+@dataclass(frozen=True)
+class Part:
+    """The worlds of one process."""
+
+    robot: str
+    controller: Path
+    worlds: int
+    seed: int
+
+
+def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
+    """Success and return of both; the same worlds for both."""
+    torch.set_num_threads(1)
+    agent, spec = load_agent(settings.run)
+    halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
+    seeds = [UNSEEN + settings.seed, UNSEEN + settings.seed + 1]
+    policy = [
+        _evaluate(spec, actor_policy(agent.sac.average), n, s)
+        for n, s in zip(halves, seeds, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        controller = Path(folder) / "controller.onnx"
+        export(settings.run, controller, ControllerConfig())
+        parts = [
+            Part(str(spec.folder), controller, n, s) for n, s in zip(halves, seeds, strict=True)
+        ]
+        with ProcessPoolExecutor(len(parts)) as pool:
+            planner = list(pool.map(evaluate_planner, parts))
+    rows = {"policy": _pool(policy), "planner": _pool(planner)}
+    for name, row in rows.items():
+        print(
+            f"{name:>8}: success {row['success']:.1%} of {settings.worlds} unseen worlds, return "
+            f"{row['return']:.1f}, ended by the task's limit {row['terminated']:.1%}"
+        )
+    return {**rows, "worlds": settings.worlds}
+
+
+def evaluate_planner(part: Part) -> dict[str, np.ndarray]:
+    """One process: the exported controller in every world, each with its own plan."""
+    spec = load_robot(part.robot)
+    controller = load_controller(part.controller, spec, seed=part.seed)
+    return _evaluate(
+        spec, PlannerInWorlds(controller, part.worlds, part.seed), part.worlds, part.seed
+    )
+
+
+class PlannerInWorlds:
+    """Observations (B, O) -> actions (B, A) by the controller, one call a world."""
+
+    def __init__(self, controller: Controller, worlds: int, seed: int) -> None:
+        self._controller = controller
+        self._plans = np.zeros((worlds, *controller.plan_shape), dtype=np.float32)
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        """Plan once in every world."""
+        actions = []
+        for world, row in enumerate(obs):
+            noise = self._rng.standard_normal(self._controller.noise_shape, dtype=np.float32)
+            output = self._controller.act_with(row, self._plans[world], noise)
+            self._plans[world] = output.plan
+            actions.append(output.action)
+        return np.array(actions)
+
+
+def _evaluate(spec: RobotSpec, act: Any, worlds: int, seed: int) -> dict[str, np.ndarray]:
+    env = sim.make_vec_env(spec, worlds, seed=seed, threads=1)
+    report = evaluate(env, act, seed=seed, task=env.task)
+    env.close()
+    return {
+        "success": report.success,
+        "return": report.returns,
+        "terminated": report.terminated,
+    }
+
+
+def _pool(parts: list[dict[str, np.ndarray]]) -> dict[str, float]:
+    return {name: float(np.concatenate([p[name] for p in parts]).mean()) for name in parts[0]}
