@@ -1,4 +1,5 @@
-"""`robot-mbrl bench planner | sim | loop`: how fast and how punctual this machine is."""
+"""`robot-mbrl bench planner | sim | loop | real-log`: how fast and how punctual this machine is, and how
+well models predict measured runs."""
 
 import contextlib
 import importlib
@@ -67,15 +68,33 @@ class LoopBench(Verb):
     """keep one more core busy with a child process meanwhile"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RealLogBench(Verb):
+    """Predict 0.5 s of measured runs of a real pendulum that no model has seen: nominal simulation,
+    pretrained ensemble, ensemble from scratch, finetuned ensemble. Two to three minutes a seed.
+    """
+
+    logs: Path = Path("tests/data/realaigym_simple_pendulum")
+    """folder with the measured runs, RUN.measured.csv and RUN.desired.csv"""
+    robot: str = "simple_pendulum"
+    """built-in robot or robot folder"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """trainings, each with other weights, worlds and held-out stretches"""
+
+
 Settings = (
     Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
     | Annotated[LoopBench, tyro.conf.subcommand(name="loop")]
+    | Annotated[RealLogBench, tyro.conf.subcommand(name="real-log")]
 )
 
 
-def run(settings: PlannerBench | SimBench | LoopBench) -> Outcome:
-    """Run one of the three."""
+def run(settings: PlannerBench | SimBench | LoopBench | RealLogBench) -> Outcome:
+    """Run one of them."""
+    if isinstance(settings, RealLogBench):
+        report = importlib.import_module("launch.real_log_table").run_real_log
+        return Outcome(report(settings.robot, settings.logs, settings.seeds))
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
     if isinstance(settings, PlannerBench):

@@ -1,0 +1,154 @@
+"""Finetune a dynamics model alone on stretches of real log: no policy, few and long runs.
+
+`finetune` keeps whole episodes out; a log may be one single run, so here whole stretches of it are.
+
+    cut runs into stretches -> hold some out -> fit candidates that differ in how much of the multi-step
+    loss is simulated -> keep the one with the least held-out error -> accept only if better than before
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble
+from robot_mbrl.models.forecast import Starts, forecast_error, predict_increments
+from robot_mbrl.models.multistep import Windows
+
+Piece = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """Settings of adaptation."""
+
+    ticks: int = 25
+    """length of the windows of the multi-step loss and of the judgement"""
+    stretch_ticks: int = 125
+    """runs are cut into stretches of about this length, which are held out whole"""
+    folds: int = 4
+    """every folds-th stretch is held out"""
+    real_row_share: float = 0.3
+    """share of real rows in a batch of the one-step loss"""
+    real_window_shares: tuple[float, ...] = (0.5, 0.3)
+    """shares of real windows in the multi-step loss that are tried; the rest is simulated"""
+    fit: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            steps=500, lr=1e-3, check_every=50, patience=6, multistep_weight=1.0, multistep_cap=3.0
+        )
+    )
+    """the fit; simulated windows keep what the simulator taught where no real data tells otherwise"""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Stretches to learn from and stretches held out."""
+
+    train: list[Piece]
+    held: list[Piece]
+
+
+@dataclass(frozen=True)
+class AdaptReport:
+    """The accepted model (the one that came in where nothing was better) and how it was chosen.
+
+    Attributes:
+        accepted: some candidate beat the model that came in.
+        error_before_rad: mean absolute held-out error after `ticks` ticks of the model that came in.
+        candidates: the same of each candidate, by share of real windows.
+    """
+
+    model: DynamicsEnsemble
+    accepted: bool
+    error_before_rad: float
+    candidates: dict[float, float]
+
+
+def split_stretches(runs: list[Piece], config: AdaptConfig, offset: int = 0) -> Split:
+    """Cut runs into stretches and hold every `folds`-th out, beginning with number `offset`.
+
+    No row is in two stretches, so no held-out window touches what was learned from. Raises DataError
+    when nothing long enough is left on either side.
+    """
+    pieces = [piece for run in runs for piece in cut_evenly(run, config.stretch_ticks)]
+    long = [p for p in pieces if len(p[0]) > config.ticks]
+    chosen = [i % config.folds == offset % config.folds for i in range(len(long))]
+    short = [p for p in pieces if 1 < len(p[0]) <= config.ticks]
+    train = [p for p, out in zip(long, chosen, strict=True) if not out]
+    held = [p for p, out in zip(long, chosen, strict=True) if out]
+    if not train or not held:
+        raise DataError(
+            f"{len(long)} stretches of more than {config.ticks} ticks: expected at least "
+            f"{config.folds}; give longer runs or smaller stretch_ticks"
+        )
+    return Split(train + short, held)
+
+
+def cut_evenly(run: Piece, length: int) -> list[Piece]:
+    """Parts of about `length` rows each."""
+    obs, actions = run
+    edges = np.linspace(0, len(obs), max(1, round(len(obs) / length)) + 1).astype(int)
+    return [(obs[a:b], actions[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def held_error(model: DynamicsEnsemble, held: list[Piece], ticks: int) -> float:
+    """Mean absolute position error after `ticks` ticks, rad: a push by hand counts once, not squared."""
+    starts = Starts.cut(held, ticks)
+    error = forecast_error(model.layout, starts, predict_increments(model, starts))
+    return float(np.abs(error.position_rad[:, -1]).mean())
+
+
+def adapt(
+    model: DynamicsEnsemble,
+    split: Split,
+    real: tuple[Transitions, Transitions],
+    simulated: tuple[Transitions, Windows] | None,
+    config: AdaptConfig,
+    seed: int,
+) -> AdaptReport:
+    """Fit candidates from `model`'s weights and keep the best if it is better than `model`.
+
+    Args:
+        model: not changed.
+        split: stretches.
+        real: the steps of its two sides, training and held-out.
+        simulated: steps and windows to blend in; None learns from real data alone.
+        config: settings.
+        seed: of the batches.
+    """
+    before = held_error(model, split.held, config.ticks)
+    windows = Windows.cut(model, [p for p in split.train if len(p[0]) > config.ticks], config.ticks)
+    held = Windows.cut(model, split.held, config.ticks)
+    models, errors = {}, {}
+    for share in config.real_window_shares if simulated else (1.0,):
+        candidate, rng = copy.deepcopy(model), np.random.default_rng(seed)
+        sources, blend = [Source(real[0], 1.0)], windows
+        if simulated:
+            sources = [Source(real[0], config.real_row_share)]
+            sources.append(Source(simulated[0], 1 - config.real_row_share))
+            blend = blend_windows(windows, simulated[1], share, rng)
+        fit_ensemble(
+            candidate, sources, real[1], config.fit, rng, windows=blend, holdout_windows=held
+        )
+        models[share], errors[share] = candidate, held_error(candidate, split.held, config.ticks)
+    best = min(errors, key=lambda s: errors[s])
+    accepted = errors[best] < before
+    return AdaptReport(models[best] if accepted else model, accepted, before, errors)
+
+
+def blend_windows(
+    real: Windows, simulated: Windows, real_share: float, rng: np.random.Generator
+) -> Windows:
+    """All real windows and as many simulated ones, drawn with replacement, as make up the rest."""
+    count = round(len(real) * (1 - real_share) / real_share)
+    pick = torch.as_tensor(rng.integers(len(simulated), size=count))
+    return Windows(
+        torch.cat([real.obs, simulated.obs[pick]]),
+        torch.cat([real.actions, simulated.actions[pick]]),
+        torch.cat([real.travel, simulated.travel[pick]]),
+    )
