@@ -3,7 +3,7 @@
 import numpy as np
 
 import sim
-from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters
 from robot_mbrl.data.transitions import Transitions
@@ -11,6 +11,7 @@ from robot_mbrl.data.transitions import Transitions
 Piece = tuple[FloatArray, FloatArray]
 """Observations (T, O) and actions (T, A) of one stretch; action t acts between t and t + 1."""
 JUMP = 0.03  # per tick: a new level, noise and direction every 33 ticks
+PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.4, 0.015, 0.03, 0.6
 
 
 class Excitation:
@@ -46,6 +47,28 @@ class Excitation:
         return np.clip(held + self._amplitude * self._noise, -1, 1).astype(np.float32)
 
 
+class Pushes:
+    """Unrecorded disturbances (B, A), in units of the action: people touch real robots.
+
+    A model that has met pushes sees in its history that something is pushing and expects it to last a
+    little; one that has not predicts the free motion with full confidence.
+    """
+
+    def __init__(self, worlds: int, actions: int, rng: np.random.Generator) -> None:
+        self._rng, self._shape = rng, (worlds, actions)
+        self._touched = rng.random((worlds, 1)) < PUSHED_WORLDS
+        self._push = np.zeros(self._shape)
+
+    def next(self) -> FloatArray:
+        """The push of the next tick: constant while it lasts, about 0.7 s, and 1.3 s apart."""
+        draw = self._rng.random(self._shape)
+        fresh = self._rng.uniform(-PUSH, PUSH, self._shape) * self._touched
+        pushing = self._push != 0
+        self._push = np.where(pushing & (draw < PUSH_END), 0.0, self._push)
+        self._push = np.where(~pushing & (draw < PUSH_START), fresh, self._push)
+        return self._push
+
+
 def explore(
     spec: RobotSpec, worlds: int, ticks: int, seed: int, parameters: Parameters | None = None
 ) -> list[Piece]:
@@ -63,16 +86,28 @@ def explore(
     length_s = ticks * spec.control.dt + 1
     env = sim.make_vec_env(spec, worlds, seed=seed, anywhere=0.5, episode_s=length_s)
     excitation = Excitation(worlds, env.layout.action_size, rng)
+    pushes = Pushes(worlds, env.layout.action_size, rng)
     obs = env.reset(seed=seed, options={"parameters": given})[0]
     path, actions = [obs], []
     for _ in range(ticks):
         action = excitation.next(env.layout.velocities(obs)[:, list(spec.actuated)])
-        obs = env.step(action)[0]
-        path.append(obs)
+        obs = env.step(np.clip(action + pushes.next(), -1, 1))[0]
         actions.append(action)
+        path.append(with_history(env.layout, obs, actions))
     env.close()
     rows, acts = np.stack(path, 1), np.stack([*actions, actions[-1]], 1)
     return list(zip(rows, acts, strict=True))
+
+
+def with_history(
+    layout: ObservationLayout, obs: FloatArray, actions: list[FloatArray]
+) -> FloatArray:
+    """Observations (B, O) that remember `actions` instead of what was applied, pushes included."""
+    obs = obs.copy()
+    for back, action in enumerate(actions[: -layout.action_history - 1 : -1], start=1):
+        columns = [layout.column(f"{a}.action[-{back}]") for a in layout.actuators]
+        obs[:, columns] = action
+    return obs
 
 
 def transitions_of(pieces: list[Piece]) -> Transitions:

@@ -205,7 +205,14 @@ class Bench:
         for piece in pieces:
             if len(piece[0]) <= ticks:
                 continue
-            missed = self.nominal(Starts.cut([piece], span)).position_rad[:, -1, 0]
+            starts = Starts.cut([piece], span)
+            w = log_windows(self.layout, starts)
+            # the observation's speed is half a tick old: here the future may be used
+            dq = self.layout.increments(piece[0][:-1], piece[0][1:])
+            path = np.concatenate([np.zeros((1, dq.shape[1])), np.cumsum(dq, 0)])
+            speed = np.gradient(path, self.layout.dt, axis=0)[: len(starts)]
+            guess = simulate_increments(self.spec, w.q_rad, speed, w.before, w.actions)
+            missed = forecast_error(self.layout, starts, guess).position_rad[:, -1, 0]
             hit = np.abs(missed) * per_rad > self.config.push_nm
             window = np.lib.stride_tricks.sliding_window_view(hit, ticks - span + 1)
             found.append(window.any(1))
