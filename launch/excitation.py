@@ -1,5 +1,7 @@
 """Transitions of simulated worlds under many kinds of motion, where no policy is wanted."""
 
+import dataclasses
+
 import numpy as np
 
 import sim
@@ -10,8 +12,9 @@ from robot_mbrl.data.transitions import Transitions
 
 Piece = tuple[FloatArray, FloatArray]
 """Observations (T, O) and actions (T, A) of one stretch; action t acts between t and t + 1."""
+IDEAL_COUNTS = 2**24
 JUMP = 0.03  # per tick: a new level, noise and direction every 33 ticks
-PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.4, 0.015, 0.03, 0.6
+PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.25, 0.015, 0.03, 0.6
 
 
 class Excitation:
@@ -97,6 +100,19 @@ def explore(
     env.close()
     rows, acts = np.stack(path, 1), np.stack([*actions, actions[-1]], 1)
     return list(zip(rows, acts, strict=True))
+
+
+def with_ideal_sensors(spec: RobotSpec) -> RobotSpec:
+    """The same robot measured without noise and nearly without quantization.
+
+    One tick of motion is hardly more than a count: one-step targets from real sensors are mostly noise.
+    A model's own predictions are smooth, so smooth states are what most ticks of a prediction start
+    from; only its first observation comes from real sensors.
+    """
+    joints = tuple(dataclasses.replace(j, encoder_counts_per_rev=IDEAL_COUNTS) for j in spec.joints)
+    randomization = {p: v for p, v in spec.randomization.items() if p != "sensors.noise_counts"}
+    sensor = dataclasses.replace(spec.sensor, noise_counts=0.0)
+    return dataclasses.replace(spec, joints=joints, sensor=sensor, randomization=randomization)
 
 
 def with_history(

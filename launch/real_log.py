@@ -1,10 +1,10 @@
 """The real-log benchmark: four models predict measured runs that none of them has seen.
 
-    logs -> episodes -> | nominal simulation
-                        | ensemble pretrained in randomized simulation
-                        | ensemble trained on the training runs from scratch
-                        | the pretrained one, finetuned on the training runs
-    each predicts 0.5 s open loop from every tick of the unseen runs
+logs -> episodes -> | nominal simulation
+                    | ensemble pretrained in randomized simulation
+                    | ensemble trained on the training runs from scratch
+                    | the pretrained one, finetuned on the training runs
+each predicts 0.5 s open loop from every tick of the unseen runs
 """
 
 import tempfile
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from launch.excitation import Piece, explore, transitions_of
+from launch.excitation import Piece, explore, transitions_of, with_ideal_sensors
 from robot_mbrl.adapt import AdaptConfig, Split, adapt, cut_evenly, split_stretches
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.data import import_log, read_episode
-from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.finetune import stretches
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
@@ -49,7 +49,7 @@ class RealLogConfig:
     """randomized worlds to pretrain in"""
     world_ticks: int = 250
     """ticks in each"""
-    one_step: FitConfig = field(default_factory=lambda: FitConfig(steps=1200))
+    one_step: FitConfig = field(default_factory=lambda: FitConfig(steps=3000))
     """first fit of the pretraining: likelihood of one tick"""
     multi_step: FitConfig = field(
         default_factory=lambda: FitConfig(
@@ -90,7 +90,9 @@ def bench_real_log(
     choices = []
     for number, seed in enumerate(config.seeds):
         models, choice = bench.train(seed)
-        errors = {m: {n: bench.ensemble(e, s) for n, s in starts.items()} for m, e in models.items()}
+        errors = {
+            m: {n: bench.ensemble(e, s) for n, s in starts.items()} for m, e in models.items()
+        }
         seeds.append({"nominal": nominal} | errors)
         choices.append({"seed": seed} | choice)
         numbers = {m: pool(e)["rms_rad"] for m, e in seeds[-1].items()}
@@ -120,9 +122,7 @@ class Bench:
         split = split_stretches(self.runs, config.adapt, offset=seed)
         real = transitions_of(split.train), transitions_of(split.held)
         pretrained = self.pretrain(seed)
-        tuned = adapt(
-            pretrained, split, real, self.plausible(split, seed), config.adapt, seed
-        )
+        tuned = adapt(pretrained, split, real, self.plausible(split, seed), config.adapt, seed)
         fresh = self.fresh(seed + 1000)  # weights of its own
         fit_normalizers(fresh, real[0])
         scratch = adapt(fresh, split, real, None, config.adapt, seed)
@@ -145,11 +145,14 @@ class Bench:
     def pretrain(self, seed: int) -> DynamicsEnsemble:
         """An ensemble of randomized worlds that has seen nothing real."""
         config = self.config
-        pieces = explore(self.spec, config.worlds, config.world_ticks, seed)
+        ideal, pieces = (
+            explore(spec, config.worlds, config.world_ticks, seed)
+            for spec in (with_ideal_sensors(self.spec), self.spec)
+        )
         cut = max(1, len(pieces) // 12)
-        held, train = transitions_of(pieces[:cut]), transitions_of(pieces[cut:])
+        held, train = transitions_of(ideal[:cut]), transitions_of(ideal[cut:])
         model, rng = self.fresh(seed), np.random.default_rng(seed)
-        fit_normalizers(model, train)
+        fit_normalizers(model, concatenate([train, transitions_of(pieces[cut:])]))
         source = [Source(train, 1.0)]
         fit_ensemble(model, source, held, config.one_step, rng)
         fit_ensemble(
@@ -178,8 +181,11 @@ class Bench:
         # worlds of other seeds than those of the pretraining
         other = int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
         size = max(1, self.config.worlds // 2)
-        pieces = explore(self.spec, size, self.config.world_ticks, other, kept.parameters)
-        return transitions_of(pieces), self.windows(self.fresh(0), pieces)
+        ideal, pieces = (
+            explore(spec, size, self.config.world_ticks, other, kept.parameters)
+            for spec in (with_ideal_sensors(self.spec), self.spec)
+        )
+        return transitions_of(ideal), self.windows(self.fresh(0), pieces)
 
     def nominal(self, starts: Starts) -> ForecastError:
         """Errors of the nominal simulation."""

@@ -37,7 +37,9 @@ def run_real_log(robot: str, logs: Path, seeds: tuple[int, ...]) -> dict[str, An
 def print_table(kind: str, errors: dict[str, Any], windows: dict[str, int], seeds: int) -> None:
     """One table: a row for each run and model; low and high over seeds where they differ."""
     count = ", ".join(f"{n} {c}" for n, c in windows.items())
-    table = Table("run", "model", title=f"Error after 0.5 s, {kind} windows ({count}), {seeds} seeds")
+    table = Table(
+        "run", "model", title=f"Error after 0.5 s, {kind} windows ({count}), {seeds} seeds"
+    )
     for name in MEASURES.values():
         table.add_column(name, justify="right")
     for run, models in errors.items():

@@ -33,7 +33,7 @@ class AdaptConfig:
     """runs are cut into stretches of about this length, which are held out whole"""
     folds: int = 4
     """every folds-th stretch is held out"""
-    real_row_share: float = 0.3
+    real_row_share: float = 0.1
     """share of real rows in a batch of the one-step loss"""
     real_window_shares: tuple[float, ...] = (0.5, 0.3)
     """shares of real windows in the multi-step loss that are tried; the rest is simulated"""
