@@ -1,5 +1,4 @@
-"""`robot-mbrl bench planner | sim | loop | real-log`: how fast and how punctual this machine is, and how
-well models predict measured runs."""
+"""`robot-mbrl bench planner | sim | loop | real-log`: speed, punctuality, prediction."""
 
 import contextlib
 import importlib

@@ -20,8 +20,8 @@ PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.25, 0.015, 0.03, 0.6
 class Excitation:
     """Actions (B, A) that hold levels, follow noise, or push with or against the motion.
 
-    Held levels bring a joint with friction to rest, pumping brings it over the top: a model that has
-    seen only noise knows neither.
+    Held levels bring a joint with friction to rest, pumping brings it over the top: a model that
+    has seen only noise knows neither.
     """
 
     def __init__(self, worlds: int, actions: int, rng: np.random.Generator) -> None:
@@ -53,8 +53,8 @@ class Excitation:
 class Pushes:
     """Unrecorded disturbances (B, A), in units of the action: people touch real robots.
 
-    A model that has met pushes sees in its history that something is pushing and expects it to last a
-    little; one that has not predicts the free motion with full confidence.
+    A model that has met pushes sees in its history that something is pushing and expects it to
+    last a little; one that has not predicts the free motion with full confidence.
     """
 
     def __init__(self, worlds: int, actions: int, rng: np.random.Generator) -> None:
@@ -105,9 +105,9 @@ def explore(
 def with_ideal_sensors(spec: RobotSpec) -> RobotSpec:
     """The same robot measured without noise and nearly without quantization.
 
-    One tick of motion is hardly more than a count: one-step targets from real sensors are mostly noise.
-    A model's own predictions are smooth, so smooth states are what most ticks of a prediction start
-    from; only its first observation comes from real sensors.
+    One tick of acceleration is hardly more than a count: one-step targets from real sensors are
+    mostly noise. A model's own predictions are smooth, so smooth states are what most ticks of a
+    prediction start from; only its first observation comes from real sensors.
     """
     joints = tuple(dataclasses.replace(j, encoder_counts_per_rev=IDEAL_COUNTS) for j in spec.joints)
     randomization = {p: v for p, v in spec.randomization.items() if p != "sensors.noise_counts"}

@@ -201,7 +201,8 @@ class Bench:
         """Which windows (W,) hold torque that is in no column, such as a push by hand.
 
         Judged by the nominal simulation over 0.1 s: what it misses by is read as a constant torque,
-        e = tau t^2 / 2 J. So this measure leans to the nominal simulation, never to a learned model.
+        e = tau t^2 / 2 J. So this measure leans to the nominal simulation, never to a learned
+        model.
         """
         span, ticks = round(0.1 / self.layout.dt), self.config.adapt.ticks
         # J at the hanging position; a chain with several joints would need its whole matrix

@@ -2,12 +2,14 @@
 
 `finetune` keeps whole episodes out; a log may be one single run, so here whole stretches of it are.
 
-    cut runs into stretches -> hold some out -> fit candidates that differ in how much of the multi-step
-    loss is simulated -> keep the one with the least held-out error -> accept only if better than before
+    cut runs into stretches -> hold some out
+    -> fit candidates that differ in how much of the multi-step loss is simulated
+    -> keep the one with the least held-out error -> accept only if better than before
 """
 
 import copy
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -42,7 +44,7 @@ class AdaptConfig:
             steps=500, lr=1e-3, check_every=50, patience=6, multistep_weight=1.0, multistep_cap=3.0
         )
     )
-    """the fit; simulated windows keep what the simulator taught where no real data tells otherwise"""
+    """the fit; simulated windows keep what was learned where real data is silent"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Split:
 
 @dataclass(frozen=True)
 class AdaptReport:
-    """The accepted model (the one that came in where nothing was better) and how it was chosen.
+    """The accepted model (the one that came in where nothing was better), and why.
 
     Attributes:
         accepted: some candidate beat the model that came in.
@@ -72,8 +74,8 @@ class AdaptReport:
 def split_stretches(runs: list[Piece], config: AdaptConfig, offset: int = 0) -> Split:
     """Cut runs into stretches and hold every `folds`-th out, beginning with number `offset`.
 
-    No row is in two stretches, so no held-out window touches what was learned from. Raises DataError
-    when nothing long enough is left on either side.
+    No row is in two stretches, so no held-out window touches what was learned from. Raises
+    DataError when nothing long enough is left on either side.
     """
     pieces = [piece for run in runs for piece in cut_evenly(run, config.stretch_ticks)]
     long = [p for p in pieces if len(p[0]) > config.ticks]
@@ -93,11 +95,11 @@ def cut_evenly(run: Piece, length: int) -> list[Piece]:
     """Parts of about `length` rows each."""
     obs, actions = run
     edges = np.linspace(0, len(obs), max(1, round(len(obs) / length)) + 1).astype(int)
-    return [(obs[a:b], actions[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(obs[a:b], actions[a:b]) for a, b in pairwise(edges)]
 
 
 def held_error(model: DynamicsEnsemble, held: list[Piece], ticks: int) -> float:
-    """Mean absolute position error after `ticks` ticks, rad: a push by hand counts once, not squared."""
+    """Mean absolute position error after `ticks` ticks, rad: a push counts once, not squared."""
     starts = Starts.cut(held, ticks)
     error = forecast_error(model.layout, starts, predict_increments(model, starts))
     return float(np.abs(error.position_rad[:, -1]).mean())

@@ -22,7 +22,7 @@ def simulate_increments(
         spec: the robot; nominal but for `parameters`.
         q_rad: positions at the start, (W, J).
         qd_rad_s: velocities at the start, (W, J).
-        before: actions of the tick before, (W, A) in [-1, 1]; latency lets them act a little longer.
+        before: actions of the tick before, (W, A) in [-1, 1]; with latency they act longer.
         actions: (W, K, A) in [-1, 1].
         parameters: by path, see contract.parameters.
 

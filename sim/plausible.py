@@ -12,7 +12,7 @@ from sim.worlds import Worlds
 
 @dataclass(frozen=True)
 class Plausible:
-    """The worlds kept, best first: parameters (n,) each, and their mean capped errors (n,) in rad."""
+    """The worlds kept, best first: parameters and mean capped errors in rad, (n,) each."""
 
     parameters: Parameters
     error_rad: FloatArray
@@ -20,8 +20,11 @@ class Plausible:
 
 @dataclass(frozen=True)
 class LogWindows:
-    """W windows of K ticks of a log: q and qd at the start (W, J), the action before (W, A), actions
-    (W, K, A) in [-1, 1] and how far the joints travelled (W, J) rad."""
+    """W windows of K ticks of a log.
+
+    q and qd at the start (W, J), the action before (W, A), actions (W, K, A) in [-1, 1] and how far
+    the joints travelled (W, J) rad.
+    """
 
     q_rad: FloatArray
     qd_rad_s: FloatArray
@@ -52,9 +55,9 @@ def plausible_worlds(
 ) -> Plausible:
     """Draw `worlds` from [randomization], keep the `keep` that predict the windows best.
 
-    Rejection sampling with a distance, as in approximate Bayesian computation (Beaumont et al. 2002).
-    At most `most` windows are looked at. Errors count up to `cap_rad`: a push by hand would otherwise
-    decide alone.
+    Rejection sampling with a distance, as in approximate Bayesian computation (Beaumont et al.
+    2002). At most `most` windows are looked at. Errors count up to `cap_rad`: a push by hand would
+    otherwise decide alone.
     """
     windows = windows.take(rng.permutation(len(windows.q_rad))[:most])
     drawn = sample_parameters(spec.randomization, spec.nominal, rng, worlds)

@@ -142,7 +142,7 @@ class Worlds:
         return self._state_q[:, self._qpos].copy(), self._state_v[:, self._dof].copy()
 
     def _fill_commands(self, action: FloatArray, ids: np.ndarray) -> None:
-        """A delayed motor would get nothing until its buffer fills: start it with what was applied."""
+        """A delayed motor would get nothing until its buffer fills: start it with the last one."""
         commands = action * self._limit * self._supply[ids]
         for a, start in enumerate(self.model.actuator_historyadr):
             if start >= 0:

@@ -45,7 +45,7 @@ class FitConfig:
     multistep_batch: int = 48
     """stretches per member and step"""
     multistep_cap: float = math.inf
-    """multi-step errors beyond this many typical ones count linearly, not squared: for pushes by hand"""
+    """multi-step errors beyond this many typical ones count linearly, not squared: for pushes"""
     anchor: float = 0.0
     """pull towards the weights at the start, per squared distance (L2-SP, Li et al. 2018)"""
 

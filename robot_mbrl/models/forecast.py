@@ -1,7 +1,7 @@
 """Open-loop predictions of any kind of model, side by side with what was measured.
 
-Every predictor, learned or simulated, gives position increments dq (W, K, J) for the same W windows of
-K ticks; errors come from those alone, so that all are judged by one ruler.
+Every predictor, learned or simulated, gives position increments dq (W, K, J) for the same W windows
+of K ticks; errors come from those alone, so that all are judged by one ruler.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Starts:
 
     @classmethod
     def cut(cls, pieces: list[tuple[FloatArray, FloatArray]], ticks: int) -> "Starts":
-        """Every window of pieces (obs (T, O), actions (T, A)). Raises DataError when there is none."""
+        """Every window of pieces (obs (T, O), actions (T, A)). Raises DataError for none."""
         long = [(np.asarray(o, np.float64), np.asarray(a)) for o, a in pieces if len(o) > ticks]
         if not long:
             raise DataError(f"no stretch is longer than {ticks} ticks; record longer ones")

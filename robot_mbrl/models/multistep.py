@@ -4,8 +4,8 @@ One-step targets drown in quantization: a velocity that is off by one count is o
 K ticks the count stays one count while the model's own error adds up, so the same few seconds say much
 more about the model.
 
-Measured runs hold moments that no input explains: a push by hand, a cable that catches. Squared errors
-would spend the model on those; `cap` makes the loss linear beyond it (Huber 1964).
+Measured runs hold moments that no input explains: a push by hand, a cable that catches. Squared
+errors would spend the model on those; `cap` makes the loss linear beyond it (Huber 1964).
 """
 
 import math
