@@ -14,7 +14,7 @@ Piece = tuple[FloatArray, FloatArray]
 """Observations (T, O) and actions (T, A) of one stretch; action t acts between t and t + 1."""
 IDEAL_COUNTS = 2**24
 JUMP = 0.03  # per tick: a new level, noise and direction every 33 ticks
-PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.25, 0.015, 0.03, 0.6
+PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.15, 0.015, 0.06, 0.6
 
 
 class Excitation:
@@ -63,7 +63,7 @@ class Pushes:
         self._push = np.zeros(self._shape)
 
     def next(self) -> FloatArray:
-        """The push of the next tick: constant while it lasts, about 0.7 s, and 1.3 s apart."""
+        """The push of the next tick: constant while it lasts, about 0.3 s, and 1.3 s apart."""
         draw = self._rng.random(self._shape)
         fresh = self._rng.uniform(-PUSH, PUSH, self._shape) * self._touched
         pushing = self._push != 0

@@ -31,8 +31,9 @@ class AdaptConfig:
 
     ticks: int = 25
     """length of the windows of the multi-step loss and of the judgement"""
-    stretch_ticks: int = 125
-    """runs are cut into stretches of about this length, which are held out whole"""
+    stretch_ticks: int = 60
+    """runs are cut into stretches of about this length, of which some are held out whole; many short
+    ones, so that no single push by hand decides what is kept"""
     folds: int = 4
     """every folds-th stretch is held out"""
     real_row_share: float = 0.1
@@ -41,7 +42,7 @@ class AdaptConfig:
     """shares of real windows in the multi-step loss that are tried; the rest is simulated"""
     fit: FitConfig = field(
         default_factory=lambda: FitConfig(
-            steps=500, lr=1e-3, check_every=50, patience=6, multistep_weight=1.0, multistep_cap=3.0
+            steps=700, lr=1e-3, check_every=50, patience=8, multistep_weight=1.0, multistep_cap=3.0
         )
     )
     """the fit; simulated windows keep what was learned where real data is silent"""
@@ -77,18 +78,34 @@ def split_stretches(runs: list[Piece], config: AdaptConfig, offset: int = 0) -> 
     No row is in two stretches, so no held-out window touches what was learned from. Raises
     DataError when nothing long enough is left on either side.
     """
-    pieces = [piece for run in runs for piece in cut_evenly(run, config.stretch_ticks)]
-    long = [p for p in pieces if len(p[0]) > config.ticks]
-    chosen = [i % config.folds == offset % config.folds for i in range(len(long))]
-    short = [p for p in pieces if 1 < len(p[0]) <= config.ticks]
-    train = [p for p, out in zip(long, chosen, strict=True) if not out]
-    held = [p for p, out in zip(long, chosen, strict=True) if out]
-    if not train or not held:
+    train: list[Piece] = []
+    held: list[Piece] = []
+    number = 0
+    for run in runs:
+        parts, kept = cut_evenly(run, config.stretch_ticks), []
+        for part in parts:
+            long = len(part[0]) > config.ticks
+            if long and number % config.folds == offset % config.folds:
+                held.append(part)
+                train += joined(kept)
+                kept = []
+            else:
+                kept.append(part)
+            number += long
+        train += joined(kept)
+    if not held or not any(len(o) > config.ticks for o, _ in train):
         raise DataError(
-            f"{len(long)} stretches of more than {config.ticks} ticks: expected at least "
+            f"{number} stretches of more than {config.ticks} ticks: expected at least "
             f"{config.folds}; give longer runs or smaller stretch_ticks"
         )
-    return Split(train + short, held)
+    return Split(train, held)
+
+
+def joined(parts: list[Piece]) -> list[Piece]:
+    """Neighbouring parts as one piece, so that windows may cross their border; or nothing."""
+    if sum(len(o) for o, _ in parts) < 2:
+        return []
+    return [(np.concatenate([o for o, _ in parts]), np.concatenate([a for _, a in parts]))]
 
 
 def cut_evenly(run: Piece, length: int) -> list[Piece]:
