@@ -177,7 +177,7 @@ class Bench:
         ticks = self.config.adapt.ticks
         starts = Starts.cut([p for p in split.train if len(p[0]) > ticks], ticks)
         rng = np.random.default_rng(seed)
-        kept = plausible_worlds(self.spec, log_windows(self.layout, starts), rng)
+        kept = plausible_worlds(self.spec, log_windows(self.layout, starts, centred=True), rng)
         # worlds of other seeds than those of the pretraining
         other = int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
         size = max(1, self.config.worlds // 2)
@@ -213,12 +213,8 @@ class Bench:
             if len(piece[0]) <= ticks:
                 continue
             starts = Starts.cut([piece], span)
-            w = log_windows(self.layout, starts)
-            # the observation's speed is half a tick old: here the future may be used
-            dq = self.layout.increments(piece[0][:-1], piece[0][1:])
-            path = np.concatenate([np.zeros((1, dq.shape[1])), np.cumsum(dq, 0)])
-            speed = np.gradient(path, self.layout.dt, axis=0)[: len(starts)]
-            guess = simulate_increments(self.spec, w.q_rad, speed, w.before, w.actions)
+            w = log_windows(self.layout, starts, centred=True)
+            guess = simulate_increments(self.spec, w.q_rad, w.qd_rad_s, w.before, w.actions)
             missed = forecast_error(self.layout, starts, guess).position_rad[:, -1, 0]
             hit = np.abs(missed) * per_rad > self.config.push_nm
             window = np.lib.stride_tricks.sliding_window_view(hit, ticks - span + 1)
@@ -226,17 +222,20 @@ class Bench:
         return np.concatenate(found)
 
 
-def log_windows(layout: ObservationLayout, starts: Starts) -> LogWindows:
-    """What a simulator needs of windows: a state, the command before it, and what is to come."""
+def log_windows(layout: ObservationLayout, starts: Starts, *, centred: bool = False) -> LogWindows:
+    """What a simulator needs of windows: a state, the command before it, and what is to come.
+
+    The observation's speed is half a tick old, which a simulator would take for friction. `centred`
+    averages it with that of the next tick: for looking back at a log, not for predicting.
+    """
     obs = starts.obs[:, 0]
     steps = layout.increments(starts.obs[:, :-1], starts.obs[:, 1:])
     columns = [layout.column(f"{a}.action[-1]") for a in layout.actuators]
+    speed = layout.velocities(obs)
+    if centred:
+        speed = (speed + layout.velocities(starts.obs[:, 1])) / 2
     return LogWindows(
-        positions(layout, obs),
-        layout.velocities(obs),
-        obs[:, columns],
-        starts.actions,
-        steps.sum(1),
+        positions(layout, obs), speed, obs[:, columns], starts.actions, np.cumsum(steps, 1)
     )
 
 

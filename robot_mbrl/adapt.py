@@ -38,11 +38,11 @@ class AdaptConfig:
     """every folds-th stretch is held out"""
     real_row_share: float = 0.1
     """share of real rows in a batch of the one-step loss"""
-    real_window_shares: tuple[float, ...] = (0.5, 0.3)
+    real_window_shares: tuple[float, ...] = (0.8, 0.5)
     """shares of real windows in the multi-step loss that are tried; the rest is simulated"""
     fit: FitConfig = field(
         default_factory=lambda: FitConfig(
-            steps=700, lr=1e-3, check_every=50, patience=8, multistep_weight=1.0, multistep_cap=3.0
+            steps=1000, lr=1e-3, check_every=50, patience=8, multistep_weight=3.0, multistep_cap=3.0
         )
     )
     """the fit; simulated windows keep what was learned where real data is silent"""

@@ -23,7 +23,7 @@ class LogWindows:
     """W windows of K ticks of a log.
 
     q and qd at the start (W, J), the action before (W, A), actions (W, K, A) in [-1, 1] and how far
-    the joints travelled (W, J) rad.
+    the joints travelled after 1..K ticks (W, K, J) rad.
     """
 
     q_rad: FloatArray
@@ -50,7 +50,7 @@ def plausible_worlds(
     *,
     worlds: int = 256,
     keep: int = 16,
-    most: int = 100,
+    most: int = 200,
     cap_rad: float = 0.3,
 ) -> Plausible:
     """Draw `worlds` from [randomization], keep the `keep` that predict the windows best.
@@ -71,10 +71,11 @@ def plausible_worlds(
         engine.reset(drawn, everyone)
         start, speed = same(windows.q_rad[w]), same(windows.qd_rad_s[w])
         engine.set_true_state(start, speed, everyone, action=same(windows.before[w]))
-        for action in windows.actions[w]:
+        gaps = []
+        for action, travel in zip(windows.actions[w], windows.travel_rad[w], strict=True):
             engine.step(same(action))
-        gap = engine.true_state()[0] - start - windows.travel_rad[w]
-        errors.append(np.minimum(np.abs(gap), cap_rad).mean(-1))
+            gaps.append(np.abs(engine.true_state()[0] - start - travel))
+        errors.append(np.minimum(gaps, cap_rad).mean((0, 2)))
     score = np.mean(errors, axis=0)
     best = np.argsort(score)[:keep]
     return Plausible({path: values[best] for path, values in drawn.items()}, score[best])

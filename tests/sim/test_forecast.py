@@ -58,8 +58,8 @@ def swings(damping: float) -> LogWindows:
     q, qd = rng.uniform(-2, 2, (12, 1)), rng.uniform(-5, 5, (12, 1))
     before, actions = np.zeros((12, 1)), np.zeros((12, 25, 1))
     parameters = {"joints.pendulum.damping": damping}
-    travel = simulate_increments(SPEC, q, qd, before, actions, parameters).sum(1)
-    return LogWindows(q, qd, before, actions, travel)
+    steps = simulate_increments(SPEC, q, qd, before, actions, parameters)
+    return LogWindows(q, qd, before, actions, np.cumsum(steps, 1))
 
 
 def test_plausible_worlds_have_the_damping_of_the_log() -> None:
