@@ -6,7 +6,7 @@ import multiprocessing
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -121,6 +121,20 @@ class WorldsBench(Verb):
     """of the worlds"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RealLogBench(Verb):
+    """Predict 0.5 s of measured runs of a real pendulum that no model has seen: nominal simulation,
+    pretrained ensemble, ensemble from scratch, finetuned ensemble. Two to three minutes a seed.
+    """
+
+    logs: Path = Path("tests/data/realaigym_simple_pendulum")
+    """folder with the measured runs, RUN.measured.csv and RUN.desired.csv"""
+    robot: str = "simple_pendulum"
+    """built-in robot or robot folder"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """trainings, each with other weights, worlds and held-out stretches"""
+
+
 Settings = (
     Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
     | Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
@@ -128,33 +142,40 @@ Settings = (
     | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
     | Annotated[LoopBench, tyro.conf.subcommand(name="loop")]
+    | Annotated[RealLogBench, tyro.conf.subcommand(name="real-log")]
 )
 
 
-def run(
-    settings: WorldsBench | StopsBench | TransferBench | PlannerBench | SimBench | LoopBench,
-) -> Outcome:
-    """Run one of the three."""
+def run(settings: Settings) -> Outcome:
+    """Run one of them."""
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
     try:
-        if isinstance(settings, WorldsBench):
-            return Outcome(bench_worlds(settings))
-        if isinstance(settings, StopsBench):
-            return Outcome(bench_stops(settings))
-        if isinstance(settings, TransferBench):
-            return Outcome(bench_transfer(settings))
-        if isinstance(settings, PlannerBench):
-            result = bench_planner(settings)
-        else:
-            result = bench_sim(settings)
+        if isinstance(settings, PlannerBench | SimBench):
+            return bench_speed(settings)
+        return Outcome(BENCHES[type(settings)](settings))
     except ModuleNotFoundError as error:
         raise RobotMbrlError(
             f"this bench needs the training packages: {error}; pip install 'robot-mbrl[train]'"
         ) from error
+
+
+def bench_speed(settings: PlannerBench | SimBench) -> Outcome:
+    """Planner or simulator, its numbers a line each."""
+    if isinstance(settings, PlannerBench):
+        result = bench_planner(settings)
+    else:
+        result = bench_sim(settings)
     for name, value in result.items():
         print(f"{name.replace('_', ' ')}: {value:.4g}")
     return Outcome(result)
+
+
+def bench_real_log(settings: RealLogBench) -> dict[str, Any]:
+    """Four models predict measured runs."""
+    from launch.real_log_table import run_real_log  # needs torch and mujoco
+
+    return run_real_log(settings.robot, settings.logs, settings.seeds)
 
 
 def bench_worlds(settings: WorldsBench) -> dict[str, Any]:
@@ -202,6 +223,14 @@ def bench_sim(settings: SimBench) -> dict[str, float]:
         threads=settings.threads,
     )
     return asdict(rates)
+
+
+BENCHES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    RealLogBench: bench_real_log,
+    StopsBench: bench_stops,
+    TransferBench: bench_transfer,
+    WorldsBench: bench_worlds,
+}
 
 
 def bench_loop(settings: LoopBench) -> Outcome:

@@ -116,8 +116,24 @@ class Worlds:
         """True joint angles and velocities, (B, J) each."""
         return self._state_q[:, self._qpos].copy(), self._state_v[:, self._dof].copy()
 
-    def set_true_state(self, q: FloatArray, v: FloatArray, ids: np.ndarray) -> None:
-        """Put worlds `ids` (n,) at joint angles q (n, J) and velocities v (n, J)."""
+    def _fill_commands(self, action: FloatArray, ids: np.ndarray) -> None:
+        """A delayed motor would get nothing until its buffer fills: start it with the last one."""
+        commands = action * self._limit * self._supply[ids]
+        for a, start in enumerate(self.model.actuator_historyadr):
+            if start >= 0:
+                n = self.model.actuator_history[a, 0]
+                first = start + HISTORY_HEADER + n
+                self._history[ids, first : first + n] = commands[:, a, None]
+
+    def set_true_state(
+        self, q: FloatArray, v: FloatArray, ids: np.ndarray, action: FloatArray | None = None
+    ) -> None:
+        """Put worlds `ids` (n,) at joint angles q (n, J) and velocities v (n, J).
+
+        `action` (n, A) in [-1, 1] is what was applied before; by default nothing was.
+        """
+        if action is not None:
+            self._fill_commands(action, ids)
         self._state_q[np.ix_(ids, self._qpos)] = q
         self._state_v[np.ix_(ids, self._dof)] = v
         for k in range(len(self.spec.joints)):

@@ -5,6 +5,7 @@ likelihood fit that keeps the weights that were best on held-out data.
 """
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,6 +44,10 @@ class FitConfig:
     """weight of the multi-step loss on real stretches, against the one-step likelihood's 1"""
     multistep_batch: int = 48
     """stretches per member and step"""
+    multistep_cap: float = math.inf
+    """multi-step errors beyond this many typical ones count linearly, not squared: for pushes"""
+    anchor: float = 0.0
+    """pull towards the weights at the start, per squared distance (L2-SP, Li et al. 2018)"""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,8 @@ def fit_ensemble(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimizer, config.steps, eta_min=config.lr / 10
     )
-    best = _Best(model, held, holdout_windows)
+    best = _Best(model, held, holdout_windows, config.multistep_cap)
+    start = [p.detach().clone() for p in model.parameters()] if config.anchor else []
     stretches = _Stretches(model, windows, config, rng) if windows else None
     step = 0
     for step in range(1, config.steps + 1):
@@ -141,6 +147,8 @@ def fit_ensemble(
         loss = negative_log_likelihood(model, *batch).sum()
         if stretches:
             loss = loss + config.multistep_weight * stretches.loss().sum()
+        for p, p0 in zip(model.parameters(), start, strict=False):
+            loss = loss + config.anchor * ((p - p0) ** 2).sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -187,22 +195,26 @@ class _Stretches:
     ) -> None:
         self.model, self.windows, self.rng = model, windows, rng
         self.size = config.multistep_batch
-        self.scale = error_scale(model, windows)
+        self.cap = config.multistep_cap
+        self.scale = error_scale(model, windows, robust=math.isfinite(self.cap))
         self.draws = rng.integers(len(windows), size=(model.members, len(windows)))
 
     def loss(self) -> Tensor:
         """The loss of one batch, per member (E,)."""
         picked = self.rng.integers(self.draws.shape[1], size=(len(self.draws), self.size))
         index = torch.as_tensor(np.take_along_axis(self.draws, picked, 1))
-        return multistep_loss(self.model, self.windows, index, self.scale)
+        return multistep_loss(self.model, self.windows, index, self.scale, self.cap)
 
 
 class _Best:
     """Per member: the weights that were best on held-out rows, or stretches, so far."""
 
-    def __init__(self, model: DynamicsEnsemble, held: _Rows, windows: Windows | None) -> None:
-        self.model, self.held, self.windows = model, held, windows
-        self.scale = error_scale(model, windows) if windows else torch.ones(())
+    def __init__(
+        self, model: DynamicsEnsemble, held: _Rows, windows: Windows | None, cap: float
+    ) -> None:
+        self.model, self.held, self.windows, self.cap = model, held, windows, cap
+        robust = math.isfinite(cap)
+        self.scale = error_scale(model, windows, robust=robust) if windows else torch.ones(())
         self.score = np.full(model.members, np.inf)
         self.nll = np.full(model.members, np.inf)
         self.weights = copy.deepcopy(model.layers.state_dict())
@@ -218,7 +230,7 @@ class _Best:
         score = nll
         if self.windows:
             index = torch.arange(len(self.windows)).expand(model.members, -1)
-            score = multistep_loss(model, self.windows, index, self.scale).numpy()
+            score = multistep_loss(model, self.windows, index, self.scale, self.cap).numpy()
         first = ~np.isfinite(self.score) & np.isfinite(score)
         better = first | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
         self.stale = 0 if better.any() else self.stale + 1

@@ -151,7 +151,7 @@ def test_a_gap_starts_a_new_segment(tmp_path, pendulum):
     [start] = np.flatnonzero(episode.flags & TickFlag.NEW_SEGMENT)
     first, second = episode.segments()
     assert first.stop == start
-    assert second.start == start + 3  # velocity and a history of two are filled first
+    assert second.start == start + 5  # velocity and a history of four are filled first
     [whole] = import_log([csv], pendulum, tmp_path / "whole", max_gap_s=1.0)
     assert len(read_episode(whole).segments()) == 1
 

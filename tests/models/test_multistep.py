@@ -131,3 +131,25 @@ def test_weights_are_kept_by_held_out_multi_step_error() -> None:
         fit_ensemble(model, [Source(rows, 1.0)], rows, config, rng, holdout_windows=judge)
         same = all(torch.equal(v, start[k]) for k, v in model.layers.state_dict().items())
         assert same == kept
+
+
+def test_a_cap_makes_large_errors_linear() -> None:
+    """Errors of 1, 2 and 6 scales under a cap of 2: z^2, z^2, and 2 * 2 * 6 - 2^2 = 20."""
+    model = biased_members(1e-3, 2e-3, 6e-3)
+    w = windows(model)
+    index = torch.arange(len(w)).expand(3, -1)
+    scale = travel_error(biased_members(1e-3), w, index[:1]).abs().mean((1, 2), keepdim=True)
+    capped = multistep_loss(model, w, index, scale.detach(), 2.0)
+    assert capped.detach().numpy() == pytest.approx([1.0, 4.0, 20.0], rel=0.01)
+    plain = multistep_loss(model, w, index, scale.detach())
+    assert plain.detach().numpy() == pytest.approx([1.0, 4.0, 36.0], rel=0.01)
+
+
+def test_the_robust_scale_does_not_see_a_push() -> None:
+    model = biased_members(1e-2)
+    calm = windows(model)
+    pushed = Windows(calm.obs, calm.actions, calm.travel.clone())
+    pushed.travel[0] += 5.0
+    robust = error_scale(model, calm, robust=True)
+    torch.testing.assert_close(error_scale(model, pushed, robust=True), robust, rtol=0.01, atol=0)
+    assert (error_scale(model, pushed) > 10 * error_scale(model, calm)).any()

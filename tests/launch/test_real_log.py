@@ -1,0 +1,83 @@
+"""The real-log benchmark: its pieces, and a small version from end to end."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from launch.real_log import Bench, RealLogConfig, bench_real_log, over_seeds, pool, read_runs
+from launch.real_log_table import print_table, run_real_log
+from robot_mbrl.adapt import AdaptConfig
+from robot_mbrl.contract import load_robot
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.models.fit import FitConfig
+from robot_mbrl.models.forecast import ForecastError, Starts
+
+LOGS = Path(__file__).parent.parent / "data" / "realaigym_simple_pendulum"
+SPEC = load_robot("simple_pendulum")
+SMALL = RealLogConfig(
+    seeds=(0,),
+    worlds=150,
+    world_ticks=150,
+    one_step=FitConfig(steps=400, check_every=100),
+    multi_step=FitConfig(steps=120, check_every=40, multistep_weight=1.0, multistep_cap=3.0),
+    adapt=dataclasses.replace(
+        AdaptConfig(),
+        real_window_shares=(0.5,),
+        fit=dataclasses.replace(AdaptConfig().fit, steps=250),
+    ),
+)
+
+
+def error(*values: float) -> ForecastError:
+    q = np.array(values)[:, None, None]
+    return ForecastError(q, 2 * q)
+
+
+def test_pooling_counts_windows_not_runs() -> None:
+    pooled = pool({"long": error(1, 1, 1), "short": error(3)})
+    assert pooled["rms_rad"] == pytest.approx(np.sqrt(12 / 4))
+    assert pooled["rms_rad_s"] == pytest.approx(2 * np.sqrt(3))
+    assert pooled["median_rad"] == 1
+
+
+def test_over_seeds_gives_mean_and_range() -> None:
+    seeds = [{"run": {"nominal": {"rms_rad": x}}} for x in (1.0, 2.0, 6.0)]
+    assert over_seeds(seeds)["run"]["nominal"]["rms_rad"] == {"mean": 3.0, "low": 1.0, "high": 6.0}
+
+
+def test_the_known_pushes_are_found_and_rest_is_not_disturbed() -> None:
+    """The log's notes name pushes near 7 s and from 10 to 12 s; from 20 s on it hangs still."""
+    pieces = read_runs(SPEC, LOGS, ("pd_1nm_failure",))["pd_1nm_failure"]
+    found = Bench(SPEC, SMALL, []).disturbed(pieces)
+    assert len(found) == len(Starts.cut(pieces, 25))
+    assert found[round(6.8 * 50)]
+    assert found[round(10.1 * 50) : round(11.5 * 50)].all()
+    assert not found[20 * 50 :].any()
+
+
+def test_no_training_run_is_a_test_run() -> None:
+    config = RealLogConfig()
+    assert not set(config.train_runs) & set(config.test_runs)
+
+
+def test_missing_logs_and_no_seeds_are_clear_errors(tmp_path) -> None:
+    with pytest.raises(DataError, match="pd_system_identification"):
+        run_real_log("simple_pendulum", tmp_path, (0,))
+    with pytest.raises(DataError, match="no seeds"):
+        run_real_log("simple_pendulum", LOGS, ())
+
+
+@pytest.mark.slow
+def test_a_small_version_finetuned_beats_pretrained_and_scratch(capsys) -> None:
+    result = bench_real_log(SPEC, LOGS, SMALL, lambda *_: None)
+    assert result["seeds"][0]["accepted"]
+    for kind in ("all", "undisturbed"):
+        pooled = result["errors"][kind]["pooled"]
+        for measure in ("rms_rad", "rms_rad_s"):
+            tuned = pooled["finetuned"][measure]["mean"]
+            assert tuned < pooled["pretrained"][measure]["mean"], (kind, measure, pooled)
+            assert tuned < pooled["scratch"][measure]["mean"], (kind, measure, pooled)
+    print_table("all", result["errors"]["all"], result["windows"], 1)
+    assert "finetuned" in capsys.readouterr().out
