@@ -151,8 +151,10 @@ def run(settings: Settings) -> Outcome:
     if isinstance(settings, LoopBench):
         return bench_loop(settings)
     try:
-        if isinstance(settings, PlannerBench | SimBench):
-            return bench_speed(settings)
+        if isinstance(settings, PlannerBench):
+            return print_speed(bench_planner(settings))
+        if isinstance(settings, SimBench):
+            return print_speed(bench_sim(settings))
         return Outcome(BENCHES[type(settings)](settings))
     except ModuleNotFoundError as error:
         raise RobotMbrlError(
@@ -160,12 +162,8 @@ def run(settings: Settings) -> Outcome:
         ) from error
 
 
-def bench_speed(settings: PlannerBench | SimBench) -> Outcome:
-    """Planner or simulator, its numbers a line each."""
-    if isinstance(settings, PlannerBench):
-        result = bench_planner(settings)
-    else:
-        result = bench_sim(settings)
+def print_speed(result: dict[str, float]) -> Outcome:
+    """The numbers of planner or simulator, a line each."""
     for name, value in result.items():
         print(f"{name.replace('_', ' ')}: {value:.4g}")
     return Outcome(result)

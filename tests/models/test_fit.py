@@ -42,7 +42,7 @@ def test_a_member_that_starts_with_nan_keeps_its_first_finite_weights() -> None:
     good = weight.detach().clone()
     with torch.no_grad():
         weight[1] = torch.nan
-    best = _Best(model, _Rows.of(model, t), None)
+    best = _Best(model, _Rows.of(model, t), None, np.inf)
     assert np.isfinite(best.score).tolist() == [True, False, True]
     with torch.no_grad():
         weight.copy_(good)
