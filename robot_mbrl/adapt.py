@@ -32,8 +32,8 @@ class AdaptConfig:
     ticks: int = 25
     """length of the windows of the multi-step loss and of the judgement"""
     stretch_ticks: int = 60
-    """runs are cut into stretches of about this length, of which some are held out whole; many short
-    ones, so that no single push by hand decides what is kept"""
+    """runs are cut into stretches of about this length, some of which are held out whole: many and
+    short, so that no single push by hand decides what is kept"""
     folds: int = 4
     """every folds-th stretch is held out"""
     real_row_share: float = 0.1
@@ -62,7 +62,7 @@ class AdaptReport:
 
     Attributes:
         accepted: some candidate beat the model that came in.
-        error_before_rad: mean absolute held-out error after `ticks` ticks of the model that came in.
+        error_before_rad: mean absolute held-out error after `ticks` ticks of what came in.
         candidates: the same of each candidate, by share of real windows.
     """
 
