@@ -46,8 +46,6 @@ class FitConfig:
     """stretches per member and step"""
     multistep_cap: float = math.inf
     """multi-step errors beyond this many typical ones count linearly, not squared: for pushes"""
-    anchor: float = 0.0
-    """pull towards the weights at the start, per squared distance (L2-SP, Li et al. 2018)"""
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,6 @@ def fit_ensemble(
         optimizer, config.steps, eta_min=config.lr / 10
     )
     best = _Best(model, held, holdout_windows, config.multistep_cap)
-    start = [p.detach().clone() for p in model.parameters()] if config.anchor else []
     stretches = _Stretches(model, windows, config, rng) if windows else None
     step = 0
     for step in range(1, config.steps + 1):
@@ -147,8 +144,6 @@ def fit_ensemble(
         loss = negative_log_likelihood(model, *batch).sum()
         if stretches:
             loss = loss + config.multistep_weight * stretches.loss().sum()
-        for p, p0 in zip(model.parameters(), start, strict=False):
-            loss = loss + config.anchor * ((p - p0) ** 2).sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
