@@ -29,6 +29,7 @@ from robot_mbrl.runs import RunFolder
 ERROR_STEPS = 10
 FINISHED = "demo.json"
 PRETRAINED = "pretrained"
+ZERO_SHOT, FINETUNED = "zero-shot", "finetuned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class Settings(Verb):
     port: str = "mock:light"
     """the robot to deploy on; an in-process mock by default"""
     evaluate: int = 8
-    """episodes of each deployment"""
+    """episodes of each deployment; half as many between two rounds"""
     collect: tuple[int, ...] = (4, 2)
     """episodes to learn from in each round: short ones first, when little works"""
     seconds: float = 10.0
@@ -114,7 +115,7 @@ def run_stages(s: Settings) -> list[Stage]:
     out, pretrained = s.out, s.out / PRETRAINED
     step(f"pretrain {s.robot} in randomized simulation")
     pretrain_once(s, pretrained)
-    stages = [deploy_stage(s, "zero-shot", pretrained, out / "zero-shot.onnx", 0, monitor="watch")]
+    stages = [deploy_stage(s, ZERO_SHOT, pretrained, out / "zero-shot.onnx", 0, monitor="watch")]
     transitions = 0
     rounds_in_all = len(s.collect)
     for number, count in enumerate(s.collect, 1):
@@ -130,7 +131,7 @@ def run_stages(s: Settings) -> list[Stage]:
         target = out / ("finetuned" if last else f"round-{number}")
         result = finetune_run(pretrained, load_episodes(rounds), target, s.finetuning)
         print_verdict(target, result)
-        name = "finetuned" if last else f"round {number}"
+        name = FINETUNED if last else f"round {number}"
         file = out / ("controller.onnx" if last else f"round-{number}.onnx")
         monitor = "stop" if last else "watch"
         stages.append(deploy_stage(s, name, target, file, transitions, monitor=monitor))
@@ -157,13 +158,15 @@ def deploy_stage(
     s: Settings, name: str, run_path: Path, file: Path, transitions: int, *, monitor: Any
 ) -> Stage:
     """Export and deploy one run."""
+    between = name not in (ZERO_SHOT, FINETUNED)
+    count = max(1, s.evaluate // 2) if between else s.evaluate
     step(f"export and deploy: {name}")
     export(run_path, file, s.controller)
     settings = deploying.Settings(
         controller=file,
         port=s.port,
         robot=s.robot,
-        episodes=s.evaluate,
+        episodes=count,
         record=s.out / "episodes" / f"deploy-{name.replace(' ', '-')}",
         monitor=monitor,
         seed=1000 + s.pretraining.seed,

@@ -26,7 +26,7 @@ Progress = Callable[[int, int, float], None]
 class FitConfig:
     """How to fit."""
 
-    steps: int = 4000
+    steps: int = 3000
     """gradient steps at most"""
     batch: int = 256
     """rows per member and step"""
