@@ -9,6 +9,7 @@ from launch.operator_stop import OperatorStop
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.reality import load_reality
+from robot_mbrl.onboard.realtime import realtime_priority
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,8 @@ def run(settings: Settings) -> Outcome:
     with OperatorStop() as stop, stop.during_episode(), PtyServer(device) as server:
         first = {"port": server.port, "robot": spec.name, "reality": reality.name}
         print(json.dumps(first), flush=True)
-        server.run(until=lambda: stop.requested)
+        with realtime_priority(60):  # as a microcontroller waits for nobody
+            server.run(until=lambda: stop.requested)
     for event in device.events:
         print(f"{event.time_s:9.3f} s  {event.text}")
     worst_ms = 1e3 * server.worst_stall_s

@@ -1,5 +1,6 @@
 """Episodes on a connected robot: what deploy, collect and demo share."""
 
+import contextlib
 import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from robot_mbrl.onboard import (
     run_episode,
 )
 from robot_mbrl.onboard.monitor import Alarm
+from robot_mbrl.onboard.realtime import realtime_priority
 from robot_mbrl.tasks import make_task
 
 MONITORS = ("stop", "watch", "off")
@@ -144,7 +146,9 @@ class Session:
         monitor = make_monitor(self.spec, plan)
         writer = self._open_episode(plan)
         observer = Observer(ObservationLayout.from_spec(self.spec))
-        with self._stop.during_episode(), LiveLine(title, watched, self.safe, plan.ticks):
+        live = LiveLine(title, watched, self.safe, plan.ticks)
+        ahead = contextlib.nullcontext() if is_mock(self.port) else realtime_priority()
+        with self._stop.during_episode(), live, ahead:
             report = run_episode(
                 self.safe,
                 self.clock,

@@ -12,15 +12,15 @@ from robot_mbrl.planners.imagination import Imagination
 class CemConfig:
     """Settings of the planner."""
 
-    horizon: int = 8
+    horizon: int = 6
     """H, ticks looked ahead; the terminal value stands for the rest"""
-    candidates: int = 64
+    candidates: int = 48
     """N, plans per iteration"""
     iterations: int = 2
     """I, rounds of sampling and refitting"""
-    elites: int = 8
+    elites: int = 6
     """plans the distribution is refitted to"""
-    proposals: int = 32
+    proposals: int = 24
     """plans of the first round in which the policy acts"""
     sigma: float = 0.4
     """standard deviation of the first round's noise, in action units"""
