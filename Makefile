@@ -12,8 +12,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 DEMO_ARGS ?=
 
-# torch's threads must not spin while they wait: see launch/main.py
-export OMP_WAIT_POLICY ?= PASSIVE
+# one thread for small networks: see launch/main.py
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: venv test test-fast check format demo clean
 
