@@ -26,7 +26,7 @@ class PretrainConfig:
 
     num_envs: int = 128
     """simulated worlds stepped together"""
-    updates: int = 30_000
+    updates: int = 36_000
     """SAC updates"""
     updates_per_step: int = 8
     """updates after each step of all worlds"""
