@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.contract.errors import DataError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.forecast import Starts, forecast_error, predict_increments
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class RolloutError:
         return float(np.sqrt((self.position_rad[k - 1] ** 2).mean()))
 
 
-@torch.no_grad()
 def rollout_error(
     model: DynamicsEnsemble,
     episodes: list[tuple[np.ndarray, np.ndarray]],
@@ -48,35 +46,12 @@ def rollout_error(
     Raises:
         DataError: no episode is longer than `steps` ticks.
     """
-    layout = model.layout
-    windows = [_windows(obs, action, steps) for obs, action in episodes if len(obs) > steps]
-    if not windows:
-        raise DataError(
-            f"no held-out episode is longer than {steps} ticks; collect longer episodes"
-        )
-    obs = np.concatenate([w[0] for w in windows])
-    actions = np.concatenate([w[1] for w in windows])
-    x = torch.as_tensor(obs[:, 0], dtype=torch.float32)
-    drift = np.zeros((len(obs), len(layout.joints)))
-    position, velocity, median = [], [], []
-    truth = np.zeros_like(drift)
-    for k in range(steps):
-        action = torch.as_tensor(actions[:, k], dtype=torch.float32)
-        mean, _ = model.increments(model.spread(x), model.spread(action))
-        dq = mean[model.elites].mean(0)
-        x = layout.advance(x, dq, action, xp=torch)
-        drift = drift + dq.double().numpy()
-        truth = truth + layout.increments(obs[:, k], obs[:, k + 1])
-        gap = drift - truth
-        slip = layout.velocities(x).double().numpy() - layout.velocities(obs[:, k + 1])
-        position.append(np.sqrt((gap**2).mean(0)))
-        velocity.append(np.sqrt((slip**2).mean(0)))
-        median.append(np.median(np.abs(gap), 0))
-    return RolloutError(np.array(position), np.array(velocity), np.array(median), len(obs))
-
-
-def _windows(obs: np.ndarray, action: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every stretch of `steps` ticks: observations (W, K + 1, O), actions (W, K, A)."""
-    starts = np.arange(len(obs) - steps)[:, None]
-    span = np.arange(steps + 1)
-    return np.asarray(obs, np.float64)[starts + span], np.asarray(action)[starts + span[:-1]]
+    starts = Starts.cut(episodes, steps)
+    error = forecast_error(model.layout, starts, predict_increments(model, starts))
+    q, v = error.position_rad, error.velocity_rad_s
+    return RolloutError(
+        np.sqrt((q**2).mean(0)),
+        np.sqrt((v**2).mean(0)),
+        np.median(np.abs(q), 0),
+        len(starts),
+    )

@@ -97,5 +97,5 @@ def test_episodes_are_not_joined_and_short_ones_are_skipped() -> None:
     error = rollout_error(model, [a, b, coasting(plant, 5)], 5)
     assert error.starts == 7 + 4
     assert error.position_rad.max() < 2e-6
-    with pytest.raises(DataError, match="no held-out episode is longer than 12 ticks"):
+    with pytest.raises(DataError, match="no stretch is longer than 12 ticks"):
         rollout_error(model, [a, b], 12)
