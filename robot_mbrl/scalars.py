@@ -22,9 +22,8 @@ class ScalarRunFolder(RunFolder):
     def log(self, record: dict[str, Any]) -> None:
         """Append one record."""
         super().log(record)
-        if (
-            self._writer is None
-        ):  # not before the first record: no folder for a run that never began
+        if self._writer is None:
+            # Not before the first record: no folder for a run that never began.
             self._writer = SummaryWriter(str(self.path / "tensorboard"))
         step_key = next((k for k in STEP_KEYS if k in record), None)
         step = int(record[step_key]) if step_key else 0
