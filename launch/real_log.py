@@ -61,6 +61,8 @@ class RealLogConfig:
     """networks of an ensemble"""
     hidden: int = 96
     """their width"""
+    sticks: bool = True
+    """dry friction as a part of the ensemble: the pendulum rests by it, upright too"""
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     """finetuning, and training from scratch without the simulated share"""
     push_nm: float = 0.8
@@ -140,7 +142,8 @@ class Bench:
     def fresh(self, seed: int) -> DynamicsEnsemble:
         """An ensemble that knows nothing."""
         rng = torch.Generator().manual_seed(seed)
-        return DynamicsEnsemble(self.layout, self.config.members, self.config.hidden, rng)
+        sizes = self.config.members, self.config.hidden
+        return DynamicsEnsemble(self.layout, *sizes, rng, sticks=self.config.sticks)
 
     def pretrain(self, seed: int) -> DynamicsEnsemble:
         """An ensemble of randomized worlds that has seen nothing real."""
