@@ -219,7 +219,9 @@ def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> Dyna
     if config.model == "finetuned":
         return copy.deepcopy(agent.model)
     sizes = agent.config.ensemble
-    fresh = DynamicsEnsemble(agent.layout, sizes.members, sizes.hidden, agent.torch_rng)
+    fresh = DynamicsEnsemble(
+        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sizes.sticks
+    )
     fit_normalizers(fresh, real)
     return fresh
 
