@@ -1,7 +1,8 @@
 """Finetuning: scarce real episodes correct the model, the corrected model corrects the policy.
 
 split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
--> keep the one with the least held-out k-step error -> accept only if better than before
+-> keep the one with the least held-out k-step error, or nearly so
+-> accept only if better than before
 -> refine policy and critics in it -> otherwise roll back
 """
 
@@ -32,15 +33,18 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (0.8, 0.6)
+    real_shares: tuple[float, ...] = (1.0, 0.9)
     """shares of real rows, and of real stretches, in a batch that are tried; the rest is simulated,
     or the model forgets what these episodes do not show"""
+    tolerance: float = 0.1
+    """candidates whose held-out errors are within this share of the least are as good: the one with
+    the most simulated rows is kept, which forgets least"""
     simulated_stretches: int = 4000
     """the simulator's stretches to draw from"""
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
-        steps=600, lr=1e-3, check_every=25, patience=10, multistep_weight=1.0
+        steps=1500, lr=2e-3, check_every=50, patience=10, multistep_weight=3.0
     )
     """the ensemble's fit, from the pretrained weights"""
     updates: int = 7000
@@ -109,7 +113,7 @@ def finetune(
     chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
     data = _Data(real, held, simulated, train_pairs, held_pairs, chains)
     best, errors = _best_candidate(agent, data, config, progress)
-    share = min(errors, key=lambda s: errors[s])
+    share = choose_share(errors, config.tolerance)
     after, accepted = errors[share], errors[share] < before
     report = FinetuneReport(
         accepted or config.model != "finetuned",
@@ -201,7 +205,21 @@ def _best_candidate(
         progress(
             "model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]}
         )
-    return models[min(errors, key=lambda s: errors[s])], errors
+    return models[choose_share(errors, config.tolerance)], errors
+
+
+def choose_share(errors: dict[float, float], tolerance: float) -> float:
+    """The least real share whose held-out error is within `tolerance` of the least error, as the
+    one-standard-error rule of Breiman et al. (1984, section 3.4.3) takes the simplest.
+
+    So few held-out ticks cannot tell such candidates apart. A candidate whose error is not finite
+    is never chosen while another's is.
+    """
+    finite = {share: e for share, e in errors.items() if np.isfinite(e)}
+    if not finite:
+        return min(errors)
+    limit = (1 + tolerance) * min(finite.values())
+    return min(share for share, e in finite.items() if e <= limit)
 
 
 def _windows(

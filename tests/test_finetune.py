@@ -11,7 +11,7 @@ import torch
 from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.data.transitions import Transitions, concatenate
-from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, finetune
+from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, choose_share, finetune
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.models.rollout_error import rollout_error
 from tests.rig import toy_layout
@@ -123,10 +123,27 @@ def test_it_learns_what_it_saw_and_forgets_less_of_what_it_did_not_see() -> None
     assert error(blended, False, 0.0) < 0.9 * error(alone, False, 0.0)
 
 
-def test_the_share_with_the_least_held_out_error_is_kept() -> None:
+@pytest.mark.parametrize(
+    ("errors", "tolerance", "chosen"),
+    [
+        ({1.0: 0.10, 0.9: 0.105}, 0.1, 0.9),  # too close to tell: the one that forgets least
+        ({1.0: 0.10, 0.9: 0.105}, 0.0, 1.0),
+        ({1.0: 0.10, 0.9: 0.12}, 0.1, 1.0),
+        ({1.0: 0.12, 0.9: 0.10}, 0.1, 0.9),
+        ({1.0: 0.12, 0.9: np.nan}, 0.1, 1.0),
+        ({1.0: np.inf, 0.9: np.nan}, 0.1, 0.9),  # any: it will not be accepted
+    ],
+)
+def test_the_simplest_of_the_best_is_kept(
+    errors: dict[float, float], tolerance: float, chosen: float
+) -> None:
+    assert choose_share(errors, tolerance) == chosen
+
+
+def test_every_share_is_tried() -> None:
     _, report = tuned((0.9, 0.1))
-    assert report.real_share == float(min(report.candidates, key=report.candidates.__getitem__))
-    assert len(set(report.candidates.values())) == 2
+    assert set(report.candidates) == {"0.9", "0.1"}
+    assert report.error_after_rad == report.candidates[str(report.real_share)]
 
 
 def test_a_seed_reproduces_it() -> None:
