@@ -27,8 +27,9 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import mixture
-from robot_mbrl.planners.cem import CemConfig, plan_cem, shift
+from robot_mbrl.planners.cem import CemConfig, plan_cem
 from robot_mbrl.planners.imagination import Imagination
+from robot_mbrl.planners.sampling import shift
 
 INPUTS = ("observation", "plan", "noise")
 OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
