@@ -32,7 +32,9 @@ from robot_mbrl.export import (
 from robot_mbrl.models.fit import fit_normalizers, mixture
 from robot_mbrl.planners.cem import CemConfig
 
-CONFIG = ControllerConfig(CemConfig(horizon=3, candidates=12, iterations=2, elites=4, proposals=5))
+CONFIG = ControllerConfig(
+    cem=CemConfig(horizon=3, candidates=12, iterations=2, elites=4, proposals=5)
+)
 THRESHOLDS = {"disagreement": 0.5}
 LINEAGE = {"episodes": ["a.mcap"]}
 
@@ -46,7 +48,7 @@ class Exported:
     metadata: dict[str, Any]
 
     def feed(self, seed: int, **given: np.ndarray) -> dict[str, np.ndarray]:
-        rng, p = np.random.default_rng(seed), CONFIG.planner
+        rng, p = np.random.default_rng(seed), CONFIG.cem
         values = {
             "observation": self.observations[seed % len(self.observations)],
             "plan": rng.uniform(-1, 1, (p.horizon, 1)),
@@ -132,7 +134,7 @@ def test_stated_tolerance_is_the_largest_difference_on_the_observations(exported
     stated = exported.metadata["tolerance"]
     assert set(stated) == set(OUTPUTS)
     assert 0 <= stated["action"] <= TOLERANCE
-    rng, p = np.random.default_rng(0), CONFIG.planner
+    rng, p = np.random.default_rng(0), CONFIG.cem
     largest = 0.0
     for obs in exported.observations[::40]:
         feed = {
@@ -161,7 +163,7 @@ def test_the_file_is_complete_and_standard(exported: Exported, tmp_path: Path) -
     moved = tmp_path / "elsewhere.onnx"
     moved.write_bytes(exported.path.read_bytes())
     session = onnxruntime.InferenceSession(moved, providers=["CPUExecutionProvider"])
-    size, p = exported.agent.layout.size, CONFIG.planner
+    size, p = exported.agent.layout.size, CONFIG.cem
     assert {i.name: i.shape for i in session.get_inputs()} == {
         "observation": [size],
         "plan": [p.horizon, 1],
