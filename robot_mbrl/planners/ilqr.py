@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.func import hessian, jacrev, vmap
 
 from robot_mbrl.planners.sampling import Planned, finish, finite_or_zero
 from robot_mbrl.planners.scoring import score_plans
@@ -97,9 +96,9 @@ def plan_ilqr(
         nor the policy has a finite score.
     """
     if obs.dim() > 1:
-        one_by_one = [plan_ilqr(model, o, p, noise, config) for o, p in zip(obs, plan, strict=True)]
-        return IlqrPlanned(*(torch.stack(c) for c in zip(*(vars(p).values() for p in one_by_one),
-                                                          strict=True)))  # fmt: skip
+        each = [plan_ilqr(model, o, p, noise, config) for o, p in zip(obs, plan, strict=True)]
+        columns = zip(*(vars(planned).values() for planned in each), strict=True)
+        return IlqrPlanned(*(torch.stack(column) for column in columns))
     best = _first(model, obs, plan, config)
     gains = torch.zeros(*best.u.shape, best.x.shape[-1], dtype=best.u.dtype)
     mu, delta = config.mu, 1.0
@@ -140,28 +139,22 @@ def _first(model: StagedModel, obs: Tensor, plan: Tensor, config: IlqrConfig) ->
         chosen = int(imagined.score.argmax())
         u = torch.where(torch.isfinite(imagined.score[chosen]), imagined.plans[chosen], nothing)
         x = [model.start(obs)]
-        for action in u:
-            x.append(model.step(x[-1][None], action[None])[0][0])
+        for h, action in enumerate(u):
+            x.append(model.step(x[-1][None], action[None], h)[0][0])
     return _Trajectory(torch.stack(x), u, float(imagined.score[chosen]))
 
 
 def differentiate(model: StagedModel, x: Tensor, u: Tensor) -> _Derivatives:
     """Derivatives at states (H + 1, S) and actions (H, A); costs are negative rewards."""
     size, horizon = x.shape[-1], len(u)
-
-    def f(z: Tensor) -> Tensor:
-        return model.step(z[None, :size], z[None, size:])[0][0]
-
-    def cost(z: Tensor) -> Tensor:
-        return -model.step(z[None, :size], z[None, size:])[1][0]
-
-    def final(z: Tensor) -> Tensor:
-        return -model.close(z[None])[0]
-
-    z, discount = torch.cat([x[:-1], u], -1), model.gamma ** torch.arange(horizon + 1.0).double()
-    df = vmap(jacrev(f))(z).detach().double()
-    dl = vmap(jacrev(cost))(z).detach().double() * discount[:-1, None]
-    ddl = vmap(hessian(cost))(z).detach().double() * discount[:-1, None, None]
+    with torch.enable_grad():
+        z = torch.cat([x[:-1], u], -1).detach().requires_grad_()
+        last = x[-1:].detach().requires_grad_()
+        ticks = torch.arange(horizon).to(z.dtype)
+        following, reward = model.step(z[:, :size], z[:, size:], ticks)
+        df = _jacobian(following, z)
+        dl, ddl = _gradient_and_hessian(-reward, z)
+        dV, ddV = _gradient_and_hessian(-model.close(last, horizon), last)
     return _Derivatives(
         fx=df[..., :size],
         fu=df[..., size:],
@@ -170,9 +163,32 @@ def differentiate(model: StagedModel, x: Tensor, u: Tensor) -> _Derivatives:
         lxx=ddl[:, :size, :size],
         lux=ddl[:, size:, :size],
         luu=ddl[:, size:, size:],
-        Vx=jacrev(final)(x[-1]).detach().double() * discount[-1],
-        Vxx=hessian(final)(x[-1]).detach().double() * discount[-1],
+        Vx=dV[0],
+        Vxx=ddV[0],
     )
+
+
+def _jacobian(y: Tensor, z: Tensor, *, again: bool = False) -> Tensor:
+    """dy/dz (N, M, Z) of rows y (N, M) that each depend on their own row of z (N, Z) only."""
+
+    def gradient(m: int) -> Tensor:
+        return torch.autograd.grad(
+            y[:, m].sum(), z, retain_graph=True, create_graph=again, materialize_grads=True
+        )[0]
+
+    rows = [gradient(m) for m in range(y.shape[1])]
+    stacked = torch.stack(rows, 1)
+    return stacked if again else stacked.double()
+
+
+def _gradient_and_hessian(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, Z) and (N, Z, Z) of y (N,), row by row."""
+    if not y.requires_grad:  # a constant, such as no terminal value
+        return torch.zeros_like(z).double(), z.new_zeros(*z.shape, z.shape[1]).double()
+    gradient = _jacobian(y[:, None], z, again=True)[:, 0]
+    if not gradient.requires_grad:  # linear in z
+        return gradient.double(), z.new_zeros(*z.shape, z.shape[1]).double()
+    return gradient.detach().double(), _jacobian(gradient, z)
 
 
 def backward(d: _Derivatives, u: Tensor, mu: float) -> _Policy | None:
@@ -244,7 +260,7 @@ def _search(
     for h in range(len(old.u)):
         u = old.u[h] + STEPS.to(k)[:, None] * k[h] + (x - old.x[h]) @ K[h].T
         u = u.clamp(-1.0, 1.0)
-        x, _ = model.step(x, u)
+        x, _ = model.step(x, u, h)
         states.append(x)
         actions.append(u)
     plans, alpha = torch.stack(actions, 1), STEPS.double()

@@ -13,19 +13,19 @@ from robot_mbrl.planners.scoring import Imagined, ScoringModel
 
 
 class StagedModel(ScoringModel, Protocol):
-    """A scoring model whose score is sum gamma^h reward + gamma^H value, as far as no episode
-    ends."""
-
-    gamma: float
+    """A scoring model whose score is the sum of its stages, as far as no episode ends."""
 
     def start(self, obs: Tensor) -> Tensor:
         """The state (S,) that an observation (O,) stands for."""
 
-    def step(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """Next states (N, S) and rewards (N,) of states (N, S) and actions (N, A)."""
+    def step(self, state: Tensor, action: Tensor, tick: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Next states (N, S) and discounted rewards (N,) of states (N, S) and actions (N, A).
 
-    def close(self, state: Tensor) -> Tensor:
-        """Terminal values (N,) of states (N, S)."""
+        `tick` counts from 0 at the start of the plan, for all rows or for each (N,).
+        """
+
+    def close(self, state: Tensor, tick: int) -> Tensor:
+        """Discounted terminal values (N,) of states (N, S) after `tick` ticks."""
 
 
 class StagedImagination:
@@ -34,7 +34,6 @@ class StagedImagination:
 
     def __init__(self, imagination: Imagination) -> None:
         self.imagination = imagination
-        self.gamma = imagination.gamma
         self._members = imagination.model.members
 
     def __call__(self, obs: Tensor, plans: Tensor, proposals: int = 0) -> Imagined:
@@ -46,23 +45,25 @@ class StagedImagination:
         """(O,) -> (E O,)."""
         return obs.repeat(self._members)
 
-    def step(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """Each member's mean next observation; the members' mean reward less the penalty."""
+    def step(self, state: Tensor, action: Tensor, tick: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Each member's mean next observation; the members' mean reward less the penalty, which is
+        not discounted."""
         model, task = self.imagination.model, self.imagination.task
         x, shared = self._split(state), model.spread(action)
         mean, _ = model.increments(x, shared)
         x = model.layout.advance(x, mean, shared, xp=torch)
         penalty = self.imagination.disagreement_penalty * model.disagreement(mean)
-        return self._join(x), task.reward(x, shared, xp=torch).mean(0) - penalty
+        reward = task.reward(x, shared, xp=torch).mean(0)
+        return self._join(x), self.imagination.gamma**tick * reward - penalty
 
-    def close(self, state: Tensor) -> Tensor:
+    def close(self, state: Tensor, tick: int) -> Tensor:
         """The members' mean value."""
         actor, critics = self.imagination.actor, self.imagination.critics
         if not self.imagination.terminal_value or actor is None or critics is None:
             return torch.zeros_like(state[:, 0])
         x = self._split(state).flatten(0, 1)
         q: Tensor = critics(x, actor.act(x))
-        return q.mean(0).reshape(self._members, -1).mean(0)
+        return self.imagination.gamma**tick * q.mean(0).reshape(self._members, -1).mean(0)
 
     def _split(self, state: Tensor) -> Tensor:
         """(N, E O) -> (E, N, O)."""

@@ -56,21 +56,21 @@ class Plant:
                 policy = (u - x @ self.gain.T).clamp(-1, 1)
                 u = torch.cat([policy[:proposals], u[proposals:]])
             executed.append(u)
-            x, reward = self.step(x, u)
-            score = score + self.gamma**h * reward
-        value = self.gamma**horizon * self.close(x)
+            x, reward = self.step(x, u, h)
+            score = score + reward
+        value = self.close(x, horizon)
         nothing = torch.zeros(n, horizon, dtype=obs.dtype)
         return Imagined(torch.stack(executed, 1), score + value, nothing, value)
 
     def start(self, obs: Tensor) -> Tensor:
         return obs
 
-    def step(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, state: Tensor, action: Tensor, tick: Any = 0) -> tuple[Tensor, Tensor]:
         cost = ((state @ self.Q) * state).sum(-1) + ((action @ self.R) * action).sum(-1)
-        return state @ self.A.T + action @ self.B.T, -cost
+        return state @ self.A.T + action @ self.B.T, -(self.gamma**tick) * cost
 
-    def close(self, state: Tensor) -> Tensor:
-        return -((state @ self.P) * state).sum(-1)
+    def close(self, state: Tensor, tick: int = 0) -> Tensor:
+        return -(self.gamma**tick) * ((state @ self.P) * state).sum(-1)
 
 
 class Poisoned(Plant):
