@@ -21,7 +21,7 @@ class IcemConfig:
 
     horizon: int = 6
     """H, ticks looked ahead; the terminal value stands for the rest"""
-    candidates: int = 54
+    candidates: int = 52
     """N, plans of the first round"""
     iterations: int = 2
     """I, rounds of sampling and refitting"""
@@ -100,10 +100,9 @@ def plan_icem(
 
 def populations(config: IcemConfig) -> list[int]:
     """Candidates of each round: N decay^-i, at least twice the elites and at most N."""
-    floor = min(2 * config.elites, config.candidates)
-    return [
-        max(floor, round(config.candidates * config.decay**-i)) for i in range(config.iterations)
-    ]
+    n = config.candidates
+    shrunk = [round(n * config.decay**-i) for i in range(config.iterations)]
+    return [min(n, max(2 * config.elites, few)) for few in shrunk]
 
 
 def color(noise: Tensor, beta: float) -> Tensor:

@@ -72,7 +72,7 @@ def weights(score: Tensor, temperature: float) -> Tensor:
     best = half[..., :1]
     best = torch.where(torch.isfinite(best), best, torch.zeros_like(best))
     worst = torch.where(torch.isfinite(half), half, best).amin(-1, keepdim=True)
-    # All alike: any scale will do. The floor is far below what differs in single precision.
-    scale = (best - worst).clamp(min=1e-12)
-    weight = torch.exp((score - best) / (temperature * scale))
+    # All alike or no temperature: the floor is far below what differs in single precision.
+    scale = (temperature * (best - worst)).clamp(min=1e-12)
+    weight = torch.exp((score - best) / scale)
     return weight / weight.sum(-1, keepdim=True).clamp(min=1e-12)

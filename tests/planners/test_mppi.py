@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_mbrl.planners.mppi import MppiConfig, weights
+from robot_mbrl.planners.mppi import MppiConfig, plan_mppi, weights
 from robot_mbrl.planners.sampling import sample
 from tests.planners.plain_plant import START, Plant, noise_for, run
 
@@ -29,7 +29,8 @@ def test_weights_do_not_depend_on_the_scale_of_rewards(factor: float, offset: fl
 
 
 def test_temperature_goes_from_the_best_alone_to_all_alike() -> None:
-    assert weights(SCORE, 1e-3).tolist() == pytest.approx([1, 0, 0, 0, 0])
+    for cold in (0.0, 1e-3):
+        assert weights(SCORE, cold).tolist() == pytest.approx([1, 0, 0, 0, 0])
     assert weights(SCORE, 1e6).tolist() == pytest.approx([0.2] * 5, rel=1e-3)
 
 
@@ -56,13 +57,20 @@ def test_the_plan_is_the_weighted_mean_of_the_candidates() -> None:
     torch.testing.assert_close(run(config).plan, expected)
 
 
-def test_temperature_and_sigma_decay_act_as_they_say() -> None:
+def test_temperature_decides_how_much_of_the_noise_is_averaged_away() -> None:
     config = MppiConfig(horizon=3, candidates=30, iterations=1, proposals=0, sigma=0.6)
     robots = START.expand(40, 4)
     sizes = [
         run(replace(config, temperature=t), obs=robots).plan.abs().mean().item()
         for t in (1e-3, 0.3, 1e3)
     ]
-    assert sizes[0] > sizes[1] > sizes[2]  # averaging all of the noise leaves little of it
-    still = replace(config, iterations=2, sigma_decay=0.0)
-    torch.testing.assert_close(run(still).plan, run(config).plan)
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_sigma_decays_from_round_to_round() -> None:
+    """To nothing: the second round then repeats the mean of the first."""
+    twice = MppiConfig(horizon=3, candidates=30, proposals=0, sigma=0.6, sigma_decay=0.0)
+    noise, warm = noise_for(twice, 0), torch.zeros(3, 2).double()
+    both = plan_mppi(Plant(), START, warm, noise, twice)
+    first = plan_mppi(Plant(), START, warm, noise[:1], replace(twice, iterations=1))
+    torch.testing.assert_close(both.plan, first.plan)
