@@ -9,12 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_mbrl.planners.ilqr import IlqrConfig, differentiate, plan_ilqr
+from robot_mbrl.agents.sac import Actor, Critics, SacConfig
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.planners.cem import CemConfig, plan_cem
+from robot_mbrl.planners.ilqr import IlqrConfig, plan_ilqr
 from robot_mbrl.planners.imagination import Imagination
+from robot_mbrl.planners.lqr import differentiate
 from robot_mbrl.planners.staged import StagedImagination
+from robot_mbrl.tasks.pendulum import PendulumSwingUp
 from tests.planners import linear_plant
 from tests.planners.linear_plant import KnownModel, LinearActor, QuadraticCritics, imagination
 from tests.planners.plain_plant import START, A, B, Plant, Poisoned, Q, R, riccati, run
+from tests.rig import toy_layout
 
 CONFIG = IlqrConfig(horizon=6)
 
@@ -212,8 +218,6 @@ def test_the_disagreement_penalty_is_differentiated() -> None:
 
 def test_it_is_at_least_as_good_as_cem_with_many_plans() -> None:
     """On the ensemble, 2000 rows of the cross-entropy method."""
-    from robot_mbrl.planners.cem import CemConfig, plan_cem
-
     score: Imagination = imagination(critics=QuadraticCritics(np.diag([3.0, 0.5])))
     obs = torch.tensor([0.5, 0.6])
     noise = torch.randn(5, 400, 4, 1, generator=torch.Generator().manual_seed(0))
@@ -222,3 +226,32 @@ def test_it_is_at_least_as_good_as_cem_with_many_plans() -> None:
     staged_score = StagedImagination(score)
     ilqr = plan_ilqr(staged_score, obs, torch.zeros(4, 1), None, IlqrConfig(horizon=4))
     assert ilqr.score >= cem.score
+
+
+def networks() -> Imagination:
+    """Untrained networks of a robot with angles and histories, two joints and two motors."""
+    robot = toy_layout(joints=("arm", "pendulum"), wraps=(False, True), alpha=(0.7, 0.4))
+    rng, config = torch.Generator().manual_seed(0), SacConfig(critic_hidden=8)
+    return Imagination(
+        DynamicsEnsemble(robot, 3, 8, rng),
+        PendulumSwingUp(robot),
+        Actor(robot.size, 2, 8, rng),
+        Critics(robot.size, 2, config, rng),
+        gamma=0.95,
+        disagreement_penalty=0.1,
+    )
+
+
+def test_on_networks_it_finds_more_than_cem() -> None:
+    score, warm = networks(), torch.zeros(3, 2)
+    obs = 0.3 * torch.randn(score.model.layout.size, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(3, 60, 3, 2, generator=torch.Generator().manual_seed(0))
+    config = CemConfig(horizon=3, candidates=60, iterations=3, proposals=20)
+    with torch.no_grad():
+        cem = plan_cem(score, obs, warm, noise, config)
+    planned = plan_ilqr(StagedImagination(score), obs, warm, None, IlqrConfig(horizon=3))
+    assert planned.score > score(obs, warm[None]).score[0] + 1e-3
+    assert planned.score >= cem.score - 1e-3
+    assert planned.gains.shape == (3, 2, 3 * score.model.layout.size)
+    assert not planned.plan.requires_grad
+    assert not planned.score.requires_grad
