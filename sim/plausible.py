@@ -7,7 +7,7 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters, sample_parameters
-from sim.worlds import Worlds
+from sim.mujoco_worlds import MujocoWorlds
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def plausible_worlds(
     """
     windows = windows.take(rng.permutation(len(windows.q_rad))[:most])
     drawn = sample_parameters(spec.randomization, spec.nominal, rng, worlds)
-    engine, everyone = Worlds(spec, worlds), np.arange(worlds)
+    engine, everyone = MujocoWorlds(spec, worlds), np.arange(worlds)
     errors = []
     for w in range(len(windows.q_rad)):
 
