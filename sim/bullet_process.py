@@ -36,7 +36,7 @@ class BulletProcess:
         process.start()
         theirs.close()  # else its end would not be ours to see
         self._process = process
-        self.close = weakref.finalize(self, _end, self._ours, process)
+        self.close = weakref.finalize(self, _end, self._ours, process, os.getpid())
 
     def start(self, call: str, *arguments: Any) -> None:
         """Begin BulletPhysics.`call`(*arguments); raises RobotMbrlError if the child is gone."""
@@ -84,8 +84,8 @@ def serve(pipe: Connection, spec: RobotSpec, num_worlds: int) -> None:
             pipe.send(result)
 
 
-def _end(pipe: Connection, process: BaseProcess) -> None:
-    if os.getpid() != process._parent_pid:  # type: ignore[attr-defined]
+def _end(pipe: Connection, process: BaseProcess, parent: int) -> None:
+    if os.getpid() != parent:
         return  # a forked copy of the parent has no children to end
     pipe.close()
     process.join(PATIENCE_S)
