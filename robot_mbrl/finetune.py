@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from robot_mbrl.adapt import blend_windows
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.data.chains import draw_chains
 from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -30,8 +32,11 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (1.0, 0.8)
-    """shares of real rows in a batch that are tried; the rest comes from the simulator"""
+    real_shares: tuple[float, ...] = (0.8, 0.6)
+    """shares of real rows, and of real stretches, in a batch that are tried; the rest is simulated,
+    or the model forgets what these episodes do not show"""
+    simulated_stretches: int = 4000
+    """the simulator's stretches to draw from"""
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
@@ -100,7 +105,9 @@ def finetune(
     simulated = agent.real.all()
     before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     train_pairs = [pair for n in train_names for pair in stretches(episodes[n])]
-    data = _Data(real, held, simulated, train_pairs, held_pairs)
+    draw = np.random.default_rng((config.seed, 1))
+    chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
+    data = _Data(real, held, simulated, train_pairs, held_pairs, chains)
     best, errors = _best_candidate(agent, data, config, progress)
     share = min(errors, key=lambda s: errors[s])
     after, accepted = errors[share], errors[share] < before
@@ -164,6 +171,7 @@ class _Data:
     simulated: Transitions
     real_stretches: list[tuple[np.ndarray, np.ndarray]]
     held_stretches: list[tuple[np.ndarray, np.ndarray]]
+    simulated_stretches: list[tuple[np.ndarray, np.ndarray]]
 
 
 def _best_candidate(
@@ -185,7 +193,7 @@ def _best_candidate(
             data.held,
             config.fit,
             np.random.default_rng(config.seed),
-            windows=Windows.cut(model, data.real_stretches, steps),
+            windows=_windows(model, data, steps, share, config.seed),
             holdout_windows=Windows.cut(model, data.held_stretches, steps),
         )
         models[share] = model
@@ -196,11 +204,24 @@ def _best_candidate(
     return models[min(errors, key=lambda s: errors[s])], errors
 
 
+def _windows(
+    model: DynamicsEnsemble, data: _Data, steps: int, real_share: float, seed: int
+) -> Windows:
+    """Real stretches, and simulated ones for the rest of the multi-step loss."""
+    real = Windows.cut(model, data.real_stretches, steps)
+    if real_share >= 1 or not data.simulated_stretches:
+        return real
+    simulated = Windows.cut(model, data.simulated_stretches, steps)
+    return blend_windows(real, simulated, real_share, np.random.default_rng((seed, 2)))
+
+
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:
     if config.model == "finetuned":
         return copy.deepcopy(agent.model)
     sizes = agent.config.ensemble
-    fresh = DynamicsEnsemble(agent.layout, sizes.members, sizes.hidden, agent.torch_rng)
+    fresh = DynamicsEnsemble(
+        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sizes.sticks
+    )
     fit_normalizers(fresh, real)
     return fresh
 

@@ -95,7 +95,7 @@ def exported(furuta: RobotSpec, tmp_path_factory: pytest.TempPathFactory) -> Exp
     data, env = record(furuta), sim.make_vec_env(furuta, 1)
     config = MbpoConfig(
         sac=SacConfig(actor_hidden=8, critic_hidden=9),
-        ensemble=EnsembleConfig(members=5, hidden=12),
+        ensemble=EnsembleConfig(members=5, hidden=12, sticks=True),
     )
     agent = Mbpo(env.layout, env.task, config, capacity=10, seed=0)
     fit_normalizers(agent.model, data)
