@@ -24,6 +24,7 @@ from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 VERBS = {
     "pretrain": "learn model, policy and value in randomized simulation",
     "export": "write a run as one controller.onnx",
+    "sim2sim": "judge a controller in the engine it was not trained in",
     "mock": "serve a mock robot on a pseudo-serial port",
     "deploy": "run a controller on a robot under the safety supervisor",
     "collect": "record episodes to learn from",

@@ -8,27 +8,35 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.env import RobotEnv
 from sim.build import mujoco_model
-from sim.mujoco_robot import MujocoRobot
-from sim.mujoco_vec import MujocoVecEnv
+from sim.robot import SimulatedRobot
+from sim.vec_env import SimVecEnv
 
 __all__ = ["make_env", "make_vec_env", "mujoco_model"]
 
 
 def make_env(
-    robot: str | Path | RobotSpec, *, randomize: bool = True, seed: int = 0, **settings: Any
+    robot: str | Path | RobotSpec,
+    *,
+    backend: str = "mujoco",
+    randomize: bool = True,
+    seed: int = 0,
+    **settings: Any,
 ) -> RobotEnv:
     """One simulated robot as a `gymnasium.Env`.
 
     Args:
         robot: built-in name, folder, or spec.
+        backend: "mujoco" or "pybullet".
         randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at
             0.
         seed: of the generator, until `reset(seed=...)`.
         settings: `episode_s`, `task`, see RobotEnv.
+
+    Raises SpecError for an unknown backend or one that is not installed.
     """
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     variations = spec.randomization if randomize else {}
-    world = MujocoRobot(spec, variations, np.random.default_rng(seed))
+    world = SimulatedRobot(spec, variations, np.random.default_rng(seed), backend)
     return RobotEnv(world, world, spec, **settings)
 
 
@@ -36,20 +44,24 @@ def make_vec_env(
     robot: str | Path | RobotSpec,
     num_envs: int,
     *,
+    backend: str = "mujoco",
     randomize: bool = True,
     seed: int = 0,
     **settings: Any,
-) -> MujocoVecEnv:
+) -> SimVecEnv:
     """B simulated robots as one `gymnasium.vector.VectorEnv`.
 
     Args:
         robot: built-in name, folder, or spec.
         num_envs: B.
+        backend: "mujoco" (threads) or "pybullet" (processes).
         randomize: draw [randomization] at each reset; otherwise every world is nominal and starts
             at 0.
         seed: of the generator that draws parameters and sensor noise.
-        settings: `episode_s`, `threads`, `task`, see MujocoVecEnv.
+        settings: `episode_s`, `threads`, `task`, see SimVecEnv.
+
+    Raises SpecError for an unknown backend or one that is not installed.
     """
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     variations = spec.randomization if randomize else {}
-    return MujocoVecEnv(spec, num_envs, variations=variations, seed=seed, **settings)
+    return SimVecEnv(spec, num_envs, backend=backend, variations=variations, seed=seed, **settings)
