@@ -60,7 +60,13 @@ SETTINGS = {
 
 def make_env(name: str) -> gymnasium.Env[np.ndarray, np.ndarray]:
     """The environment with actions in [-1, 1]."""
-    return gymnasium.wrappers.RescaleAction(gymnasium.make(name), -1.0, 1.0)
+    one = np.float32(1.0)
+    return gymnasium.wrappers.RescaleAction(gymnasium.make(name), -one, one)
+
+
+def columns_of(space: gymnasium.Space[np.ndarray]) -> int:
+    """Length of the vectors of a space."""
+    return int(np.prod(space.shape or ()))
 
 
 def evaluate_policy(name: str, act: Act, episodes: int) -> np.ndarray:
@@ -81,7 +87,11 @@ def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
     setting = SETTINGS[name]
     online = replace(setting.online, steps=bench.steps)
     env = make_env(name)
-    layout = PlainLayout(env.observation_space.shape[0], env.action_space.shape[0])
+    (obs_size,), (action_size,) = (
+        env.observation_space.shape or (0,),
+        env.action_space.shape or (0,),
+    )
+    layout = PlainLayout(obs_size, action_size)
     agent = Mbpo(layout, setting.task, setting.agent, online.steps, seed)
 
     def judge(steps: int) -> dict[str, float]:

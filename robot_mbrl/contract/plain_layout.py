@@ -19,6 +19,7 @@ class Layout(Protocol):
 
     Attributes:
         joints: names of the J predicted coordinates.
+        columns: names of the O columns.
         size: O, the number of columns.
         action_size: A.
         dt: seconds per tick.
@@ -27,6 +28,10 @@ class Layout(Protocol):
     @property
     def joints(self) -> tuple[str, ...]:
         """Names of the predicted coordinates, J of them."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, O of them."""
 
     @property
     def size(self) -> int:
