@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from robot_mbrl.agents.sac import Batch, Sac, SacConfig
-from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -78,7 +78,7 @@ class Mbpo:
     """
 
     def __init__(
-        self, layout: ObservationLayout, task: Task, config: MbpoConfig, capacity: int, seed: int
+        self, layout: Layout, task: Task, config: MbpoConfig, capacity: int, seed: int
     ) -> None:
         self.layout, self.task, self.config = layout, task, config
         self.torch_rng = torch.Generator().manual_seed(seed)
