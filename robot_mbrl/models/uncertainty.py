@@ -42,6 +42,15 @@ class Uncertainty:
         """Standard deviation of the mixture, (B, J)."""
         return np.hypot(self.epistemic, self.aleatoric)
 
+    @property
+    def disagreement(self) -> FloatArray:
+        """Root mean square over joints of the normalized epistemic part, (B,).
+
+        It is what planner, rollouts and supervisor look at.
+        """
+        value: FloatArray = np.sqrt((self.normalized().epistemic ** 2).mean(-1))
+        return value
+
     def normalized(self) -> "Uncertainty":
         """In units of the data's residual spread, in which joints can be compared."""
         return self._scaled(1 / self.normalized_unit)

@@ -55,6 +55,17 @@ def test_total_is_the_mixture_that_innovations_are_judged_by():
     np.testing.assert_allclose(u.total, std.numpy(), rtol=1e-9)
 
 
+def test_disagreement_is_the_one_that_planner_and_supervisor_see():
+    model = ensemble()
+    model.elites = torch.tensor([0, 2])
+    obs, action = torch.as_tensor(OBS), torch.as_tensor(ACTION)
+    with torch.no_grad():
+        means, _ = model.increments(model.spread(obs), model.spread(action))
+        expected = model.disagreement(means).numpy()
+    u = estimate_uncertainty(model, OBS, ACTION)
+    np.testing.assert_allclose(u.disagreement, expected, rtol=1e-3)
+
+
 def test_units():
     """rad = unit * normalized; the observed velocity moves by alpha / dt of the increment."""
     u = estimate_uncertainty(by_hand([1.0, 3.0], [2.0, 4.0], [0, 1]), OBS, ACTION)
