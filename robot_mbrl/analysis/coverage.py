@@ -41,6 +41,7 @@ class Coverage:
         scale: factor on the network's own noise, (J,).
         curve: share of ticks within central intervals of LEVELS, (levels, J).
         at_level: the same at the level that was calibrated for, (J,).
+        standard_error: of `at_level`, from how much whole episodes differ, (J,).
         episodes_low: 10 % quantile over episodes of `at_level`, (J,).
         episodes_high: 90 % quantile, (J,).
         nll: mean negative log-likelihood of the normalized increment, (J,), nats.
@@ -49,6 +50,7 @@ class Coverage:
     scale: FloatArray
     curve: FloatArray
     at_level: FloatArray
+    standard_error: FloatArray
     episodes_low: FloatArray
     episodes_high: FloatArray
     nll: FloatArray
@@ -164,6 +166,7 @@ def _coverage(test: Sequence[Judged], own: FloatArray, scale: FloatArray, level:
         scale=scale,
         curve=coverage_curve(error, std),
         at_level=coverage_curve(error, std, [level])[0],
+        standard_error=each.std(0, ddof=min(1, len(each) - 1)) / np.sqrt(len(each)),
         episodes_low=np.quantile(each, 0.1, axis=0),
         episodes_high=np.quantile(each, 0.9, axis=0),
         nll=gaussian_nll(error / unit, std / unit),

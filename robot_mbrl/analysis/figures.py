@@ -5,12 +5,14 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from robot_mbrl.analysis.coverage import CoverageReport
 from robot_mbrl.analysis.drift import TICKS, Drift
 from robot_mbrl.analysis.growth import ErrorGrowth
 from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
+from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.figures import BLUE, GREEN, GREY, JOINT_COLORS, ORANGE, RED, draw
 
 NOTHING_ABOVE = 1e-9
@@ -50,22 +52,31 @@ def return_figure(returns: ReturnError) -> str:
         axes.plot(horizon, returns.without_value, "--", color=GREY, label="summed reward alone")
         axes.plot(horizon, returns.with_value, color=BLUE, lw=2, label="with terminal value")
         axes.plot(
+            horizon, returns.policy_acts, color=ORANGE, lw=2, label="with value, the policy acts"
+        )
+        axes.plot(
             horizon, returns.true_states, color=GREEN, lw=1, label="with value, at the true states"
         )
         axes.axhline(returns.true_spread, color=GREY, lw=0.8, ls=":")
         axes.annotate(" knowing nothing", (1, returns.true_spread), color=GREY, va="bottom")
-        best = returns.best_horizon
-        axes.plot([best], [returns.with_value[best - 1]], "o", color=BLUE)
-        axes.annotate(
-            f"best: {best}", (best, returns.with_value[best - 1]), color=BLUE,
-            xytext=(0, -12), textcoords="offset points", ha="center", va="top",
-        )  # fmt: skip
-        bottom = 0.6 * min(v.min() for v in (returns.with_value, returns.true_states))
+        _mark_best(axes, returns.with_value, BLUE, above=True)
+        _mark_best(axes, returns.policy_acts, ORANGE, above=False)
+        bottom = 0.6 * min(v.min() for v in (returns.policy_acts, returns.true_states))
         axes.set(xlabel="horizon (ticks)", ylabel="error of the return", yscale="log")
         axes.set_ylim(bottom=max(bottom, NOTHING_ABOVE))
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
     return draw(plot, 9, 3.2)
+
+
+def _mark_best(axes: Axes, error: FloatArray, color: str, *, above: bool) -> None:
+    best = int(np.argmin(error))
+    axes.plot([best + 1], [error[best]], "o", color=color)
+    axes.annotate(
+        f"best: {best + 1}", (best + 1, error[best]), color=color,
+        xytext=(0, 7 if above else -7), textcoords="offset points",
+        ha="left", va="bottom" if above else "top",
+    )  # fmt: skip
 
 
 def novelty_figure(novelty: Novelty) -> str:
@@ -81,6 +92,7 @@ def novelty_figure(novelty: Novelty) -> str:
         right.axhline(1.0, color=GREY, lw=0.8, ls=":")
         right.set(xscale="log", yscale="log", xlabel="disagreement (tenths of held-out ticks)")
         right.set_ylabel("root mean square")
+        right.xaxis.set_minor_formatter(NullFormatter())  # labels of one decade overlap
         right.legend(frameon=False)
 
     return draw(plot, 9, 3.4)

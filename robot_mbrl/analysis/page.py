@@ -10,6 +10,7 @@ from robot_mbrl.analysis.analyze import Analysis
 from robot_mbrl.analysis.coverage import CoverageReport
 from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
+from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.report import Table, draw_table, section, write_page
 
 GROWTH = (
@@ -54,14 +55,25 @@ def write_analysis(analysis: Analysis, out: Path) -> None:
 
 def return_note(returns: ReturnError) -> str:
     """What to read off the picture of returns, with the numbers."""
-    best = returns.best_horizon
-    near = np.flatnonzero(returns.with_value <= 1.1 * returns.with_value[best - 1]) + 1
+    open_loop, closed = (
+        f"{best} ticks, within 10 % from {near[0]} to {near[-1]}"
+        for best, near in (
+            (returns.best_horizon, _near(returns.with_value)),
+            (returns.best_horizon_policy_acts, _near(returns.policy_acts)),
+        )
+    )
     return (
-        f"Plan with a horizon at the bottom of the blue line: {best} ticks, within 10 % from "
-        f"{near[0]} to {near[-1]}; green is the value's own error, so blue above green is the "
-        "model's part, and grey is what is lost without the value. "
+        f"Plan with a horizon at the bottom of the blue line for fixed actions ({open_loop}), of "
+        f"the orange one for plans around the policy ({closed}); green is the value's own error, "
+        "what lies above it the model's, and grey is what is lost without the value. "
         f"{returns.starts} starts; true returns sum at least {returns.truth_ticks} ticks."
     )
+
+
+def _near(error: FloatArray) -> FloatArray:
+    """Horizons whose error is within 10 % of the least."""
+    horizons: FloatArray = np.flatnonzero(error <= 1.1 * error.min()) + 1
+    return horizons
 
 
 def _list(notes: tuple[str, ...]) -> str:
@@ -86,7 +98,7 @@ def _coverage_table(c: CoverageReport) -> str:
                 (
                     f"{joint}, {name}",
                     f"{v.scale[j]:.3f}",
-                    f"{v.at_level[j]:.1%}",
+                    f"{v.at_level[j]:.1%} ± {v.standard_error[j]:.1%}",
                     f"{v.episodes_low[j]:.0%} to {v.episodes_high[j]:.0%}",
                     f"{v.nll[j]:.3f}",
                 )
@@ -94,8 +106,9 @@ def _coverage_table(c: CoverageReport) -> str:
     head = ("column", "noise scale", f"coverage of {c.level:.0%}", "single episodes", "NLL")
     caption = (
         f"scale from {c.calibrating_episodes} episodes, judged on {c.judging_episodes} others; "
-        "single episodes: 10 to 90 % of them; NLL of the normalized increment in nats. Velocities "
-        "are affine in the increment and share its coverage."
+        "±: standard error over whole episodes; single episodes: 10 to 90 % of them; NLL of the "
+        "normalized increment in nats. Velocities are affine in the increment and share its "
+        "coverage."
     )
     spreads = ((j, f"{c.epistemic[k]:.3g}", f"{c.aleatoric[k]:.3g}",
                 f"{np.rad2deg(c.epistemic_rad[k]):.3g}°", f"{np.rad2deg(c.aleatoric_rad[k]):.3g}°")

@@ -2,9 +2,11 @@
 
     with value     sum_{h<H} gamma^h r(x_h+1, a_h) + gamma^H Q(x_H, policy(x_H)),  x from the model
     without        the same sum alone
+    policy acts    with the value, but the policy chooses a_h at the model's states, as in the
+                   planner's proposals: feedback holds an unstable robot where a plan lets it fall
     true states    with the value, but x as it was: what is left is the value's own error
 
-A short horizon trusts the value, a long one the model; the best one is where the first is least.
+A short horizon trusts the value, a long one the model; the best one is where an error is least.
 """
 
 import math
@@ -30,9 +32,11 @@ class ReturnError:
     Attributes:
         with_value: root mean square error, the horizon closed with the value.
         without_value: of the summed reward alone.
+        policy_acts: with the value, the policy acting in the model.
         true_states: with the value, at the states that really came.
-        bias_with_value: mean of estimate - truth.
+        bias_with_value: mean of estimate - truth, of `with_value`.
         best_horizon: where `with_value` is least.
+        best_horizon_policy_acts: where `policy_acts` is least.
         true_spread: standard deviation of the true return over starts: error of knowing nothing.
         starts: number of start states.
         truth_ticks: ticks at least that the true return sums before the value stands in.
@@ -40,9 +44,11 @@ class ReturnError:
 
     with_value: FloatArray
     without_value: FloatArray
+    policy_acts: FloatArray
     true_states: FloatArray
     bias_with_value: FloatArray
     best_horizon: int
+    best_horizon_policy_acts: int
     true_spread: float
     starts: int
     truth_ticks: int
@@ -70,12 +76,14 @@ def measure_return_error(
     gamma = agent.config.sac.gamma
     tail = max(horizon, math.ceil(math.log(TAIL) / math.log(gamma)))
     windows = _cut(agent, recordings, horizon, tail, count, rng)
-    summed, value = _estimate(agent, _roll(agent, windows), windows.actions)
+    summed, value = _estimate(agent, *_roll(agent, windows, policy_acts=False))
+    acted, acted_value = _estimate(agent, *_roll(agent, windows, policy_acts=True))
     true_summed, true_value = _estimate(agent, windows.obs[None, :, 1:], windows.actions)
     truth = windows.truth[:, None]
     errors = {
         "with_value": summed + value - truth,
         "without_value": summed - truth,
+        "policy_acts": acted + acted_value - truth,
         "true_states": true_summed + true_value - truth,
     }
     rms = {name: np.sqrt((e**2).mean(0)) for name, e in errors.items()}
@@ -83,6 +91,7 @@ def measure_return_error(
         **rms,
         bias_with_value=errors["with_value"].mean(0),
         best_horizon=int(np.argmin(rms["with_value"])) + 1,
+        best_horizon_policy_acts=int(np.argmin(rms["policy_acts"])) + 1,
         true_spread=float(windows.truth.std()),
         starts=len(windows.truth),
         truth_ticks=tail,
@@ -132,14 +141,19 @@ def _true_returns(agent: Mbpo, piece: Piece) -> FloatArray:
 
 
 @torch.no_grad()
-def _roll(agent: Mbpo, windows: _Windows) -> Tensor:
-    """States 1..H of every elite under the actions really applied, (E, W, H, O)."""
+def _roll(agent: Mbpo, windows: _Windows, *, policy_acts: bool) -> tuple[Tensor, Tensor]:
+    """States 1..H of every elite, (E, W, H, O), and actions (W, H, A).
+
+    Actions are those really applied, or the policy's at the elites' mean state, as in planning.
+    """
     model = agent.model.elite_model()
-    x, states = model.spread(windows.obs[:, 0]), []
+    x, states, actions = model.spread(windows.obs[:, 0]), [], []
     for h in range(windows.actions.shape[1]):
-        x = model.advance(x, model.spread(windows.actions[:, h]))
+        action = agent.sac.average.act(x.mean(0)) if policy_acts else windows.actions[:, h]
+        x = model.advance(x, model.spread(action))
         states.append(x)
-    return torch.stack(states, 2)
+        actions.append(action)
+    return torch.stack(states, 2), torch.stack(actions, 1)
 
 
 @torch.no_grad()

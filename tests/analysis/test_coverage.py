@@ -57,6 +57,9 @@ def test_unlike_episodes_show_in_the_range_of_single_ones():
     reports = [measure_coverage(model(1.0), g, g, 0.9) for g in (alike, mixed)]
     narrow, wide = (r.run.episodes_high - r.run.episodes_low for r in reports)
     assert (narrow < 0.08).all() and (wide > 0.3).all()
+    errors = [r.run.standard_error for r in reports]
+    np.testing.assert_allclose(errors[0], np.sqrt(0.9 * 0.1 / (20 * 300)), rtol=0.5)
+    assert (errors[1] > 5 * errors[0]).all()
 
 
 def test_alarm_rates_on_other_episodes_stay_near_the_request():
@@ -78,5 +81,5 @@ def test_judging_a_coasting_machine_finds_the_bias():
     np.testing.assert_allclose(j.error, -2e-3, atol=2e-6)
     np.testing.assert_allclose(j.uncertainty.epistemic, 1e-3, rtol=1e-2)
     noise = j.uncertainty.aleatoric
-    np.testing.assert_allclose(noise, 1e-3, rtol=0.5)
+    np.testing.assert_allclose(noise, 1e-3 + np.exp(-6), rtol=1e-3)  # the soft bound's closed form
     np.testing.assert_allclose(j.innovation, 2e-3 / np.hypot(1e-3, noise).min(-1), rtol=1e-2)

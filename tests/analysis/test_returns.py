@@ -116,6 +116,19 @@ def _missing(horizon: int) -> float:
     return float(np.sqrt(((true - (1 - GAMMA**horizon) / (1 - GAMMA)) ** 2).mean()))
 
 
+def test_a_policy_that_acts_differs_where_the_actions_do():
+    """Recorded actions are 0 and the policy's 0.5; the reward is the first action."""
+    other = agent(constant(0.0), ByPosition())
+    other.sac.average.act = lambda obs: torch.full((len(obs), 2), 0.5)
+    same = measure(agent(constant(0.0), ByPosition()))
+    np.testing.assert_allclose(same.policy_acts, same.with_value)
+    assert same.best_horizon_policy_acts == same.best_horizon
+    other.task.reward = lambda next_obs, action, xp=np: action[..., 0] + 0 * next_obs[..., POSITION]
+    e = measure(other)
+    np.testing.assert_allclose(e.with_value, 0.0, atol=1e-9)
+    np.testing.assert_allclose(e.policy_acts, 0.5 * (1 - GAMMA**H) / (1 - GAMMA), rtol=1e-6)
+
+
 def test_short_episodes_are_refused():
     with pytest.raises(DataError, match="14 ticks in a row"):
         measure(agent(constant(0.0)), [coast(13)])
