@@ -178,12 +178,12 @@ class Mbpo:
         config = self.config.imagination
         if config.disagreement_penalty:
             reward = reward - config.disagreement_penalty * disagreement
-        columns = (obs, action, next_obs, reward, ended)
+        columns = [obs, action, next_obs, reward, ended]
         if config.disagreement_weight:
             # Thinning gives weighted sums in expectation, and buffer and SAC need not know.
             weight = 1 / (1 + config.disagreement_weight * disagreement)
             kept = torch.rand(len(obs), generator=self.torch_rng) < weight
-            columns = tuple(c[kept] for c in columns)
+            columns = [c[kept] for c in columns]
         self.imagined.add(Transitions(*(c.numpy() for c in columns)))
 
     def batches(self, updates: int) -> list[Batch]:

@@ -17,6 +17,7 @@ from robot_mbrl.analysis.coverage import (
 )
 from robot_mbrl.analysis.drift import Drift, measure_drift
 from robot_mbrl.analysis.growth import ErrorGrowth, measure_growth
+from robot_mbrl.analysis.learned import kept_out_of, learned_from, without
 from robot_mbrl.analysis.novelty import Novelty, measure_novelty
 from robot_mbrl.analysis.recordings import Recording, of_episode, sample_starts, split
 from robot_mbrl.analysis.returns import ReturnError, measure_return_error
@@ -25,7 +26,7 @@ from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
 from robot_mbrl.evaluate import actor_policy, record_worlds
 from robot_mbrl.report import check_episodes
-from robot_mbrl.runs import RunFolder, load_agent
+from robot_mbrl.runs import load_agent
 
 UNSEEN = 40_000  # seeds of training, evaluation and alarms lie elsewhere
 T = TypeVar("T")
@@ -126,17 +127,19 @@ def simulate(
 def held_out(
     run: Path, spec: RobotSpec, episodes: dict[str, Episode]
 ) -> tuple[list[Recording], str]:
-    """Recorded episodes that the run did not learn from."""
+    """Recorded episodes that the run was not fitted to.
+
+    Those that its finetuning kept out are used, and the source says so: they chose the model.
+    """
     check_episodes(episodes, spec)
-    folder = RunFolder(run)
-    learned = set(folder.read_json("config.json").get("lineage", {}).get("episodes", {}))
-    if (run / "finetune.json").exists():
-        learned -= set(folder.read_json("finetune.json")["holdout_episodes"])
-    fresh = {n: e for n, e in episodes.items() if n not in learned}
+    fresh = without(episodes, learned_from(run))
+    unbiased = without(fresh, kept_out_of(run))
     recordings = [r for e in fresh.values() if (r := of_episode(e)).pieces]
     source = f"{len(recordings)} recorded episodes"
     if len(fresh) < len(episodes):
         source += f"; {len(episodes) - len(fresh)} that the run learned from are left out"
+    if len(unbiased) < len(fresh):
+        source += f"; {len(fresh) - len(unbiased)} of them chose among its candidates"
     return recordings, source
 
 
@@ -172,9 +175,10 @@ def measure(
         lambda: measure_return_error(agent, recordings, config.horizon, config.starts, rng),
     )
     limit = alarms[0].threshold.limit
+    rows = agent.real.split(agent.real.sample(config.starts, rng))
     novelty = attempt(
         "disagreement",
-        lambda: measure_novelty(model, agent.real.all(), test, fresh, limit, rng),
+        lambda: measure_novelty(model, rows, test, fresh, limit, rng),
     )
     drift = measure_drift(run, agent, starts) if starts else None
     if drift and len(drift.runs) == 1:

@@ -33,8 +33,8 @@ def growth_figure(growth: ErrorGrowth) -> str:
             axes.set(title=name, yscale="log")
             if c >= columns // 2:
                 axes.set_xlabel("ticks ahead")
-        lines = (("elites' mean", BLUE, "-"), ("single members", ORANGE, "-"))
-        lines += (("constant velocity", GREY, "--"),)
+        lines = [("elites' mean", BLUE, "-"), ("single members", ORANGE, "-")]
+        lines.append(("constant velocity", GREY, "--"))
         for name, color, style in lines:
             panels[0].plot([], [], style, color=color, label=name)
         panels[0].legend(frameon=False, loc="lower right")
@@ -102,7 +102,7 @@ def _plot_sets(axes: Axes, novelty: Novelty) -> None:
     """One row a set: 5 to 95 %, quartiles and median on a log axis."""
     for row, (name, quantiles) in enumerate(zip(novelty.names, novelty.quantiles, strict=True)):
         low, first, median, third, high = quantiles
-        color = GREY if name == "training data" else BLUE if name == "held out" else ORANGE
+        color = GREY if name == "replay buffer" else BLUE if name == "held out" else ORANGE
         axes.plot([low, high], [row, row], color=color, lw=1)
         axes.plot([first, third], [row, row], color=color, lw=6, solid_capstyle="butt")
         axes.plot([median], [row], "|", color="white", ms=8, mew=2)

@@ -24,7 +24,7 @@ class Novelty:
     """Disagreement inside and outside the training distribution.
 
     Attributes:
-        names: of the sets: "training data", "held out", then "held out, s x as fast".
+        names: of the sets: "replay buffer", "held out", then "held out, s x as fast".
         quantiles: disagreement of each set at QUANTILES, (names, 5).
         auroc: chance that one of a set disagrees more than one of "held out", (names,).
         above: share of each set above the limit, (names,).
@@ -46,18 +46,16 @@ class Novelty:
 
 def measure_novelty(
     model: DynamicsEnsemble,
-    training: Transitions,
+    replay: Transitions,
     recordings: Sequence[Recording],
     judged: Sequence[Judged],
     limit: float,
     rng: np.random.Generator,
-    *,
-    samples: int = 4000,
 ) -> Novelty:
-    """Compare sets of states; `training` are rows that the model was fitted to."""
-    starts = sample_starts(recordings, _memory(model.layout) + 1, samples, rng)
-    rows = training.take(rng.integers(len(training), size=len(starts)))
-    sets = {"training data": _disagreement(model, rows.obs, rows.action)}
+    """Compare sets of states; `replay` are rows of the run's buffer, as many as are compared."""
+    starts = sample_starts(recordings, _memory(model.layout) + 1, len(replay), rng)
+    replay = replay.take(slice(len(starts)))
+    sets = {"replay buffer": _disagreement(model, replay.obs, replay.action)}
     for speed in (1.0, *SPEEDS):
         name = "held out" if speed == 1.0 else f"held out, {speed:g} x as fast"
         sets[name] = _disagreement(model, *faster(model.layout, starts, speed))

@@ -34,7 +34,7 @@ def write_analysis(analysis: Analysis, out: Path) -> None:
     """Write the page."""
     a = analysis
     seconds = a.ticks / a.rate_hz
-    intro = f"{a.run}: {a.source}; {a.ticks} ticks, {seconds:.0f} s. Nothing here was trained on."
+    intro = f"{a.run}: {a.source}; {a.ticks} ticks, {seconds:.0f} s. No model was fitted to them."
     parts = [f"<h1>{html.escape(a.robot)}</h1><p class=note>{html.escape(intro)}</p>"]
     parts.append(section("Notes", _list(a.notes)) if a.notes else "")
     if a.growth:
@@ -70,10 +70,9 @@ def return_note(returns: ReturnError) -> str:
     )
 
 
-def _near(error: FloatArray) -> FloatArray:
+def _near(error: FloatArray) -> list[int]:
     """Horizons whose error is within 10 % of the least."""
-    horizons: FloatArray = np.flatnonzero(error <= 1.1 * error.min()) + 1
-    return horizons
+    return [int(h) + 1 for h in np.flatnonzero(error <= 1.1 * error.min())]
 
 
 def _list(notes: tuple[str, ...]) -> str:

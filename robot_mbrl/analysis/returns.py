@@ -122,8 +122,11 @@ def _cut(
     obs = np.stack([pieces[n][0][t : t + horizon + 1] for n, t in chosen])
     actions = np.stack([pieces[n][1][t : t + horizon] for n, t in chosen])
     truth = np.array([returns[n][t] for n, t in chosen])
-    tensors = (torch.as_tensor(x, dtype=torch.float32) for x in (obs, actions))
-    return _Windows(*tensors, truth)
+    return _Windows(
+        torch.as_tensor(obs, dtype=torch.float32),
+        torch.as_tensor(actions, dtype=torch.float32),
+        truth,
+    )
 
 
 def _true_returns(agent: Mbpo, piece: Piece) -> FloatArray:
@@ -177,5 +180,5 @@ def _estimate(agent: Mbpo, states: Tensor, actions: Tensor) -> tuple[FloatArray,
 def _value(agent: Mbpo, obs: Tensor) -> Tensor:
     """The planner's terminal value of obs (..., O): the critics' mean at the policy's action."""
     flat = obs.reshape(-1, obs.shape[-1])
-    q = agent.sac.critics(flat, agent.sac.average.act(flat)).mean(0)
+    q: Tensor = agent.sac.critics(flat, agent.sac.average.act(flat)).mean(0)
     return q.double().reshape(obs.shape[:-1])

@@ -80,11 +80,11 @@ def estimate_uncertainty(
     """Epistemic and aleatoric spread of the elites at obs (B, O) under action (B, A)."""
     x, a = (torch.as_tensor(v, dtype=torch.float32) for v in (obs, action))
     means, stds = model.increments(model.spread(x), model.spread(a))
-    means, stds = (v[model.elites].double().numpy() for v in (means, stds))
+    mean, std = (v[model.elites].double().numpy() for v in (means, stds))
     return Uncertainty(
-        means.mean(0),
-        means.std(0),
-        np.sqrt((stds**2).mean(0)),
+        mean.mean(0),
+        mean.std(0),
+        np.sqrt((std**2).mean(0)),
         model.outputs.std.double().numpy(),
         np.asarray(model.layout.alpha) / model.layout.dt,
     )

@@ -68,7 +68,7 @@ def test_disagreement_tells_speeds_that_were_never_seen():
     judged = [judge(model, r) for r in recordings]
     limit = 0.01 * SPEED * 1.75
     n = measure_novelty(model, rows, recordings, judged, limit, np.random.default_rng(0))
-    assert n.names[:2] == ("training data", "held out")
+    assert n.names[:2] == ("replay buffer", "held out")
     assert n.names[2:] == tuple(f"held out, {s:g} x as fast" for s in SPEEDS)
     np.testing.assert_allclose(
         n.quantiles[:, 2], 0.01 * SPEED * np.array([1, 1, *SPEEDS]), rtol=1e-3
