@@ -174,6 +174,9 @@ def measure(
         "return error",
         lambda: measure_return_error(agent, recordings, config.horizon, config.starts, rng),
     )
+    if returns and not np.isfinite(returns.with_value).all():
+        finite = int(np.isfinite(returns.with_value).sum())
+        notes.append(f"return error: the model diverges, not finite beyond {finite} ticks")
     limit = alarms[0].threshold.limit
     rows = agent.real.split(agent.real.sample(config.starts, rng))
     novelty = attempt(

@@ -61,9 +61,11 @@ def return_figure(returns: ReturnError) -> str:
         axes.annotate(" knowing nothing", (1, returns.true_spread), color=GREY, va="bottom")
         _mark_best(axes, returns.with_value, BLUE, above=True)
         _mark_best(axes, returns.policy_acts, ORANGE, above=False)
-        bottom = 0.6 * min(v.min() for v in (returns.policy_acts, returns.true_states))
+        errors = np.concatenate([returns.policy_acts, returns.true_states, [np.inf]])
+        bottom = 0.6 * errors.min()
         axes.set(xlabel="horizon (ticks)", ylabel="error of the return", yscale="log")
-        axes.set_ylim(bottom=max(bottom, NOTHING_ABOVE))
+        if math.isfinite(bottom):
+            axes.set_ylim(bottom=max(bottom, NOTHING_ABOVE))
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
     return draw(plot, 9, 3.2)

@@ -29,6 +29,8 @@ TAIL = 0.05  # weight gamma^n at which the value may stand in for the rest of th
 class ReturnError:
     """Errors of the discounted return of the policy at horizons 1..H, (H,) each.
 
+    Infinite where an estimate is not finite: the model diverges.
+
     Attributes:
         with_value: root mean square error, the horizon closed with the value.
         without_value: of the summed reward alone.
@@ -86,6 +88,8 @@ def measure_return_error(
         "policy_acts": acted + acted_value - truth,
         "true_states": true_summed + true_value - truth,
     }
+    # An estimate that is not finite is infinitely wrong; as NaN it would be the best horizon.
+    errors = {name: np.where(np.isfinite(e), e, np.inf) for name, e in errors.items()}
     rms = {name: np.sqrt((e**2).mean(0)) for name, e in errors.items()}
     return ReturnError(
         **rms,

@@ -129,6 +129,18 @@ def test_a_policy_that_acts_differs_where_the_actions_do():
     np.testing.assert_allclose(e.policy_acts, 0.5 * (1 - GAMMA**H) / (1 - GAMMA), rtol=1e-6)
 
 
+def test_an_estimate_that_is_not_finite_is_infinitely_wrong_and_never_the_best():
+    """A bias of 1 rad puts the slide beyond 5 rad from the third tick on."""
+    lost = agent(constant(1 / (1 - GAMMA)), bias=1.0)
+    lost.task.reward = lambda next_obs, action, xp=np: xp.where(
+        next_obs[..., POSITION] > 5, xp.nan, 0 * next_obs[..., POSITION] + 1
+    )
+    e = measure(lost)
+    np.testing.assert_array_equal(np.isinf(e.with_value), H >= 3)
+    assert np.isfinite(e.true_states).all()
+    assert e.best_horizon <= 2
+
+
 def test_short_episodes_are_refused():
     with pytest.raises(DataError, match="14 ticks in a row"):
         measure(agent(constant(0.0)), [coast(13)])

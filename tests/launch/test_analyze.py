@@ -49,6 +49,7 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three short episodes of the mock."""
     folder = tmp_path_factory.mktemp("episodes")
     args = ["--robot", "furuta", "--port", "mock", "--episodes", "3", "--seconds", "0.8"]
+    args += ["--exploration", "0.1"]  # far from its limits
     assert main(["collect", "--policy", "random", *args, "--out", str(folder)]) == 0
     return folder
 
