@@ -75,6 +75,7 @@ def test_simulated_worlds_give_every_number_and_picture(run, tmp_path, capsys):
     assert not list(run.glob("analysis*"))  # --out alone was written to
 
 
+@pytest.mark.slow
 def test_the_seed_and_the_sizes_change_the_numbers(run, tmp_path):
     def coverage(*more: str) -> dict:
         assert main(["analyze", "--run", str(run), "--out", str(tmp_path), *QUICK, *more]) == 0
