@@ -31,6 +31,7 @@ VERBS = {
     "finetune": "correct a run with recorded episodes; keep it only if it predicts better",
     "import-log": "turn measured CSV logs into episodes",
     "report": "draw a run and its episodes into one HTML file",
+    "analyze": "measure how wrong a run's model is, and whether it knows",
     "bench": "measure planner, simulator or control loop on this machine",
     "demo": "the whole path on the mock robot, from nothing to a finetuned controller",
 }
