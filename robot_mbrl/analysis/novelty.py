@@ -8,6 +8,7 @@ import numpy as np
 from robot_mbrl.analysis.coverage import Judged
 from robot_mbrl.analysis.recordings import Recording, sample_starts
 from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -53,12 +54,17 @@ def measure_novelty(
     rng: np.random.Generator,
 ) -> Novelty:
     """Compare sets of states; `replay` are rows of the run's buffer, as many as are compared."""
-    starts = sample_starts(recordings, _memory(model.layout) + 1, len(replay), rng)
+    layout = model.layout
+    if not isinstance(layout, ObservationLayout):
+        raise DataError(
+            "motion at other speeds: expected a robot's observations, got plain columns"
+        )
+    starts = sample_starts(recordings, _memory(layout) + 1, len(replay), rng)
     replay = replay.take(slice(len(starts)))
     sets = {"replay buffer": _disagreement(model, replay.obs, replay.action)}
     for speed in (1.0, *SPEEDS):
         name = "held out" if speed == 1.0 else f"held out, {speed:g} x as fast"
-        sets[name] = _disagreement(model, *faster(model.layout, starts, speed))
+        sets[name] = _disagreement(model, *faster(layout, starts, speed))
     inside = sets["held out"]
     values = np.stack(list(sets.values()))
     disagreement, error, z = _bins(judged)

@@ -23,6 +23,7 @@ class Layout(Protocol):
         size: O, the number of columns.
         action_size: A.
         dt: seconds per tick.
+        alpha: filter gains of the velocities.
     """
 
     @property
@@ -44,6 +45,10 @@ class Layout(Protocol):
     @property
     def dt(self) -> float:
         """Seconds per tick."""
+
+    @property
+    def alpha(self) -> tuple[float, ...]:
+        """Filter gain of each velocity, J of them; 1 is unfiltered."""
 
     def velocities(self, obs: Any) -> Any:
         """Velocities (..., J) of observations (..., O)."""
@@ -78,6 +83,11 @@ class PlainLayout:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
         return self.joints
+
+    @property
+    def alpha(self) -> tuple[float, ...]:
+        """No velocity is filtered."""
+        return (1.0,) * self.size
 
     def velocities(self, obs: Any) -> Any:
         """Zero (..., O): the model predicts the whole change."""
