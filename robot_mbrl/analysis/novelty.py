@@ -8,8 +8,8 @@ import numpy as np
 from robot_mbrl.analysis.coverage import Judged
 from robot_mbrl.analysis.recordings import Recording, sample_starts
 from robot_mbrl.contract import ObservationLayout
-from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.forecast import Starts
@@ -56,9 +56,7 @@ def measure_novelty(
     """Compare sets of states; `replay` are rows of the run's buffer, as many as are compared."""
     layout = model.layout
     if not isinstance(layout, ObservationLayout):
-        raise DataError(
-            "motion at other speeds: expected a robot's observations, got plain columns"
-        )
+        raise DataError("motion at other speeds: expected a robot's columns, got plain ones")
     starts = sample_starts(recordings, _memory(layout) + 1, len(replay), rng)
     replay = replay.take(slice(len(starts)))
     sets = {"replay buffer": _disagreement(model, replay.obs, replay.action)}
