@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo, correlated_noise
@@ -66,7 +65,7 @@ class OnlineLearning:
 
     def __init__(
         self,
-        env: gymnasium.Env[np.ndarray, np.ndarray],
+        env: Any,
         agent: Mbpo,
         config: OnlineConfig,
         evaluate: Evaluate,
