@@ -23,6 +23,7 @@ class Electronics:
         self._limit = np.array([a.limit for a in spec.actuators])
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
         self._latencies = [p for p in spec.nominal if p.endswith("latency_ms")]
+        self._longest_ms = 1000 * max_latency_s(spec)
         self._supply = np.ones((num_worlds, len(spec.actuators)))
         self._noise_counts = np.full(num_worlds, spec.sensor.noise_counts)
 
@@ -37,7 +38,7 @@ class Electronics:
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
 
     def _check_latencies(self, parameters: Parameters) -> None:
-        longest_ms = max_latency_s(self.spec) * 1000
+        longest_ms = self._longest_ms
         for path in self._latencies:
             if parameters[path].max() > longest_ms + 1e-9:
                 raise SpecError(
