@@ -43,9 +43,11 @@ class FinetuneConfig:
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
-        steps=1500, lr=2e-3, check_every=50, patience=10, multistep_weight=3.0
+        steps=1500, lr=5e-3, check_every=50, patience=10, multistep_weight=3.0
     )
     """the ensemble's fit, from the pretrained weights"""
+    sticks: bool = True
+    """give the model dry friction if it has none: real joints stick more than simulated ones"""
     updates: int = 7000
     """SAC updates in the accepted model"""
     lr: float = 5e-4
@@ -126,7 +128,7 @@ def finetune(
     )
     if not report.accepted:
         return report
-    agent.model = best
+    agent.set_model(best)
     _refine(agent, real, simulated, config, progress)
     return report
 
@@ -234,10 +236,11 @@ def _windows(
 
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:
     if config.model == "finetuned":
-        return copy.deepcopy(agent.model)
+        return agent.model.with_grip() if config.sticks else copy.deepcopy(agent.model)
     sizes = agent.config.ensemble
+    sticks = config.sticks or sizes.sticks
     fresh = DynamicsEnsemble(
-        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sizes.sticks
+        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sticks
     )
     fit_normalizers(fresh, real)
     return fresh
