@@ -24,6 +24,7 @@ from robot_mbrl.models.multistep import Windows, blend_windows
 from robot_mbrl.models.rollout_error import rollout_error
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
+Simulate = Callable[[list[tuple[np.ndarray, np.ndarray]]], Transitions]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class FinetuneConfig:
     tolerance: float = 0.1
     """candidates whose held-out errors are within this share of the least are as good: the one with
     the most simulated rows is kept, which forgets least"""
+    plausible: bool = True
+    """simulate in the worlds that explain the episodes; otherwise in any of the pretraining"""
     simulated_stretches: int = 4000
     """the simulator's stretches to draw from"""
     error_steps: int = 10
@@ -95,11 +98,13 @@ def finetune(
     episodes: dict[str, Episode],
     config: FinetuneConfig,
     progress: Progress,
+    simulate: Simulate | None = None,
 ) -> FinetuneReport:
     """Finetune `agent` in place on real episodes by name.
 
     The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds
-    the real ones. Raises DataError when there are too few or too short episodes.
+    the real ones. `simulate` makes others, of worlds that resemble the stretches (obs (T, O),
+    actions (T, A)) it is given. Raises DataError when there are too few or too short episodes.
     """
     check_episodes(agent, episodes)
     rng = np.random.default_rng(config.seed)
@@ -107,9 +112,10 @@ def finetune(
     held_pairs = [pair for n in held_names for pair in stretches(episodes[n])]
     real = concatenate([episodes[n].transitions(agent.task) for n in train_names])
     held = concatenate([episodes[n].transitions(agent.task) for n in held_names])
-    simulated = agent.real.all()
-    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     train_pairs = [pair for n in train_names for pair in stretches(episodes[n])]
+    here = simulate is not None and config.plausible and config.model == "finetuned"
+    simulated = simulate(train_pairs) if simulate and here else agent.real.all()
+    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     draw = np.random.default_rng((config.seed, 1))
     chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
     data = _Data(real, held, simulated, train_pairs, held_pairs, chains)
