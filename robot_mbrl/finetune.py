@@ -46,7 +46,12 @@ class FinetuneConfig:
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
-        steps=1500, lr=5e-3, check_every=50, patience=10, multistep_weight=3.0
+        steps=1500,
+        lr=5e-3,
+        check_every=50,
+        patience=10,
+        input_noise=0.05,
+        multistep_weight=3.0,
     )
     """the ensemble's fit, from the pretrained weights"""
     sticks: bool = True
