@@ -16,29 +16,35 @@ class DelayLine:
     """
 
     def __init__(self, shape: tuple[int, int], max_lag: int) -> None:
-        self._values = np.zeros((max_lag + 2, *shape))
-        self._newest = 0
+        self._length = max_lag + 2
+        self._values = np.zeros((shape[0], self._length, shape[1]))  # the newest last
         self._world, self._column = np.ogrid[: shape[0], : shape[1]]
 
     def fill(self, values: FloatArray, ids: np.ndarray) -> None:
         """As if worlds `ids` (n,) had held values (n, K) for ever."""
-        self._values[:, ids] = values
+        self._values[ids] = values[:, None]
 
     def put(self, values: FloatArray) -> None:
-        """Add the values (B, K) of the next step."""
-        self._newest = (self._newest + 1) % len(self._values)
-        self._values[self._newest] = values
+        """Add the values (B, n, K) of the next n steps."""
+        self._values = np.concatenate([self._values, values], 1)[:, -self._length :]
 
     def read(self, lag: FloatArray) -> FloatArray:
         """Values (B, K) of `lag` (B, K) or (B, 1) steps ago, linear between steps."""
         whole = np.floor(lag).astype(int)
         share = lag - whole
-        newer, older = self._at(whole), self._at(whole + 1)
+        newest = self._length - 1
+        newer = self._values[self._world, newest - whole, self._column]
+        older = self._values[self._world, newest - 1 - whole, self._column]
         # not newer + share * (older - newer): a whole lag shall give exactly what was put in
         result: FloatArray = (1 - share) * newer + share * older
         return result
 
-    def _at(self, lag: np.ndarray) -> FloatArray:
-        row = (self._newest - lag) % len(self._values)
-        values: FloatArray = self._values[row, self._world, self._column]
-        return values
+    def hold(self, value: FloatArray, lag: np.ndarray, steps: int) -> FloatArray:
+        """Put `value` (B, K) in for `steps` steps; returns what comes out at each of them, (B,
+        steps, K), after a `lag` (B, K) of whole steps."""
+        held = np.broadcast_to(value[:, None], (len(value), steps, value.shape[1]))
+        joined = np.concatenate([self._values, held], 1)
+        self._values = joined[:, -self._length :]
+        row = np.arange(self._length, self._length + steps)[:, None] - lag[:, None]
+        late: FloatArray = np.take_along_axis(joined, row, 1)
+        return late

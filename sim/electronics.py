@@ -1,4 +1,4 @@
-"""What surrounds the physics of B worlds, whatever the engine: supply, encoders, latencies."""
+"""What surrounds the physics of B worlds, whatever the engine: supply and encoders."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
+from sim.latency import max_latency_s
 
 EVERY = np.s_[:]
 
@@ -57,10 +58,3 @@ class Electronics:
         counts = np.floor(angles / self._rad_per_count + noise + 0.5)
         measured: FloatArray = counts * self._rad_per_count
         return measured
-
-
-def max_latency_s(spec: RobotSpec) -> float:
-    """The longest latency that this robot's nominal values or randomization can ask for."""
-    values = [v for path, v in spec.nominal.items() if path.endswith("latency_ms")]
-    values += [v.high for path, v in spec.randomization.items() if path.endswith("latency_ms")]
-    return max(values) / 1000
