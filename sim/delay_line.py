@@ -4,6 +4,8 @@ import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
 
+EVERY = np.s_[:]
+
 
 class DelayLine:
     """The last values (B, K) put in, one a step.
@@ -26,17 +28,19 @@ class DelayLine:
 
     def put(self, values: FloatArray) -> None:
         """Add the values (B, n, K) of the next n steps."""
-        self._values = np.concatenate([self._values, values], 1)[:, -self._length :]
+        left = self._values[:, values.shape[1] :]
+        self._values = np.concatenate([left, values[:, -self._length :]], 1)
 
-    def read(self, lag: FloatArray) -> FloatArray:
-        """Values (B, K) of `lag` (B, K) or (B, 1) steps ago, linear between steps."""
+    def read(self, lag: FloatArray, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """Values (n, K) of worlds `ids`, `lag` (n, K) or (n, 1) steps ago, linear between steps."""
         whole = np.floor(lag).astype(int)
         share = lag - whole
-        newest = self._length - 1
-        newer = self._values[self._world, newest - whole, self._column]
-        older = self._values[self._world, newest - 1 - whole, self._column]
+        row = self._world[ids] * self._length + self._length - 1 - whole
+        newer = row * self._values.shape[2] + self._column
+        values = self._values.ravel()  # one index: numpy is slow with three
         # not newer + share * (older - newer): a whole lag shall give exactly what was put in
-        result: FloatArray = (1 - share) * newer + share * older
+        result: FloatArray = (1 - share) * values.take(newer)
+        result += share * values.take(newer - self._values.shape[2])
         return result
 
     def hold(self, value: FloatArray, lag: np.ndarray, steps: int) -> FloatArray:
@@ -44,7 +48,10 @@ class DelayLine:
         steps, K), after a `lag` (B, K) of whole steps."""
         held = np.broadcast_to(value[:, None], (len(value), steps, value.shape[1]))
         joined = np.concatenate([self._values, held], 1)
-        self._values = joined[:, -self._length :]
-        row = np.arange(self._length, self._length + steps)[:, None] - lag[:, None]
-        late: FloatArray = np.take_along_axis(joined, row, 1)
+        self._values = joined[:, steps:].copy()
+        row = self._world * joined.shape[1] + self._length - lag
+        first = row * joined.shape[2] + self._column
+        late: FloatArray = joined.ravel().take(
+            first[:, None] + joined.shape[2] * np.arange(steps)[:, None]
+        )
         return late

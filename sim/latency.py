@@ -7,7 +7,7 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters
-from sim.delay_line import DelayLine
+from sim.delay_line import EVERY, DelayLine
 
 ROUNDING = 1e-9
 """Of a latency in physics steps: 12 ms of 4 ms steps are 3 of them, not 4."""
@@ -42,6 +42,11 @@ class Latency:
             self._command_lag[ids, a] = np.ceil(parameters[path] * self._per_ms - ROUNDING)
         self._angle_lag[ids, 0] = parameters["sensors.latency_ms"] * self._per_ms
 
+    def take(self, other: "Latency", rows: slice, ids: np.ndarray) -> None:
+        """Give worlds `ids` (n,) the latencies of another's worlds `rows` (n,)."""
+        self._command_lag[ids] = other._command_lag[rows]
+        self._angle_lag[ids] = other._angle_lag[rows]
+
     def start(self, angles: FloatArray, commands: FloatArray | None, ids: np.ndarray) -> None:
         """As if worlds `ids` (n,) had always been at `angles` (n, J) under `commands` (n, A).
 
@@ -59,9 +64,9 @@ class Latency:
         """The true angles (B, n, J) after each of the next n physics steps."""
         self._angles.put(angles)
 
-    def late_angles(self) -> FloatArray:
-        """The angles (B, J) that the encoders show now."""
-        return self._angles.read(self._angle_lag)
+    def late_angles(self, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """The angles (n, J) that the encoders of worlds `ids` (n,) show now."""
+        return self._angles.read(self._angle_lag[ids], ids)
 
 
 def max_latency_s(spec: RobotSpec) -> float:

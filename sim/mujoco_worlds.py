@@ -2,12 +2,14 @@
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
+from mujoco.batch import MODEL_FIELDS, Batch
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
+from sim.delay_line import EVERY
 from sim.electronics import Electronics
 from sim.latency import Latency
 from sim.physical_fields import FIELDS, PhysicalFields
@@ -42,6 +44,8 @@ class MujocoWorlds:
         self._state_q = self._batch.bind("qpos")
         self._state_v = self._batch.bind("qvel")
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
+        self._spares: MujocoWorlds | None = None
+        self._rows: list[tuple[np.ndarray, np.ndarray]] = []
         self._physical = PhysicalFields(spec, self.model)
         self._fields = {name: self._batch.expand(name) for name in FIELDS}
 
@@ -64,8 +68,35 @@ class MujocoWorlds:
             initial = f"initial.{joint.name}."
             self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
             self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
+        self._start(ids)
+
+    def _start(self, ids: np.ndarray) -> None:
+        """Fill the latencies of worlds `ids` as if they had always been where they are, without
+        drive."""
         still = np.zeros((len(ids), len(self.spec.actuators)))
         self._latency.start(self._state_q[np.ix_(ids, self._qpos)], still, ids)
+
+    def prepare(self, parameters: Parameters) -> None:
+        """Build n worlds aside, parameters (n,) each, for `renew`."""
+        count = len(next(iter(parameters.values())))
+        if self._spares is None or self._spares._batch.nsim != count:
+            self._spares = MujocoWorlds(self.spec, count, threads=1, model=self.model)
+        spares = self._spares
+        spares.reset(parameters, np.arange(count))
+        here, there = self._batch, spares._batch
+        differing = [name for name in MODEL_FIELDS if there.expanded(name) is not None]
+        self._rows = [(here.state, there.state)]
+        self._rows += [(here.expand(name), there.expand(name)) for name in differing]
+
+    def renew(self, rows: slice, ids: np.ndarray) -> None:
+        """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
+        if self._spares is None:
+            raise RobotMbrlError("no world is prepared; call prepare() first")
+        for here, there in self._rows:
+            here[ids] = there[rows]
+        self._electronics.take(self._spares._electronics, rows, ids)
+        self._latency.take(self._spares._latency, rows, ids)
+        self._start(ids)
 
     def step(self, action: FloatArray, substeps: int | None = None) -> None:
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not
@@ -75,9 +106,10 @@ class MujocoWorlds:
         path = self._batch.rollout(steps, control=late, record=("qpos",))["qpos"]
         self._latency.move(path[:, :, self._qpos])
 
-    def measure(self, rng: np.random.Generator) -> FloatArray:
-        """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""
-        return self._electronics.read_encoders(self._latency.late_angles(), rng)
+    def measure(self, rng: np.random.Generator, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
+        J) in rad."""
+        return self._electronics.read_encoders(self._latency.late_angles(ids), rng, ids)
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""

@@ -22,7 +22,7 @@ class PhysicalFields:
     """Writes parameters into arrays of the nominal model's fields.
 
     Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Whoever writes
-    calls MuJoCo's setConst afterwards. Supply, noise, latency and initial state are no fields of a model.
+    calls MuJoCo's setConst afterwards. Supply, noise, latency and initial state are no fields.
 
     Args:
         spec: the robot.
