@@ -11,6 +11,7 @@ from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
 from sim.delay_line import EVERY
 from sim.electronics import Electronics
+from sim.engine_clock import stop_engine_clock
 from sim.latency import Latency
 from sim.physical_fields import FIELDS, PhysicalFields
 
@@ -33,6 +34,7 @@ class MujocoWorlds:
         threads: int = 0,
         model: mujoco.MjModel | None = None,
     ) -> None:
+        stop_engine_clock()
         self.spec = spec
         self.model = model or mujoco_model(spec)
         self._batch = Batch(self.model, num_worlds, nthread=threads)
