@@ -143,6 +143,8 @@ class LearnBench(Verb):
     """the environment: Pendulum-v1, InvertedPendulum-v5 or CartPoleSwingUp-v0"""
     agent: Literal["mbpo", "pets"] = "mbpo"
     """what learns: policy and model, or a planner on the model alone"""
+    learned_reward: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """learn reward and termination as well, instead of being told"""
     steps: int | None = None
     """environment steps of a run; what the setting says by default"""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)

@@ -47,7 +47,8 @@ def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
     setting = find_setting(name, bench.agent)
     online = replace(setting.online, steps=bench.steps or setting.online.steps)
     env = make_env(name)
-    agent = setting.make_agent(online.steps, seed)
+    task = setting.learned_task(seed) if bench.learned_reward else setting.task
+    agent = setting.make_agent(task, online.steps, seed)
 
     def judge(steps: int) -> dict[str, float]:
         last = steps >= online.steps
@@ -64,6 +65,7 @@ def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
     return {
         "env": name,
         "agent": bench.agent,
+        "learned_reward": bench.learned_reward,
         "seed": seed,
         "curve": report.evaluations,
         "trials": report.trials,

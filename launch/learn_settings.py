@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac import SacConfig
@@ -10,9 +12,12 @@ from robot_mbrl.contract.angle_layout import AngleLayout
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.plain_layout import Layout, PlainLayout
 from robot_mbrl.models.fit import FitConfig
+from robot_mbrl.models.reward import LearnedTask
 from robot_mbrl.online import OnlineConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
+
+REWARD_HIDDEN = 64  # width of a learned reward's layers
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,16 @@ class Setting:
     agent: MbpoConfig | PetsConfig
     online: OnlineConfig
 
-    def make_agent(self, steps: int, seed: int, task: Any = None) -> Mbpo | Pets:
+    def make_agent(self, task: Any, steps: int, seed: int) -> Mbpo | Pets:
         """An agent that has learned nothing, with room for `steps` transitions."""
-        task = task or self.task
         if isinstance(self.agent, PetsConfig):
             return Pets(self.layout, task, self.agent, steps, seed)
         return Mbpo(self.layout, task, self.agent, steps, seed)
+
+    def learned_task(self, seed: int) -> LearnedTask:
+        """Reward and termination that are yet to be learned."""
+        rng = torch.Generator().manual_seed(seed)
+        return LearnedTask(self.layout.size, self.layout.action_size, REWARD_HIDDEN, rng)
 
 
 PENDULUM = MbpoConfig(

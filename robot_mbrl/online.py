@@ -17,6 +17,7 @@ from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
+from robot_mbrl.models.reward import LearnedTask, RewardFitConfig
 
 Evaluate = Callable[[int], dict[str, float]]
 
@@ -39,6 +40,8 @@ class OnlineConfig:
         default_factory=lambda: FitConfig(steps=600, check_every=50, patience=4, elites=4)
     )
     """each fit, from the last one's weights"""
+    reward_fit: RewardFitConfig = field(default_factory=RewardFitConfig)
+    """each fit of reward and termination, for an agent whose task is learned"""
     evaluate_every: int = 500
     """steps between evaluations"""
 
@@ -88,7 +91,9 @@ class OnlineLearning:
 
     Args:
         env: a gymnasium environment with actions in [-1, 1].
-        agent: what learns; its task rewards real and imagined transitions alike.
+        agent: what learns; its task rewards real and imagined transitions alike. A LearnedTask is
+            fitted with the model to the environment's own rewards and terminations, and then only
+            imagined transitions are rewarded by it.
         config: settings.
         evaluate: environment steps -> numbers; called when the agent is as it then is.
         seed: of the environment and of the held-out rows.
@@ -138,7 +143,10 @@ class OnlineLearning:
         agent = self.agent
         result: tuple[Any, ...] = self.env.step(action)
         next_obs, ended, truncated = np.asarray(result[0], np.float32), result[2], result[3]
-        reward = agent.task.reward(next_obs.astype(np.float64), action)
+        reward = float(result[1])
+        self.earned += reward
+        if not isinstance(agent.task, LearnedTask):
+            reward = agent.task.reward(next_obs.astype(np.float64), action)
         agent.real.add(
             Transitions(
                 self.obs[None],
@@ -149,7 +157,6 @@ class OnlineLearning:
             )
         )
         self.held[len(agent.real) - 1] = self.rng.uniform() < self.config.holdout
-        self.earned += float(result[1])
         self.obs = next_obs
         if ended or truncated:
             steps = float(len(agent.real))
@@ -161,6 +168,8 @@ class OnlineLearning:
         agent, data = self.agent, self.agent.real.all()
         held = self.held[: len(data)]
         train, holdout = data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
+        if isinstance(agent.task, LearnedTask):
+            agent.task.fit(train, holdout, self.config.reward_fit, self.rng)
         fit_normalizers(agent.model, train)
         report = fit_ensemble(agent.model, [Source(train, 1.0)], holdout, self.config.fit, self.rng)
         agent.model_fitted(data)
