@@ -13,7 +13,6 @@ import gymnasium
 import numpy as np
 import torch
 
-import sim.cartpole  # registers its environment
 from launch.bench import LearnBench
 from launch.learn_settings import find_setting
 from launch.progress import progress

@@ -16,6 +16,7 @@ from robot_mbrl.models.reward import LearnedTask
 from robot_mbrl.online import OnlineConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
+from sim.cartpole import NAME as CART_POLE  # the import registers it
 
 REWARD_HIDDEN = 64  # width of a learned reward's layers
 
@@ -81,7 +82,7 @@ SETTINGS = {
     ("InvertedPendulum-v5", "mbpo"): Setting(
         InvertedPendulumV5(), PlainLayout(4, 1), BALANCE, OnlineConfig()
     ),
-    ("CartPoleSwingUp-v0", "pets"): Setting(
+    (CART_POLE, "pets"): Setting(
         CartPoleSwingUp(),
         CART_POLE_ANGLE,
         PLAN_CART_POLE,
