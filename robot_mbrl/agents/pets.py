@@ -29,7 +29,7 @@ class PetsConfig:
     """the model"""
     planner: SamplingConfig = field(default_factory=lambda: IcemConfig(proposals=0))
     """any sampling planner; its type says which. There is no policy, so proposals must be 0"""
-    propagation: PropagationConfig = PropagationConfig()
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
     """how uncertainty is carried along a plan"""
     gamma: float = 1.0
     """discount per tick within the horizon"""

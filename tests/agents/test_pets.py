@@ -1,4 +1,4 @@
-"""PETS: acts by planning on its ensemble, one robot or many alike, and says what an action costs."""
+"""PETS: acts by planning on its ensemble, one robot or many, and says what an action costs."""
 
 from dataclasses import replace
 from typing import Any
