@@ -11,7 +11,7 @@ import math
 import platform
 import tempfile
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class ControllerConfig:
     """score lost per unit of disagreement and step"""
     terminal_value: bool = True
     """close the horizon with the critics"""
-    propagation: PropagationConfig = PropagationConfig()
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
     """how uncertainty is carried along a plan; particles cost as many rows as members"""
 
     @property
