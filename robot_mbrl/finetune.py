@@ -24,6 +24,7 @@ from robot_mbrl.models.multistep import Windows, blend_windows
 from robot_mbrl.models.rollout_error import rollout_error
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
+Simulate = Callable[[list[tuple[np.ndarray, np.ndarray]]], Transitions]
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,25 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (1.0, 0.9)
+    real_shares: tuple[float, ...] = (0.9, 0.7)
     """shares of real rows, and of real stretches, in a batch that are tried; the rest is simulated,
     or the model forgets what these episodes do not show"""
     tolerance: float = 0.1
     """candidates whose held-out errors are within this share of the least are as good: the one with
     the most simulated rows is kept, which forgets least"""
+    plausible: bool = True
+    """simulate in the worlds that explain the episodes; otherwise in any of the pretraining"""
     simulated_stretches: int = 4000
     """the simulator's stretches to draw from"""
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
-        steps=1500, lr=5e-3, check_every=50, patience=10, multistep_weight=3.0
+        steps=1500,
+        lr=5e-3,
+        check_every=50,
+        patience=10,
+        input_noise=0.02,
+        multistep_weight=3.0,
     )
     """the ensemble's fit, from the pretrained weights"""
     sticks: bool = True
@@ -54,7 +62,7 @@ class FinetuneConfig:
     """learning rate of these updates at the start"""
     real_row_share: float = 0.1
     """share of real rows in the batches of these updates"""
-    simulated_row_share: float = 0.2
+    simulated_row_share: float = 0.4
     """share of simulated rows, an anchor where no real data lead; the rest is imagined"""
     real_start_share: float = 0.5
     """share of imagined rollouts that start at real observations; the rest start at simulated
@@ -95,11 +103,13 @@ def finetune(
     episodes: dict[str, Episode],
     config: FinetuneConfig,
     progress: Progress,
+    simulate: Simulate | None = None,
 ) -> FinetuneReport:
     """Finetune `agent` in place on real episodes by name.
 
     The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds
-    the real ones. Raises DataError when there are too few or too short episodes.
+    the real ones. `simulate` makes others, of worlds that resemble the stretches (obs (T, O),
+    actions (T, A)) it is given. Raises DataError when there are too few or too short episodes.
     """
     check_episodes(agent, episodes)
     rng = np.random.default_rng(config.seed)
@@ -107,9 +117,10 @@ def finetune(
     held_pairs = [pair for n in held_names for pair in stretches(episodes[n])]
     real = concatenate([episodes[n].transitions(agent.task) for n in train_names])
     held = concatenate([episodes[n].transitions(agent.task) for n in held_names])
-    simulated = agent.real.all()
-    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     train_pairs = [pair for n in train_names for pair in stretches(episodes[n])]
+    here = simulate is not None and config.plausible and config.model == "finetuned"
+    simulated = simulate(train_pairs) if simulate and here else agent.real.all()
+    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     draw = np.random.default_rng((config.seed, 1))
     chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
     data = _Data(real, held, simulated, train_pairs, held_pairs, chains)

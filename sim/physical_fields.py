@@ -16,14 +16,13 @@ FIELDS = (
     "dof_frictionloss",
     "actuator_gainprm",
 )
-DELAYS = ("actuator_delay", "sensor_delay")
 
 
 class PhysicalFields:
     """Writes parameters into arrays of the nominal model's fields.
 
     Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Whoever writes
-    calls MuJoCo's setConst afterwards. Supply, noise and initial state are no fields of a model.
+    calls MuJoCo's setConst afterwards. Supply, noise, latency and initial state are no fields.
 
     Args:
         spec: the robot.
@@ -32,8 +31,7 @@ class PhysicalFields:
 
     def __init__(self, spec: RobotSpec, model: mujoco.MjModel) -> None:
         self.spec = spec
-        self.names = FIELDS + DELAYS * (model.nhistory > 0)
-        self._nominal = {name: getattr(model, name).copy() for name in self.names}
+        self._nominal = {name: getattr(model, name).copy() for name in FIELDS}
         bodies = sorted((model.body(link).id, link) for link in spec.links)  # parents come first
         self._links = [(b, link, int(model.body_parentid[b])) for b, link in bodies]
         self._dofs = [int(model.joint(j.name).dofadr[0]) for j in spec.joints]
@@ -46,8 +44,6 @@ class PhysicalFields:
                 scale = parameters[f"joints.{joint.name}.{key}"]
                 fields[name][ids, dof] = self._nominal[name][dof] * scale
         self._write_actuators(fields, parameters, ids)
-        if "sensor_delay" in fields:
-            fields["sensor_delay"][ids] = parameters["sensors.latency_ms"][:, None] / 1000
 
     def _write_links(
         self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
@@ -75,15 +71,13 @@ class PhysicalFields:
                 gain[ids, a, 1] = nominal[1] * constant
             else:
                 gain[ids, a, 0] = nominal[0] * constant
-            if "actuator_delay" in fields:
-                fields["actuator_delay"][ids, a] = parameters[path + "latency_ms"] / 1000
 
 
 def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]) -> None:
     """Turn the nominal model into that of other parameters, in place; those left out are
     nominal."""
     physical = PhysicalFields(spec, model)
-    fields = {name: getattr(model, name)[None] for name in physical.names}  # views
+    fields = {name: getattr(model, name)[None] for name in FIELDS}  # views
     values = {path: np.array([value]) for path, value in (spec.nominal | parameters).items()}
     physical.write(fields, values, np.array([0]))
     mujoco.mj_setConst(model, mujoco.MjData(model))

@@ -199,6 +199,29 @@ def test_friction_helps_on_a_machine_that_sticks() -> None:
     assert errors[True] < 0.8 * errors[False]
 
 
+@pytest.mark.parametrize(
+    ("plausible", "model", "asked"),
+    [(True, "finetuned", True), (False, "finetuned", False), (True, "pretrained", False)],
+)
+def test_simulated_rows_are_made_for_the_training_episodes(
+    plausible: bool, model: str, asked: bool
+) -> None:
+    calls: list[list[Any]] = []
+    agent = pretrained()
+    rows = agent.real.all()
+
+    def simulate(stretches: list[Any]) -> Transitions:
+        calls.append(stretches)
+        return rows
+
+    fit = replace(FIT, steps=2, check_every=1)
+    config = FinetuneConfig(
+        real_shares=(0.9,), error_steps=5, fit=fit, updates=0, plausible=plausible, model=model
+    )
+    finetune(agent, episodes(), config, lambda *_: None, simulate)
+    assert [len(stretches) for stretches in calls] == ([3] if asked else [])  # one is kept out
+
+
 def test_worse_is_rolled_back() -> None:
     agent = pretrained()
     same = {k: torch.clone(v) for k, v in agent.model.state_dict().items()}
