@@ -35,7 +35,7 @@ def pets(seed: int = 0, gains: tuple[float, ...] = GAINS, noise: float = 0.0, **
     "planner",
     [
         replace(ICEM, candidates=120, iterations=5, sigma=0.7, min_sigma=0.01, beta=0.0),
-        CemConfig(4, candidates=120, iterations=5, elites=10, proposals=0, min_sigma=0.01),
+        CemConfig(4, 120, iterations=5, elites=10, proposals=0, sigma=0.7, min_sigma=0.01),
     ],
     ids=["icem", "cem"],
 )
