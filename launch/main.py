@@ -22,6 +22,7 @@ from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, 
 from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 
 VERBS = {
+    "new-robot": "make a robot folder from any URDF",
     "pretrain": "learn model, policy and value in randomized simulation",
     "export": "write a run as one controller.onnx",
     "mock": "serve a mock robot on a pseudo-serial port",

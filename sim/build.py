@@ -9,6 +9,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.spec import ActuatorSpec
 from sim.physical_fields import apply_parameters
+from sim.urdf_xml import physics_xml
 
 LINEAR = 1  # mjtInterp of a history buffer
 
@@ -41,7 +42,7 @@ def mujoco_model(
 
 def _compile(spec: RobotSpec, timestep_s: float, max_latency_s: float) -> mujoco.MjModel:
     try:
-        mjs = mujoco.MjSpec.from_file(str(spec.urdf))
+        mjs = mujoco.MjSpec.from_string(physics_xml(spec.urdf))
     except ValueError as error:
         raise SpecError(f"{spec.urdf}: MuJoCo cannot read this URDF: {error}") from error
     mjs.option.timestep = timestep_s
@@ -49,7 +50,7 @@ def _compile(spec: RobotSpec, timestep_s: float, max_latency_s: float) -> mujoco
     mjs.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
     samples = math.ceil(max_latency_s / timestep_s) + 1 if max_latency_s > 0 else 0
     for actuator in spec.actuators:
-        _add_actuator(mjs, actuator, samples)
+        _add_actuator(mjs, spec, actuator, samples)
     for joint in spec.joints:
         sensor = mjs.add_sensor(
             name=joint.name,
@@ -66,7 +67,9 @@ def _compile(spec: RobotSpec, timestep_s: float, max_latency_s: float) -> mujoco
         raise SpecError(f"{spec.urdf}: MuJoCo cannot build this robot: {error}") from error
 
 
-def _add_actuator(mjs: mujoco.MjSpec, actuator: ActuatorSpec, samples: int) -> None:
+def _add_actuator(
+    mjs: mujoco.MjSpec, spec: RobotSpec, actuator: ActuatorSpec, samples: int
+) -> None:
     motor = actuator.motor
     element = mjs.add_actuator(
         name=actuator.name, target=actuator.joint, trntype=mujoco.mjtTrn.mjTRN_JOINT
@@ -74,18 +77,33 @@ def _add_actuator(mjs: mujoco.MjSpec, actuator: ActuatorSpec, samples: int) -> N
     if motor.kind == "dc_motor":
         constant = motor.torque_constant_nm_a
         element.set_to_dcmotor(motorconst=[constant, constant], resistance=motor.resistance_ohm)
-    elif actuator.command in ("torque", "current"):
+    elif motor.kind == "servo":
+        _set_to_servo(element, spec, actuator)
+    else:
         element.set_to_motor()
         element.gainprm[0] = motor.torque_constant_nm_a if actuator.command == "current" else 1.0
-    else:
-        raise SpecError(
-            f"actuator {actuator.name!r}: {actuator.command} commands are not simulated yet"
-        )
-    # A torque command is at the joint; voltage and current act on the motor side of the gear.
-    element.gear = np.array(
-        [1.0 if actuator.command == "torque" else motor.gear_ratio, 0, 0, 0, 0, 0]
-    )
+    # Torques and servo commands are at the joint; voltage and current act on the motor side of the
+    # gear.
+    geared = actuator.command in ("voltage", "current")
+    element.gear = np.array([motor.gear_ratio if geared else 1.0, 0, 0, 0, 0, 0])
     reflected = motor.rotor_inertia_kg_m2 * motor.gear_ratio**2
     mjs.joint(actuator.joint).armature += reflected
     if samples:
         element.nsample, element.delay = samples, actuator.latency_ms / 1000
+
+
+def _set_to_servo(element: mujoco.MjsActuator, spec: RobotSpec, actuator: ActuatorSpec) -> None:
+    """The law of `MotorSpec` kind "servo": gain and bias inside the torque limit, back-EMF
+    outside."""
+    motor, joint = actuator.motor, spec.joints[spec.joint_index(actuator.joint)]
+    if actuator.command == "position":
+        element.set_to_position(kp=motor.stiffness_nm_rad, kv=motor.damping_nm_s_rad)
+        # As the supervisor does: a position beyond the soft limits is not asked for.
+        margin = spec.safety.soft_limit_margin_rad
+        low, high = joint.position_limit_rad
+        element.ctrllimited, element.ctrlrange = True, [low + margin, high - margin]
+    else:
+        element.set_to_velocity(kv=motor.damping_nm_s_rad)
+    element.forcelimited = True
+    element.forcerange = [-motor.torque_limit_nm, motor.torque_limit_nm]
+    element.damping = [motor.torque_limit_nm / motor.no_load_speed_rad_s, 0, 0]

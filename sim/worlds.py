@@ -65,7 +65,8 @@ class Worlds:
         self._check_latencies(parameters)
         self._physical.write(self._fields, parameters, ids)
         for a, actuator in enumerate(self.spec.actuators):
-            self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
+            if actuator.motor.kind != "servo":  # a servo's command is no share of its supply
+                self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
         self._batch.set_const(np.sort(ids))
 
@@ -87,6 +88,7 @@ class Worlds:
             self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
             self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
             self._fill_history(k, ids)
+        self._fill_commands(self._holding(ids), ids)
         self._batch.forward(ids, stage=MEASURED)
 
     def _fill_history(self, sensor: int, ids: np.ndarray) -> None:
@@ -116,9 +118,19 @@ class Worlds:
         """True joint angles and velocities, (B, J) each."""
         return self._state_q[:, self._qpos].copy(), self._state_v[:, self._dof].copy()
 
-    def _fill_commands(self, action: FloatArray, ids: np.ndarray) -> None:
-        """A delayed motor would get nothing until its buffer fills: start it with the last one."""
-        commands = action * self._limit * self._supply[ids]
+    def _holding(self, ids: np.ndarray) -> FloatArray:
+        """Commands (n, A) that leave worlds `ids` as they are: a position servo's own position."""
+        held = np.zeros((len(ids), len(self.spec.actuators)))
+        for a, (actuator, j) in enumerate(
+            zip(self.spec.actuators, self.spec.actuated, strict=True)
+        ):
+            if actuator.command == "position":
+                held[:, a] = self._state_q[ids, self._qpos[j]]
+        return held
+
+    def _fill_commands(self, commands: FloatArray, ids: np.ndarray) -> None:
+        """A delayed motor would get nothing until its buffer fills: start it with the last one,
+        (n, A) in physical units."""
         for a, start in enumerate(self.model.actuator_historyadr):
             if start >= 0:
                 n = self.model.actuator_history[a, 0]
@@ -133,7 +145,7 @@ class Worlds:
         `action` (n, A) in [-1, 1] is what was applied before; by default nothing was.
         """
         if action is not None:
-            self._fill_commands(action, ids)
+            self._fill_commands(action * self._limit * self._supply[ids], ids)
         self._state_q[np.ix_(ids, self._qpos)] = q
         self._state_v[np.ix_(ids, self._dof)] = v
         for k in range(len(self.spec.joints)):

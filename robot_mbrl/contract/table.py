@@ -55,6 +55,10 @@ class Table:
         """Whether the key is present."""
         return key in self._data
 
+    def is_table(self, key: str) -> bool:
+        """Whether the key is present and holds a table."""
+        return isinstance(self._data.get(key), dict)
+
     def number(
         self, key: str, low: float, high: float, unit: str = "", default: float | None = None
     ) -> float:

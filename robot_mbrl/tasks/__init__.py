@@ -10,6 +10,7 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.tasks.furuta import FurutaSwingUp
 from robot_mbrl.tasks.pendulum import PendulumSwingUp
+from robot_mbrl.tasks.reach_pose import ReachPose
 
 
 class Task(Protocol):
@@ -38,7 +39,11 @@ class Task(Protocol):
         """Whether the state counts as reached, (...,) of bool."""
 
 
-BUILT_IN = {"furuta_swing_up": FurutaSwingUp, "pendulum_swing_up": PendulumSwingUp}
+BUILT_IN = {
+    "furuta_swing_up": FurutaSwingUp,
+    "pendulum_swing_up": PendulumSwingUp,
+    "reach_pose": ReachPose,
+}
 
 
 def make_task(spec: RobotSpec) -> Task:
@@ -50,14 +55,15 @@ def make_task(spec: RobotSpec) -> Task:
             kind = getattr(importlib.import_module(module), attribute)
         else:
             kind = BUILT_IN[name]
-        task: Task = kind(layout, **spec.task.parameters)
+        parameters: dict[str, Any] = dict(spec.task.parameters)
+        task: Task = kind(layout, **parameters)
         return task
     except (KeyError, ImportError, AttributeError) as error:
         raise SpecError(
             f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
         ) from error
-    except TypeError as error:
+    except (TypeError, SpecError) as error:
         raise SpecError(f"task.parameters of {name!r}: {error}") from error
 
 
-__all__ = ["FurutaSwingUp", "PendulumSwingUp", "Task", "make_task"]
+__all__ = ["FurutaSwingUp", "PendulumSwingUp", "ReachPose", "Task", "make_task"]
