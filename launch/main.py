@@ -23,6 +23,7 @@ from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 
 VERBS = {
     "new-robot": "make a robot folder from any URDF",
+    "sim": "watch a simulated episode, or what randomization draws",
     "pretrain": "learn model, policy and value in randomized simulation",
     "export": "write a run as one controller.onnx",
     "mock": "serve a mock robot on a pseudo-serial port",

@@ -1,12 +1,14 @@
 """RobotEnv: the one gymnasium environment for any Robot, simulated, mocked or real."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec, RobotState
-from robot_mbrl.contract.errors import LinkError, SafetyError
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import DataError, LinkError, SafetyError
 from robot_mbrl.onboard.home import go_home
 from robot_mbrl.onboard.safety import SafeRobot
 from robot_mbrl.tasks import Task, make_task
@@ -54,9 +56,11 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         spec: its description.
         task: reward and goal; the one robot.toml names by default.
         episode_s: time limit; the task's by default.
+        render_mode: "rgb_array" lets `render` draw the measured joints; None by default.
+        draw: makes the picture (height, width, 3) of joint positions (J,) in rad.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - gymnasium's interface
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - gymnasium's interface
 
     def __init__(
         self,
@@ -66,8 +70,14 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         *,
         task: Task | None = None,
         episode_s: float | None = None,
+        render_mode: str | None = None,
+        draw: Callable[[FloatArray], np.ndarray] | None = None,
     ) -> None:
+        if render_mode not in (None, "rgb_array"):
+            raise DataError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
         self.robot, self.clock = spec, clock
+        self.metadata = type(self).metadata | {"render_fps": round(spec.control.rate_hz)}
+        self.render_mode, self._draw = render_mode, draw
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.observation_space = observation_space(spec)
@@ -127,6 +137,19 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         info: dict[str, Any] = {"device_time_s": state.device_time_s, "fresh": state.fresh}
         parameters = getattr(self._restartable, "parameters", None)
         return info | ({"parameters": dict(parameters)} if parameters else {})
+
+    def render(self) -> np.ndarray | None:
+        """The robot as last measured, (height, width, 3) of bytes; None without a render_mode.
+
+        Raises DataError when nothing was given that can draw.
+        """
+        if self.render_mode is None:
+            return None
+        if self._draw is None:
+            raise DataError(
+                "render_mode 'rgb_array' needs a draw function, such as sim.Picture(spec).draw"
+            )
+        return self._draw(self._observer.q)
 
     def close(self) -> None:
         """Stop and release the robot."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.urdf import TURNING, check_urdf, parse_xml, possible_inertia
+from robot_mbrl.contract.urdf import check_urdf, parse_xml, possible_inertia
+from robot_mbrl.contract.urdf_elements import TURNING
 from sim.urdf_xml import find_mesh
 
 DENSITY_KG_M3 = 1000.0

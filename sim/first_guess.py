@@ -11,7 +11,8 @@ import mujoco
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.contract.urdf import Urdf, UrdfJoint
+from robot_mbrl.contract.urdf import Urdf
+from robot_mbrl.contract.urdf_elements import UrdfJoint
 
 SPEED_RAD_S = 6.0
 """No-load speed where the file has none: that of a hobby servo (XL430: 57 rpm, 6 rad/s)."""
@@ -148,21 +149,24 @@ class _Body:
         """Torque (J,) that holds positions q (J,)."""
         self._data.qpos[self._qpos] = q
         mujoco.mj_forward(self._model, self._data)
-        return np.abs(self._data.qfrc_bias[self._dof])
+        load: FloatArray = np.abs(self._data.qfrc_bias[self._dof])
+        return load
 
     def worst_load(self, home: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
         """The largest of each joint (J,) over random poses."""
         rng = np.random.default_rng(0)
         low, high = np.maximum(low, home - np.pi), np.minimum(high, home + np.pi)
         loads = [self.load(rng.uniform(low, high)) for _ in range(POSES)]
-        return np.max([self.load(home), *loads], axis=0)
+        worst: FloatArray = np.max([self.load(home), *loads], axis=0)
+        return worst
 
     def inertia(self, q: FloatArray) -> FloatArray:
         """Diagonal of the mass matrix (J,)."""
         self.load(q)
         full = np.zeros((self._model.nv, self._model.nv))
         mujoco.mj_fullM(self._model, self._data, full)
-        return np.diag(full)[self._dof]
+        diagonal: FloatArray = np.diag(full)[self._dof]
+        return diagonal
 
     def holdable_pose(
         self, home: FloatArray, low: FloatArray, high: FloatArray, torque: FloatArray

@@ -1,5 +1,8 @@
 """Pictures of a robot: its visual geometry, a ground, a light, and a camera that frames it."""
 
+import warnings
+from typing import Any
+
 import mujoco
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +38,7 @@ class Picture:
         self._camera = self._framing_camera()
         self._scene = mujoco.MjvScene(self.model, maxgeom=2000)
         self._context: mujoco.MjrContext | None = None
-        self._gl = None
+        self._gl: Any = None
 
     def draw(self, q: FloatArray) -> Image:
         """The robot at joint positions q (J,) in rad; returns (height, width, 3).
@@ -100,21 +103,20 @@ class Picture:
         limits = np.array([j.position_limit_rad for j in self.spec.joints])
         low = np.maximum(limits[:, 0], home - np.pi)
         high = np.minimum(limits[:, 1], home + np.pi)
-        return rng.uniform(low, high) - home
+        pose: FloatArray = rng.uniform(low, high) - home
+        return pose
 
 
 def picture_model(spec: RobotSpec, width: int = 640, height: int = 480) -> mujoco.MjModel:
     """The robot with its geometry, on a ground, under a light; for kinematics and pictures only."""
     try:
-        mjs = mujoco.MjSpec.from_string(picture_xml(spec.urdf))
+        xml, meshes = picture_xml(spec.urdf)
+        mjs = mujoco.MjSpec.from_string(xml, assets=meshes)
         for mesh in mjs.meshes:  # flat ones have no volume; weight is none of a picture's business
             mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
-        if not mjs.geoms:
-            _add_sticks(mjs)
-        elif not mjs.worldbody.geoms:
-            _add_posts(mjs)
+        _add_what_is_missing(mjs)
         _add_surroundings(mjs, width, height)
-        model = mjs.compile()
+        model = _compile(mjs)
     except ValueError as error:
         raise SpecError(
             f"{spec.urdf}: MuJoCo cannot draw this robot: {error}; it reads .obj, binary .stl and "
@@ -126,31 +128,45 @@ def picture_model(spec: RobotSpec, width: int = 640, height: int = 480) -> mujoc
     return model
 
 
-def _add_sticks(mjs: mujoco.MjSpec) -> None:
+def _compile(mjs: mujoco.MjSpec) -> mujoco.MjModel:
+    with warnings.catch_warnings():  # faulty textures: nothing here is textured
+        warnings.simplefilter("ignore", UserWarning)
+        return mjs.compile()
+
+
+def _add_what_is_missing(mjs: mujoco.MjSpec) -> None:
+    bare = _compile(mjs.copy())
+    if bare.ngeom == 0:
+        _add_sticks(mjs, bare)
+    elif not (bare.geom_bodyid == 0).any():
+        _add_posts(mjs, bare)
+
+
+def _add_sticks(mjs: mujoco.MjSpec, bare: mujoco.MjModel) -> None:
     """A robot without geometry: a stick from each joint to the next ones or the centre of mass."""
-    bare = mjs.copy().compile()
     reach = max(float(np.linalg.norm(bare.body_pos, axis=1).max()), 1e-2)
     for b in range(bare.nbody):
+        body = mjs.body(bare.body(b).name)
         ends = [bare.body_pos[c] for c in range(1, bare.nbody) if bare.body_parentid[c] == b]
         for end in ends or [bare.body_ipos[b]]:
             if np.linalg.norm(end) > 1e-6:
-                mjs.bodies[b].add_geom(
+                body.add_geom(
                     type=mujoco.mjtGeom.mjGEOM_CAPSULE,
                     fromto=[0, 0, 0, *end],
                     size=[0.04 * reach, 0, 0],
                 )
-        mjs.bodies[b].add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.06 * reach, 0, 0])
+        body.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.06 * reach, 0, 0])
 
 
-def _add_posts(mjs: mujoco.MjSpec) -> None:
+def _add_posts(mjs: mujoco.MjSpec, bare: mujoco.MjModel) -> None:
     """A base without geometry: a post up to each of its joints, so that nothing floats."""
-    for body in mjs.worldbody.bodies:
-        x, y, z = body.pos
-        if z > 0:
+    for b in range(1, bare.nbody):
+        x, y, z = bare.body_pos[b]
+        if bare.body_parentid[b] == 0 and z > 0:
             mjs.worldbody.add_geom(
                 type=mujoco.mjtGeom.mjGEOM_CYLINDER,
                 fromto=[x, y, 0, x, y, z],
-                size=[0.03 * z, 0, 0],
+                size=[0.02 * z, 0, 0],
             )
 
 
@@ -183,6 +199,7 @@ def _add_surroundings(mjs: mujoco.MjSpec, width: int, height: int) -> None:
         name="ground",
         type=mujoco.mjtGeom.mjGEOM_PLANE,
         size=[0, 0, 0.05],
+        pos=[0, 0, -1e-3],  # at 0 MuJoCo would take the world's place for it, wherever it is moved
         material="ground",
     )
     mjs.worldbody.add_light(

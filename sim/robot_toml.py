@@ -22,7 +22,7 @@ urdf = {urdf}
 description = {description}
 
 [control]
-rate_hz = 50               # MEASURE: what the bus of the real robot carries, read and write per tick
+rate_hz = 50               # MEASURE: what the bus carries, reading and writing in each tick
 physics_rate_hz = 500
 action_history = 3         # past commands in the observation: latency / period, rounded up, + 1
 observation_history = 2    # earlier measurements: what makes friction and load inferable
@@ -33,7 +33,7 @@ JOINT = """
 name = {name}
 wraps = {wraps}
 encoder_counts_per_rev = 4096   # MEASURE: data sheet of the encoder, after the gear
-{limit}velocity_limit_rad_s = {velocity}   # the supervisor stops beyond; 1.5 times the no-load speed{home}
+{limit}velocity_limit_rad_s = {velocity}    # beyond it the supervisor stops{home}
 velocity_filter_hz = 20
 """
 
@@ -50,8 +50,8 @@ latency_ms = 10    # MEASURE: time from a step of the command to the first motio
 torque_limit_nm = {effort}    # {effort_comment}
 no_load_speed_rad_s = {speed}    # {speed_comment}
 stiffness_nm_rad = {stiffness}    # MEASURE: hang a known weight on, divide its torque by the sag
-damping_nm_s_rad = {damping}    # MEASURE: overshoot of a small step; guessed for a damping ratio of 0.7
-rotor_inertia_kg_m2 = {rotor}    # MEASURE: at the joint, rotor times gear squared; a step without load
+damping_nm_s_rad = {damping}    # MEASURE: overshoot of a step; a guess, damping ratio 0.7
+rotor_inertia_kg_m2 = {rotor}    # MEASURE: at the joint, rotor times gear squared
 """
 
 TORQUE = """
@@ -116,9 +116,9 @@ noise_counts = {{ range = [0, 1] }}
 
 WHY = {
     "position": (
-        "\n#\n# Motors take positions, as most arms and hobby servos do: a servo carries the weight, so"
-        "\n# that training starts from a robot that stands. `new-robot --command torque` is for drives"
-        "\n# that take torques; many joints then need longer training."
+        "\n#\n# Motors take positions, as most arms and hobby servos do: a servo carries the"
+        "\n# weight, so that training starts from a robot that stands. `new-robot --command torque` is for"
+        "\n# drives that take torques; many joints then need longer training."
     ),
     "torque": (
         "\n#\n# Motors take torques, up to the effort in the URDF: nothing holds the weight but the"
@@ -149,7 +149,8 @@ def robot_toml(
         command: "position" or "torque".
         notes: what was changed in the URDF.
     """
-    changed = "".join(f"\n#   {note}" for note in notes)
+    changed = "\n#\n# Changed in the copy of the URDF:" if notes else ""
+    changed += "".join(f"\n#   {note}" for note in notes)
     head = HEADER.format(
         source=source,
         folder=folder,
@@ -158,7 +159,8 @@ def robot_toml(
         name_text=quote(name),
         urdf=quote(urdf),
         description=quote(f"{name}, {len(guesses)} joints, {command} command"),
-        notes=WHY[command] + (f"\n#\n# Changed in the copy of the URDF:{changed}" if changed else ""),
+        notes=WHY[command]
+        + (f"\n#\n# Changed in the copy of the URDF:{changed}" if changed else ""),
     )
     parts = [head, *map(_joint, guesses)]
     parts += [_actuator(g, command) for g in guesses]
@@ -167,7 +169,9 @@ def robot_toml(
 
 def _joint(g: JointGuess) -> str:
     limit = "" if g.wraps else f"position_limit_rad = [{number(g.low_rad)}, {number(g.high_rad)}]\n"
-    home = f"\nhome_rad = {number(g.home_rad)}             # 0 is out of reach" if g.home_rad else ""
+    home = (
+        f"\nhome_rad = {number(g.home_rad)}             # 0 is out of reach" if g.home_rad else ""
+    )
     return JOINT.format(
         name=quote(g.joint.name),
         wraps="true" if g.wraps else "false",
@@ -220,10 +224,10 @@ def _randomization(guesses: Sequence[JointGuess], command: str) -> str:
     for g in guesses:
         joint, link = quote_key(g.joint.name), quote_key(g.joint.child)
         parts.append(f"[randomization.links.{link}]\nmass = {{ scale = [0.8, 1.2] }}\n")
-        parts.append(
-            f"[randomization.joints.{joint}]\ndamping = {{ log_scale = [0.33, 3] }}\n"
-            "friction = { log_scale = [0.33, 3] }\n"
-        )
+        rubs = [("damping", g.joint.damping_nm_s_rad), ("friction", g.joint.friction_nm)]
+        scaled = [f"{key} = {{ log_scale = [0.33, 3] }}\n" for key, value in rubs if value > 0]
+        if scaled:
+            parts.append(f"[randomization.joints.{joint}]\n{''.join(scaled)}")
         motor = (
             "stiffness = { scale = [0.8, 1.2] }\ndamping = { scale = [0.7, 1.3] }\n"
             "torque_limit = { scale = [0.8, 1.1] }\n"

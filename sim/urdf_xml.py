@@ -20,12 +20,13 @@ def physics_xml(urdf: Path) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def picture_xml(urdf: Path) -> str:
+def picture_xml(urdf: Path) -> tuple[str, dict[str, bytes]]:
     """With what can be drawn: the visual geometry, or the collision geometry of a link without.
 
-    Raises SpecError for a mesh that is missing.
+    Returns the XML and the meshes it names. Raises SpecError for a mesh that is missing.
     """
     root = parse_xml(urdf)
+    meshes: dict[str, bytes] = {}
     for link in root.findall("link"):
         visuals = [e for e in link.findall("visual") if _drawable(e)]
         shown = visuals or [e for e in link.findall("collision") if _drawable(e)]
@@ -35,9 +36,24 @@ def picture_xml(urdf: Path) -> str:
         for element in shown:
             element.tag = "visual"
             for mesh in element.iter("mesh"):
-                mesh.set("filename", str(find_mesh(mesh, link, urdf)))
+                path = find_mesh(mesh, link, urdf)
+                name = f"{len(meshes)}_{path.name.lower()}"  # MuJoCo tells meshes apart by stem
+                mesh.set("filename", name)
+                meshes[name] = _only_faces(path) if name.endswith(".obj") else path.read_bytes()
     _add_compiler(root)
-    return ET.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode"), meshes
+
+
+def _only_faces(path: Path) -> bytes:
+    """An .obj without materials, normals and textures: MuJoCo reads the first part of many only."""
+    kept = []
+    for line in path.read_bytes().splitlines():
+        words = line.split()
+        if words[:1] == [b"v"]:
+            kept.append(line)
+        elif words[:1] == [b"f"]:
+            kept.append(b" ".join([b"f", *(word.split(b"/")[0] for word in words[1:])]))
+    return b"\n".join(kept)
 
 
 def find_mesh(mesh: ET.Element, link: ET.Element, urdf: Path) -> Path:
@@ -67,8 +83,15 @@ def _geometry(link: ET.Element) -> list[ET.Element]:
 
 
 def _drawable(element: ET.Element) -> bool:
+    """A mesh in a format that MuJoCo reads, or a shape of some size."""
     meshes = [mesh.get("filename", "").lower() for mesh in element.iter("mesh")]
-    return all(name.endswith(DRAWABLE) for name in meshes)
+    sizes = [
+        float(word)
+        for shape in element.findall("geometry/*")
+        for key in ("size", "radius", "length")
+        for word in shape.get(key, "").split()
+    ]
+    return all(name.endswith(DRAWABLE) for name in meshes) and all(s > 0 for s in sizes)
 
 
 def _add_compiler(root: ET.Element) -> None:

@@ -411,9 +411,9 @@ def _servo(t: Table, command: str) -> MotorSpec:
             "damping_nm_s_rad", 0 if command == "position" else 1e-9, 1e6, "N m s/rad"
         ),
         torque_limit_nm=model.number("torque_limit_nm", 1e-6, 1e6, "N m"),
-        no_load_speed_rad_s=model.number(
-            "no_load_speed_rad_s", 1e-3, 1e4, "rad/s", default=math.inf
-        ),
+        no_load_speed_rad_s=model.number("no_load_speed_rad_s", 1e-3, 1e4, "rad/s")
+        if model.has("no_load_speed_rad_s")
+        else math.inf,
     )
     model.finish()
     return motor

@@ -19,9 +19,9 @@ class ReachPose:
     With e_j how far joint j is from its target (2 sin(e/2), the chord, where it wraps), w_j its
     velocity and u the A actions, the reward is the mean over the joints named of
 
-        r_j = .5 / (1 + e_j^2) + .5 exp(-(e_j / tolerance)^2 / 2 - .05 w_j^2)
+        r_j = .5 / (1 + e_j^2) + .5 exp(-(e_j / tolerance)^2 / 2 - .5 w_j^2)
 
-    less .01 mean(u^2). The first term calls from afar, the second is only had at rest in place; a
+    less .01 mean(u^2). Speed is dear: at a tenth of this price policies trembled around the pose. The first term calls from afar, the second is only had at rest in place; a
     sum over joints, not a product, pays for each joint that arrives. u is no effort where commands
     are positions, but it is small enough not to matter there: .01 against 1. Never terminates.
     Joints that are not named may be anywhere.
@@ -50,7 +50,9 @@ class ReachPose:
         found = []
         for name, target in self.target_rad.items():
             wraps = self.layout.wraps[self.layout.joints.index(name)]
-            found.append((self.layout.column(f"{name}.{'sin' if wraps else 'position'}"), wraps, target))
+            found.append(
+                (self.layout.column(f"{name}.{'sin' if wraps else 'position'}"), wraps, target)
+            )
         return tuple(found)
 
     def squared_errors(self, obs: Any) -> list[Any]:
@@ -69,7 +71,7 @@ class ReachPose:
         total = -0.01 * (action**2).mean(-1)
         for name, e2 in zip(self.target_rad, self.squared_errors(next_obs), strict=True):
             w2 = next_obs[..., self.layout.column(f"{name}.velocity")] ** 2
-            there = xp.exp(-0.5 * e2 / self.tolerance_rad**2 - 0.05 * w2)
+            there = xp.exp(-0.5 * e2 / self.tolerance_rad**2 - 0.5 * w2)
             total = total + (0.5 / (1 + e2) + 0.5 * there) / len(self.target_rad)
         return total
 
