@@ -124,7 +124,7 @@ class WorldsBench(Verb):
 @dataclass(frozen=True, kw_only=True)
 class RealLogBench(Verb):
     """Predict 0.5 s of measured runs of a real pendulum that no model has seen: nominal simulation,
-    pretrained ensemble, ensemble from scratch, finetuned ensemble. Two to three minutes a seed.
+    pretrained ensemble, ensemble from scratch, finetuned ensemble. Three CPU minutes a seed.
     """
 
     logs: Path = Path("tests/data/realaigym_simple_pendulum")

@@ -61,10 +61,14 @@ class RealLogConfig:
     """networks of an ensemble"""
     hidden: int = 96
     """their width"""
+    sticks: bool = True
+    """dry friction as a part of the ensemble: the pendulum rests by it, upright too"""
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     """finetuning, and training from scratch without the simulated share"""
     push_nm: float = 0.8
     """unexplained torque over 0.1 s from which on a window counts as disturbed"""
+    rest_rad: float = 0.02
+    """a window that travels less is at rest"""
 
 
 def read_runs(spec: RobotSpec, logs: Path, names: tuple[str, ...]) -> dict[str, list[Piece]]:
@@ -77,14 +81,14 @@ def read_runs(spec: RobotSpec, logs: Path, names: tuple[str, ...]) -> dict[str, 
 def bench_real_log(
     spec: RobotSpec, logs: Path, config: RealLogConfig, tell: Tell
 ) -> dict[str, Any]:
-    """Train for every seed and measure; returns `errors[measure][run][model]` with mean, low, high
-    over seeds of each number, and what each seed chose."""
+    """Train for every seed and measure; returns `errors[kind][run][model][measure]` with mean, low,
+    high over seeds, `windows[kind][run]`, and what each seed chose."""
     torch.set_num_threads(1)  # batches are small: more threads only wait for each other
     train = read_runs(spec, logs, config.train_runs)
     test = read_runs(spec, logs, config.test_runs)
     bench = Bench(spec, config, [p for pieces in train.values() for p in pieces])
     starts = {name: Starts.cut(pieces, config.adapt.ticks) for name, pieces in test.items()}
-    calm = {n: ~bench.disturbed(pieces) for n, pieces in test.items()}
+    kinds = bench.kinds(test, starts)
     nominal = {name: bench.nominal(s) for name, s in starts.items()}
     seeds: list[dict[str, dict[str, ForecastError]]] = []
     choices = []
@@ -99,12 +103,8 @@ def bench_real_log(
         tell("seeds", number + 1, len(config.seeds), numbers)
     return {
         "ticks": config.adapt.ticks,
-        "windows": {n: len(s) for n, s in starts.items()},
-        "undisturbed_windows": {n: int(c.sum()) for n, c in calm.items()},
-        "errors": {
-            "all": over_seeds([by_run(s) for s in seeds]),
-            "undisturbed": over_seeds([by_run(only(s, calm)) for s in seeds]),
-        },
+        "windows": {k: {n: int(c.sum()) for n, c in runs.items()} for k, runs in kinds.items()},
+        "errors": {k: over_seeds([by_run(only(s, c)) for s in seeds]) for k, c in kinds.items()},
         "seeds": choices,
     }
 
@@ -140,7 +140,8 @@ class Bench:
     def fresh(self, seed: int) -> DynamicsEnsemble:
         """An ensemble that knows nothing."""
         rng = torch.Generator().manual_seed(seed)
-        return DynamicsEnsemble(self.layout, self.config.members, self.config.hidden, rng)
+        sizes = self.config.members, self.config.hidden
+        return DynamicsEnsemble(self.layout, *sizes, rng, sticks=self.config.sticks)
 
     def pretrain(self, seed: int) -> DynamicsEnsemble:
         """An ensemble of randomized worlds that has seen nothing real."""
@@ -197,6 +198,28 @@ class Bench:
         """Errors of an ensemble."""
         return forecast_error(self.layout, starts, predict_increments(model, starts))
 
+    def kinds(
+        self, runs: dict[str, list[Piece]], starts: dict[str, Starts]
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Which windows (W,) of each run belong to each kind; kinds without any are left out."""
+        calm = {n: ~self.disturbed(pieces) for n, pieces in runs.items()}
+        rest = {n: self.resting(s) for n, s in starts.items()}
+        kinds = {
+            "all": {n: np.ones(len(s), bool) for n, s in starts.items()},
+            "undisturbed": calm,
+            "undisturbed, at rest": {n: calm[n] & rest[n] for n in starts},
+            "undisturbed, moving": {n: calm[n] & ~rest[n] for n in starts},
+        }
+        return {
+            kind: masks for kind, masks in kinds.items() if any(m.any() for m in masks.values())
+        }
+
+    def resting(self, starts: Starts) -> np.ndarray:
+        """Which windows (W,) never get `rest_rad` away from where they start."""
+        steps = self.layout.increments(starts.obs[:, :-1], starts.obs[:, 1:])
+        still: np.ndarray = np.abs(np.cumsum(steps, 1)).max((1, 2)) < self.config.rest_rad
+        return still
+
     def disturbed(self, pieces: list[Piece]) -> np.ndarray:
         """Which windows (W,) hold torque that is in no column, such as a push by hand.
 
@@ -252,13 +275,14 @@ def positions(layout: ObservationLayout, obs: FloatArray) -> FloatArray:
 
 
 def only(
-    seed: dict[str, dict[str, ForecastError]], calm: dict[str, np.ndarray]
+    seed: dict[str, dict[str, ForecastError]], chosen: dict[str, np.ndarray]
 ) -> dict[str, dict[str, ForecastError]]:
-    """The same errors for some windows of each run."""
+    """The same errors for the chosen windows (W,) of each run; runs without any are left out."""
     return {
         model: {
-            run: ForecastError(e.position_rad[calm[run]], e.velocity_rad_s[calm[run]])
+            run: ForecastError(e.position_rad[chosen[run]], e.velocity_rad_s[chosen[run]])
             for run, e in errors.items()
+            if chosen[run].any()
         }
         for model, errors in seed.items()
     }

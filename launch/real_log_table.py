@@ -26,8 +26,7 @@ def run_real_log(robot: str, logs: Path, seeds: tuple[int, ...]) -> dict[str, An
     with progress("real-log") as tell:
         result = bench_real_log(load_robot(robot), logs, RealLogConfig(seeds=seeds), tell)
     for kind, errors in result["errors"].items():
-        counts = result["windows" if kind == "all" else "undisturbed_windows"]
-        print_table(kind, errors, counts, len(seeds))
+        print_table(kind, errors, result["windows"][kind], len(seeds))
     for choice in result["seeds"]:
         held = ", ".join(f"{n} {e:.4f}" for n, e in choice["held_out_rad"].items())
         print(f"seed {choice['seed']}: held-out mean error in rad: {held}")

@@ -27,8 +27,13 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import mixture
-from robot_mbrl.planners.cem import CemConfig, plan_cem, shift
+from robot_mbrl.planners.cem import CemConfig
+from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination
+from robot_mbrl.planners.mppi import MppiConfig
+from robot_mbrl.planners.planner import PlannerName, SamplingConfig, make_plan, noise_shape
+from robot_mbrl.planners.random_shooting import RandomShootingConfig
+from robot_mbrl.planners.sampling import shift
 
 INPUTS = ("observation", "plan", "noise")
 OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
@@ -39,12 +44,26 @@ TOLERANCE = 1e-3  # largest accepted difference of the action between torch and 
 class ControllerConfig:
     """What the exported controller does."""
 
-    planner: CemConfig = CemConfig()
-    """the planner's settings"""
+    planner: PlannerName = "cem"
+    """which planner; its settings are below, those of the others do nothing"""
+    cem: CemConfig = CemConfig()
+    """settings of the cross-entropy method"""
+    icem: IcemConfig = IcemConfig()
+    """settings of the cross-entropy method with colored noise"""
+    mppi: MppiConfig = MppiConfig()
+    """settings of model predictive path integral control"""
+    random: RandomShootingConfig = RandomShootingConfig()
+    """settings of random shooting"""
     disagreement_penalty: float = 0.05
     """score lost per unit of disagreement and step"""
     terminal_value: bool = True
     """close the horizon with the critics"""
+
+    @property
+    def chosen(self) -> SamplingConfig:
+        """The settings of the planner that was chosen."""
+        settings: SamplingConfig = getattr(self, self.planner)
+        return settings
 
 
 class PlannerModule(nn.Module):
@@ -65,7 +84,7 @@ class PlannerModule(nn.Module):
 
     def forward(self, observation: Tensor, plan: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """One tick of control; see the module's inputs and outputs."""
-        planned = plan_cem(self.imagination, observation, plan, noise, self.config.planner)
+        planned = make_plan(self.imagination, observation, plan, noise, self.config.chosen)
         action = planned.plan[0]
         mean, std = predict(self.imagination.model, observation, action)
         # A plan without a finite score must not reach a motor: the action says so itself.
@@ -115,11 +134,11 @@ def export_controller(
     """
     config = config or ControllerConfig()
     module = PlannerModule(agent, config).eval()
-    planner, layout = config.planner, agent.layout
+    planner, layout = config.chosen, agent.layout
     shapes = {
         "observation": (layout.size,),
         "plan": (planner.horizon, layout.action_size),
-        "noise": (planner.iterations, planner.candidates, planner.horizon, layout.action_size),
+        "noise": noise_shape(planner, layout.action_size),
     }
     example = tuple(torch.zeros(shapes[name]) for name in INPUTS)
     graph = to_onnx(module, example)
@@ -142,7 +161,9 @@ def export_controller(
         "columns": list(layout.columns),
         "actions": [{"name": a.name, "unit": a.unit, "limit": a.limit} for a in spec.actuators],
         "rate_hz": spec.control.rate_hz,
-        "planner": asdict(planner) | {"disagreement_penalty": config.disagreement_penalty},
+        "planner": {"name": config.planner}
+        | asdict(planner)
+        | {"disagreement_penalty": config.disagreement_penalty},
         "thresholds": thresholds,
         "lineage": lineage,
         "versions": {

@@ -1,7 +1,8 @@
 """Finetuning: scarce real episodes correct the model, the corrected model corrects the policy.
 
 split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
--> keep the one with the least held-out k-step error -> accept only if better than before
+-> keep the one with the least held-out k-step error, or nearly so
+-> accept only if better than before
 -> refine policy and critics in it -> otherwise roll back
 """
 
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from robot_mbrl.adapt import blend_windows
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.data.chains import draw_chains
 from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -30,12 +33,18 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (1.0, 0.8)
-    """shares of real rows in a batch that are tried; the rest comes from the simulator"""
+    real_shares: tuple[float, ...] = (1.0, 0.9)
+    """shares of real rows, and of real stretches, in a batch that are tried; the rest is simulated,
+    or the model forgets what these episodes do not show"""
+    tolerance: float = 0.1
+    """candidates whose held-out errors are within this share of the least are as good: the one with
+    the most simulated rows is kept, which forgets least"""
+    simulated_stretches: int = 4000
+    """the simulator's stretches to draw from"""
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
-        steps=600, lr=1e-3, check_every=25, patience=10, multistep_weight=1.0
+        steps=1500, lr=2e-3, check_every=50, patience=10, multistep_weight=3.0
     )
     """the ensemble's fit, from the pretrained weights"""
     updates: int = 7000
@@ -100,9 +109,11 @@ def finetune(
     simulated = agent.real.all()
     before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     train_pairs = [pair for n in train_names for pair in stretches(episodes[n])]
-    data = _Data(real, held, simulated, train_pairs, held_pairs)
+    draw = np.random.default_rng((config.seed, 1))
+    chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
+    data = _Data(real, held, simulated, train_pairs, held_pairs, chains)
     best, errors = _best_candidate(agent, data, config, progress)
-    share = min(errors, key=lambda s: errors[s])
+    share = choose_share(errors, config.tolerance)
     after, accepted = errors[share], errors[share] < before
     report = FinetuneReport(
         accepted or config.model != "finetuned",
@@ -164,6 +175,7 @@ class _Data:
     simulated: Transitions
     real_stretches: list[tuple[np.ndarray, np.ndarray]]
     held_stretches: list[tuple[np.ndarray, np.ndarray]]
+    simulated_stretches: list[tuple[np.ndarray, np.ndarray]]
 
 
 def _best_candidate(
@@ -185,7 +197,7 @@ def _best_candidate(
             data.held,
             config.fit,
             np.random.default_rng(config.seed),
-            windows=Windows.cut(model, data.real_stretches, steps),
+            windows=_windows(model, data, steps, share, config.seed),
             holdout_windows=Windows.cut(model, data.held_stretches, steps),
         )
         models[share] = model
@@ -193,14 +205,41 @@ def _best_candidate(
         progress(
             "model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]}
         )
-    return models[min(errors, key=lambda s: errors[s])], errors
+    return models[choose_share(errors, config.tolerance)], errors
+
+
+def choose_share(errors: dict[float, float], tolerance: float) -> float:
+    """The least real share whose held-out error is within `tolerance` of the least error, as the
+    one-standard-error rule of Breiman et al. (1984, section 3.4.3) takes the simplest.
+
+    So few held-out ticks cannot tell such candidates apart. A candidate whose error is not finite
+    is never chosen while another's is.
+    """
+    finite = {share: e for share, e in errors.items() if np.isfinite(e)}
+    if not finite:
+        return min(errors)
+    limit = (1 + tolerance) * min(finite.values())
+    return min(share for share, e in finite.items() if e <= limit)
+
+
+def _windows(
+    model: DynamicsEnsemble, data: _Data, steps: int, real_share: float, seed: int
+) -> Windows:
+    """Real stretches, and simulated ones for the rest of the multi-step loss."""
+    real = Windows.cut(model, data.real_stretches, steps)
+    if real_share >= 1 or not data.simulated_stretches:
+        return real
+    simulated = Windows.cut(model, data.simulated_stretches, steps)
+    return blend_windows(real, simulated, real_share, np.random.default_rng((seed, 2)))
 
 
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:
     if config.model == "finetuned":
         return copy.deepcopy(agent.model)
     sizes = agent.config.ensemble
-    fresh = DynamicsEnsemble(agent.layout, sizes.members, sizes.hidden, agent.torch_rng)
+    fresh = DynamicsEnsemble(
+        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sizes.sticks
+    )
     fit_normalizers(fresh, real)
     return fresh
 

@@ -52,17 +52,58 @@ def plausible_worlds(
     keep: int = 16,
     most: int = 200,
     cap_rad: float = 0.3,
+    rounds: int = 3,
 ) -> Plausible:
     """Draw `worlds` from [randomization], keep the `keep` that predict the windows best.
 
     Rejection sampling with a distance, as in approximate Bayesian computation (Beaumont et al.
-    2002). At most `most` windows are looked at. Errors count up to `cap_rad`: a push by hand would
-    otherwise decide alone.
+    2002). Each further round draws `worlds` more between and around those kept. At most `most`
+    windows are looked at. Errors count up to `cap_rad`: a push by hand would otherwise decide
+    alone.
     """
     windows = windows.take(rng.permutation(len(windows.q_rad))[:most])
     drawn = sample_parameters(spec.randomization, spec.nominal, rng, worlds)
-    engine, everyone = Worlds(spec, worlds), np.arange(worlds)
-    errors = []
+    bounds = {path: (values.min(), values.max()) for path, values in drawn.items()}
+    engine = Worlds(spec, worlds)
+    kept = Plausible({path: values[:0] for path, values in drawn.items()}, np.zeros(0))
+    for number in range(rounds):
+        if number:
+            drawn = offspring(kept.parameters, bounds, rng, worlds)
+        score = world_errors(engine, drawn, windows, cap_rad)
+        kept = best_of(kept, Plausible(drawn, score), keep)
+    return kept
+
+
+def best_of(a: Plausible, b: Plausible, keep: int) -> Plausible:
+    """The best `keep` worlds of both."""
+    score = np.concatenate([a.error_rad, b.error_rad])
+    best = np.argsort(score)[:keep]
+    joint = {p: np.concatenate([a.parameters[p], b.parameters[p]])[best] for p in a.parameters}
+    return Plausible(joint, score[best])
+
+
+def offspring(
+    kept: Parameters,
+    bounds: dict[str, tuple[float, float]],
+    rng: np.random.Generator,
+    count: int,
+) -> Parameters:
+    """`count` worlds, each a kept one moved along the difference of two others (differential
+    evolution, Storn & Price 1997), so that steps have the scale and correlation of what is kept."""
+    size = len(next(iter(kept.values())))
+    parent, a, b = rng.integers(size, size=(3, count))
+    factor = rng.uniform(-1, 1, count)
+    return {
+        path: np.clip(v[parent] + factor * (v[a] - v[b]), *bounds[path]) for path, v in kept.items()
+    }
+
+
+def world_errors(
+    engine: Worlds, drawn: Parameters, windows: LogWindows, cap_rad: float
+) -> FloatArray:
+    """Mean capped error of each world (n,) over the windows, rad."""
+    worlds = len(next(iter(drawn.values())))
+    everyone, errors = np.arange(worlds), []
     for w in range(len(windows.q_rad)):
 
         def same(x: FloatArray) -> FloatArray:
@@ -76,6 +117,4 @@ def plausible_worlds(
             engine.step(same(action))
             gaps.append(np.abs(engine.true_state()[0] - start - travel))
         errors.append(np.minimum(gaps, cap_rad).mean((0, 2)))
-    score = np.mean(errors, axis=0)
-    best = np.argsort(score)[:keep]
-    return Plausible({path: values[best] for path, values in drawn.items()}, score[best])
+    return np.asarray(np.mean(errors, axis=0))

@@ -30,9 +30,15 @@ from robot_mbrl.export import (
     predict,
 )
 from robot_mbrl.models.fit import fit_normalizers, mixture
+from robot_mbrl.onboard import load_controller
 from robot_mbrl.planners.cem import CemConfig
+from robot_mbrl.planners.icem import IcemConfig
+from robot_mbrl.planners.mppi import MppiConfig
+from robot_mbrl.planners.random_shooting import RandomShootingConfig
 
-CONFIG = ControllerConfig(CemConfig(horizon=3, candidates=12, iterations=2, elites=4, proposals=5))
+CONFIG = ControllerConfig(
+    cem=CemConfig(horizon=3, candidates=12, iterations=2, elites=4, proposals=5)
+)
 THRESHOLDS = {"disagreement": 0.5}
 LINEAGE = {"episodes": ["a.mcap"]}
 
@@ -46,7 +52,7 @@ class Exported:
     metadata: dict[str, Any]
 
     def feed(self, seed: int, **given: np.ndarray) -> dict[str, np.ndarray]:
-        rng, p = np.random.default_rng(seed), CONFIG.planner
+        rng, p = np.random.default_rng(seed), CONFIG.cem
         values = {
             "observation": self.observations[seed % len(self.observations)],
             "plan": rng.uniform(-1, 1, (p.horizon, 1)),
@@ -95,7 +101,7 @@ def exported(furuta: RobotSpec, tmp_path_factory: pytest.TempPathFactory) -> Exp
     data, env = record(furuta), sim.make_vec_env(furuta, 1)
     config = MbpoConfig(
         sac=SacConfig(actor_hidden=8, critic_hidden=9),
-        ensemble=EnsembleConfig(members=5, hidden=12),
+        ensemble=EnsembleConfig(members=5, hidden=12, sticks=True),
     )
     agent = Mbpo(env.layout, env.task, config, capacity=10, seed=0)
     fit_normalizers(agent.model, data)
@@ -132,7 +138,7 @@ def test_stated_tolerance_is_the_largest_difference_on_the_observations(exported
     stated = exported.metadata["tolerance"]
     assert set(stated) == set(OUTPUTS)
     assert 0 <= stated["action"] <= TOLERANCE
-    rng, p = np.random.default_rng(0), CONFIG.planner
+    rng, p = np.random.default_rng(0), CONFIG.cem
     largest = 0.0
     for obs in exported.observations[::40]:
         feed = {
@@ -161,7 +167,7 @@ def test_the_file_is_complete_and_standard(exported: Exported, tmp_path: Path) -
     moved = tmp_path / "elsewhere.onnx"
     moved.write_bytes(exported.path.read_bytes())
     session = onnxruntime.InferenceSession(moved, providers=["CPUExecutionProvider"])
-    size, p = exported.agent.layout.size, CONFIG.planner
+    size, p = exported.agent.layout.size, CONFIG.cem
     assert {i.name: i.shape for i in session.get_inputs()} == {
         "observation": [size],
         "plan": [p.horizon, 1],
@@ -215,6 +221,48 @@ def test_a_broken_warm_start_is_survived(exported: Exported) -> None:
     out = exported.run(exported.feed(1, plan=np.full((3, 1), math.nan)))
     for name in OUTPUTS:
         assert np.isfinite(out[name]).all(), name
+
+
+OTHERS = [
+    ControllerConfig("icem", icem=IcemConfig(horizon=2, candidates=9, elites=4, proposals=3)),
+    ControllerConfig("mppi", mppi=MppiConfig(horizon=2, candidates=7, proposals=3)),
+    ControllerConfig("random", random=RandomShootingConfig(horizon=2, candidates=8, proposals=3)),
+]
+
+
+@pytest.mark.parametrize("config", OTHERS, ids=lambda c: c.planner)
+def test_every_sampling_planner_goes_on_board_through_the_same_door(
+    config: ControllerConfig, exported: Exported, tmp_path: Path
+) -> None:
+    path, observations = tmp_path / "controller.onnx", exported.observations
+    metadata = export_controller(
+        exported.agent,
+        exported.spec,
+        path,
+        observations=observations[::80],
+        thresholds={},
+        lineage={},
+        config=config,
+    )
+    assert metadata["planner"]["name"] == config.planner
+    assert metadata["planner"]["candidates"] == config.chosen.candidates
+    controller = load_controller(path, exported.spec)
+    module, rng = PlannerModule(exported.agent, config), np.random.default_rng(0)
+    for obs in observations[::25]:
+        plan = rng.uniform(-1, 1, controller.plan_shape).astype(np.float32)
+        noise = rng.standard_normal(controller.noise_shape, dtype=np.float32)
+        with torch.no_grad():
+            expected = module(*(torch.as_tensor(x) for x in (obs, plan, noise)))
+        output = controller.act_with(obs, plan, noise)
+        np.testing.assert_allclose(output.action, expected[0], atol=TOLERANCE)
+        np.testing.assert_allclose(output.plan, expected[1], atol=TOLERANCE)
+        assert output.value == pytest.approx(expected[5].item(), rel=2e-3, abs=2e-3)
+    # Neither a bad observation nor a bad plan may become a number on a motor.
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    bad = {"observation": np.full_like(obs, math.nan), "plan": plan, "noise": noise}
+    assert np.isnan(session.run(["action"], bad)[0]).all()
+    survived = controller.act_with(obs, np.full_like(plan, math.nan), noise)
+    assert np.abs(survived.action).max() <= 1.0
 
 
 def test_prediction_is_the_elites_mixture_propagated_to_every_column(exported: Exported) -> None:

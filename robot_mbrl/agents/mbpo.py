@@ -32,6 +32,8 @@ class EnsembleConfig:
     """E, independent networks"""
     hidden: int = 96
     """width of their two hidden layers"""
+    sticks: bool = False
+    """dry friction as a part of the model: for robots that rest by friction; costs a little time"""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ class Mbpo:
         self.rng = np.random.default_rng(seed)
         size, actions = layout.size, layout.action_size
         self.sac = Sac(size, actions, config.sac, self.torch_rng)
+        sizes = config.ensemble
         self.model = DynamicsEnsemble(
-            layout, config.ensemble.members, config.ensemble.hidden, self.torch_rng
+            layout, sizes.members, sizes.hidden, self.torch_rng, sticks=sizes.sticks
         )
         self.real = ReplayBuffer(size, actions, capacity)
         self.simulated = ReplayBuffer(size, actions, 1)

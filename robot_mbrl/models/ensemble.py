@@ -16,6 +16,8 @@ from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.models.normalizer import Normalizer, Whitener
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
+GRIP_START = -3.0  # an untrained grip is next to nothing: softplus(-3) = 0.05 residual spreads
+SLIP = 0.05  # share of a gripped increment that is left, so that gradients pass
 
 
 class BatchedLinear(nn.Module):
@@ -41,16 +43,23 @@ class DynamicsEnsemble(nn.Module):
         members: E.
         hidden: width of the two hidden layers (SiLU).
         rng: makes the initial weights.
+        sticks: dry friction is part of the model, see `grip`.
     """
 
     elites: Tensor
     std_scale: Tensor
 
     def __init__(
-        self, layout: ObservationLayout, members: int, hidden: int, rng: torch.Generator
+        self,
+        layout: ObservationLayout,
+        members: int,
+        hidden: int,
+        rng: torch.Generator,
+        *,
+        sticks: bool = False,
     ) -> None:
         super().__init__()
-        self.layout, self.members, self.hidden = layout, members, hidden
+        self.layout, self.members, self.hidden, self.sticks = layout, members, hidden, sticks
         joints = len(layout.joints)
         self.inputs = Whitener(layout.size + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
@@ -58,7 +67,7 @@ class DynamicsEnsemble(nn.Module):
         n_in = layout.size + layout.action_size
         self.layers = nn.ModuleList(
             BatchedLinear(members, a, b, rng)
-            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, 2 * joints)]
+            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, (2 + sticks) * joints)]
         )
         self.register_buffer("elites", torch.arange(members))
         # Multiplies predicted standard deviations so that they cover held-out data; see fit.py.
@@ -74,10 +83,23 @@ class DynamicsEnsemble(nn.Module):
         x = self.inputs(x) if self.whitens else x
         x = F.silu(self.layers[0](x))
         x = F.silu(self.layers[1](x))
-        mean, log_std = self.layers[2](x).chunk(2, -1)
+        mean, log_std, *grip = self.layers[2](x).chunk(2 + self.sticks, -1)
+        mean = self.grip(obs, mean, grip[0]) if self.sticks else mean
         log_std = LOG_STD_MAX - F.softplus(LOG_STD_MAX - log_std)
         log_std = LOG_STD_MIN + F.softplus(log_std - LOG_STD_MIN)
         return mean, log_std
+
+    def grip(self, obs: Tensor, mean: Tensor, raw: Tensor) -> Tensor:
+        """Dry friction: what is left of the normalized residual's mean (E, B, J).
+
+        One tick of Coulomb friction takes up to a fixed step from the increment and holds still
+        what is slower: dq -> sign(dq) max(|dq| - g, 0), g = softplus(raw) residual spreads. Smooth
+        layers blur this step, tiny against the range of speeds, and then creep at rest.
+        """
+        coast = self.layout.velocities(obs) * self.layout.dt + self.outputs.mean
+        free, most = coast / self.outputs.std + mean, F.softplus(raw + GRIP_START)
+        held: Tensor = torch.maximum(torch.minimum(free, most), -most)
+        return mean - (1 - SLIP) * held
 
     def increments(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of dq in rad, (E, B, J) each, of every member."""
@@ -117,7 +139,13 @@ class DynamicsEnsemble(nn.Module):
 
     def elite_model(self) -> "DynamicsEnsemble":
         """A copy that holds only the elites, for planning; its first layer whitens as well."""
-        few = DynamicsEnsemble(self.layout, len(self.elites), self.hidden, torch.Generator())
+        few = DynamicsEnsemble(
+            self.layout,
+            len(self.elites),
+            self.hidden,
+            torch.Generator(),
+            sticks=self.sticks,
+        )
         state = self.state_dict()
         for name in state:
             if name.startswith("layers"):

@@ -115,10 +115,17 @@ def cusum(increments: FloatArray) -> FloatArray:
 def block_maxima(increments: Sequence[FloatArray]) -> tuple[FloatArray, float]:
     """Largest statistics (blocks, K) and the mean length of a block in ticks.
 
-    A block is an episode; few long ones are cut so that there are at least `MIN_BLOCKS`.
+    A block is an episode; few long ones are cut so that there are at least `MIN_BLOCKS`. Scraps,
+    as lost frames leave them, are no blocks: their largest statistic is that of a shorter time.
     """
     cuts = math.ceil(MIN_BLOCKS / len(increments))
-    pieces = [p for x in increments for p in np.array_split(cusum(x), cuts)]
+    length = float(np.mean([len(x) for x in increments])) / cuts
+    pieces = [
+        piece
+        for x in increments
+        for piece in np.array_split(cusum(x), max(1, round(len(x) / length)))
+        if len(piece) > length / 2
+    ]
     ticks = float(np.mean([len(p) for p in pieces]))
     return np.stack([p.max(axis=0) for p in pieces]), ticks
 

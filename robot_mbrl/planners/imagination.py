@@ -3,31 +3,14 @@
 Shapes: N candidate plans, H horizon, E elite members, O observation, A action.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from robot_mbrl.agents.sac import Actor, Critics
+from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.planners.scoring import Imagined
 from robot_mbrl.tasks import Task
-
-
-@dataclass(frozen=True)
-class Imagined:
-    """The outcome of N plans.
-
-    Attributes:
-        plans: what was executed, (N, H, A); differs from the input where the policy chose.
-        score: expected discounted return, (N,); -inf where anything was not finite.
-        disagreement: root mean square spread of the members' increments per step, (N, H).
-        value: the terminal value's part in `score`, (N,).
-    """
-
-    plans: Tensor
-    score: Tensor
-    disagreement: Tensor
-    value: Tensor
 
 
 class Imagination(nn.Module):
@@ -37,8 +20,8 @@ class Imagination(nn.Module):
         model: the ensemble; its elites are used (a copy that holds only them), each propagating its
             own mean (TS-infinity without aleatoric noise).
         task: reward and termination.
-        actor: proposes actions and closes the horizon.
-        critics: terminal value; their mean, as in TD-MPC2.
+        actor: proposes actions and closes the horizon; None without a policy.
+        critics: terminal value; their mean, as in TD-MPC2; None without a value.
         gamma: discount per tick.
         disagreement_penalty: score lost per unit of disagreement and step.
         terminal_value: False plans on the summed reward alone.
@@ -48,30 +31,34 @@ class Imagination(nn.Module):
         self,
         model: DynamicsEnsemble,
         task: Task,
-        actor: Actor,
-        critics: Critics,
+        actor: Actor | None,
+        critics: Critics | None,
         *,
         gamma: float,
         disagreement_penalty: float,
         terminal_value: bool = True,
     ) -> None:
         super().__init__()
+        if terminal_value and (actor is None or critics is None):
+            raise PlannerError(
+                "a terminal value needs a policy and critics; set terminal_value=False without them"
+            )
         self.model, self.task = model.elite_model(), task
         self.actor, self.critics = actor, critics
         self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
         self.terminal_value = terminal_value
 
     def forward(self, obs: Tensor, plans: Tensor, proposals: int = 0) -> Imagined:
-        """Score plans from one observation.
+        """Score plans.
 
         Args:
-            obs: (O,).
+            obs: (O,), or one for each plan, (N, O).
             plans: (N, H, A), within [-1, 1].
             proposals: in the first so many rows the policy acts and the plan is added to its
                 action.
 
         Returns:
-            Imagined.
+            Imagined. Raises PlannerError for proposals without a policy.
         """
         n, horizon, _ = plans.shape
         x = obs.expand(self.model.members, n, obs.shape[-1])
@@ -91,6 +78,8 @@ class Imagination(nn.Module):
         """Actions (N, A): the plan, or the policy at the members' mean state plus the plan."""
         if not proposals:
             return planned
+        if self.actor is None:
+            raise PlannerError(f"{proposals} proposals asked of a model without a policy, use 0")
         policy = self.actor.act(x[:, :proposals].mean(0))
         proposed = (policy + planned[:proposals]).clamp(-1.0, 1.0)
         return torch.cat([proposed, planned[proposals:]])
@@ -104,7 +93,7 @@ class Imagination(nn.Module):
         discount = self.gamma ** torch.arange(horizon + 1, dtype=reward.dtype)
         ret = (discount[:-1, None, None] * alive[:-1] * reward).sum(0).mean(0)
         value = torch.zeros_like(ret)
-        if self.terminal_value:
+        if self.terminal_value and self.actor is not None and self.critics is not None:
             last = states[-1].reshape(elites * n, -1)
             q = self.critics(last, self.actor.act(last)).mean(0).reshape(elites, n)
             value = (discount[-1] * alive[-1] * q).mean(0)

@@ -12,7 +12,7 @@ from launch.main import main
 TRAINING = "--updates 400 --num-envs 32 --warmup-steps 800 --checkpoint-every 200"
 MODEL = "--fit.steps 100 --mbpo.imagination.branches 100 --mbpo.ensemble.hidden 16"
 TINY = f"{TRAINING} --evaluation-worlds 8 {MODEL}".split()
-PLANNER = shlex.split("--planner.horizon 3 --planner.candidates 16 --planner.proposals 8")
+PLANNER = shlex.split("--cem.horizon 3 --cem.candidates 16 --cem.proposals 8")
 FINETUNE = shlex.split("--fit.steps 100 --fit.check-every 25 --updates 50 --real-shares 1.0")
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from launch.real_log import Bench, RealLogConfig, bench_real_log, over_seeds, pool, read_runs
+from launch.real_log import (
+    Bench,
+    RealLogConfig,
+    bench_real_log,
+    by_run,
+    only,
+    over_seeds,
+    pool,
+    read_runs,
+)
 from launch.real_log_table import print_table, run_real_log
 from robot_mbrl.adapt import AdaptConfig
 from robot_mbrl.contract import load_robot
@@ -57,6 +66,30 @@ def test_the_known_pushes_are_found_and_rest_is_not_disturbed() -> None:
     assert not found[20 * 50 :].any()
 
 
+def test_windows_are_at_rest_or_moving_and_those_that_are_pushed_are_neither() -> None:
+    runs = read_runs(SPEC, LOGS, ("pd_1nm_failure",))
+    starts = {n: Starts.cut(p, 25) for n, p in runs.items()}
+    kinds = {k: v["pd_1nm_failure"] for k, v in Bench(SPEC, SMALL, []).kinds(runs, starts).items()}
+    rest, moving = kinds["undisturbed, at rest"], kinds["undisturbed, moving"]
+    assert kinds["all"].all()
+    assert not (rest & moving).any()
+    np.testing.assert_array_equal(rest | moving, kinds["undisturbed"])
+    assert rest[20 * 50 :].all()
+
+
+def test_no_kind_of_window_where_a_run_has_none() -> None:
+    seed = {"nominal": {"a": error(1, 2), "b": error(3)}}
+    left = only(seed, {"a": np.array([False, True]), "b": np.array([False])})
+    assert pool(left["nominal"])["rms_rad"] == 2
+    assert set(by_run(left)) == {"a", "pooled"}
+
+
+@pytest.mark.parametrize("sticks", [False, True])
+def test_ensembles_stick_where_the_settings_say_so(sticks: bool) -> None:
+    bench = Bench(SPEC, dataclasses.replace(SMALL, sticks=sticks), [])
+    assert bench.fresh(0).sticks == sticks
+
+
 def test_no_training_run_is_a_test_run() -> None:
     config = RealLogConfig()
     assert not set(config.train_runs) & set(config.test_runs)
@@ -79,5 +112,5 @@ def test_a_small_version_finetuned_beats_pretrained_and_scratch(capsys) -> None:
             tuned = pooled["finetuned"][measure]["mean"]
             assert tuned < pooled["pretrained"][measure]["mean"], (kind, measure, pooled)
             assert tuned < pooled["scratch"][measure]["mean"], (kind, measure, pooled)
-    print_table("all", result["errors"]["all"], result["windows"], 1)
+    print_table("all", result["errors"]["all"], result["windows"]["all"], 1)
     assert "finetuned" in capsys.readouterr().out

@@ -38,5 +38,8 @@ def transitions(
     return Transitions(*columns, np.zeros(rows, bool))
 
 
-def ensemble(members: int = 3, hidden: int = 24, seed: int = 0) -> DynamicsEnsemble:
-    return DynamicsEnsemble(layout(), members, hidden, torch.Generator().manual_seed(seed))
+def ensemble(
+    members: int = 3, hidden: int = 24, seed: int = 0, *, sticks: bool = False
+) -> DynamicsEnsemble:
+    rng = torch.Generator().manual_seed(seed)
+    return DynamicsEnsemble(layout(), members, hidden, rng, sticks=sticks)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,3 +258,40 @@ def test_too_little_data_is_an_error() -> None:
             fit_ensemble(model, sources, holdout, QUICK, np.random.default_rng(0))
     with pytest.raises(DataError):
         fit_ensemble(model, [Source(some, 0.0)], some, QUICK, np.random.default_rng(0))
+
+
+def stick_slip(rows: int, seed: int) -> Transitions:
+    """Joints that a tick of Coulomb friction slows by 1e-3 rad, pushed by up to 5e-3 rad."""
+    rng, plant = np.random.default_rng(seed), layout()
+    t = transitions(rows, seed)
+    obs = t.obs.astype(float)
+    velocity = [plant.column(f"{j}.velocity") for j in plant.joints]
+    # slow and fast alike: from a tenth of the friction to a hundred times as much
+    size = 10 ** rng.uniform(-4, -1, (rows, 2)) / plant.dt
+    obs[:, velocity] = size * rng.choice([-1, 1], (rows, 2))
+    free = obs[:, velocity] * plant.dt + 0.005 * t.action[:, :2]
+    dq = np.sign(free) * np.maximum(np.abs(free) - 1e-3, 0)
+    next_obs = plant.advance(obs, dq, t.action).astype(np.float32)
+    return Transitions(obs.astype(np.float32), t.action, next_obs, t.reward, t.terminated)
+
+
+def test_an_ensemble_that_sticks_creeps_less_under_a_push_below_friction() -> None:
+    """Half the friction pushes for 25 ticks; nothing moves."""
+    crept = {}
+    for sticks in (False, True):
+        model, train = ensemble(sticks=sticks), stick_slip(3000, 1)
+        fit_normalizers(model, train)
+        rng = np.random.default_rng(0)
+        fit_ensemble(
+            model, [Source(train, 1.0)], stick_slip(500, 2), replace(QUICK, steps=300), rng
+        )
+        x = torch.zeros(3, 1, layout().size)
+        x[..., layout().column("hinge.cos")] = 1.0
+        push = torch.tensor([0.1, 0.1, 0.0]).expand(3, 1, 3)
+        travel = torch.zeros(3, 1, 2)
+        with torch.no_grad():
+            for _ in range(25):
+                dq, _ = model.increments(x, push)
+                travel, x = travel + dq, model.layout.advance(x, dq, push, xp=torch)
+        crept[sticks] = travel.abs().mean().item()
+    assert crept[True] < 0.2 * crept[False]

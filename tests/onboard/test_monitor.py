@@ -236,6 +236,18 @@ def test_few_long_episodes_are_cut_into_blocks():
     assert thresholds.evidence["blocks"] == 21
 
 
+def test_scraps_between_lost_frames_are_no_blocks():
+    """Six long pieces and scraps of 0 to 3 ticks: it used to fail, or to count scraps as blocks."""
+    rng = np.random.default_rng(4)
+    lengths = [120] * 6 + [1, 3, 2, 1, 0]
+    z = [rng.standard_normal((n, 2)) for n in lengths]
+    d = [np.exp(0.1 * rng.standard_normal(n)) for n in lengths]
+    thresholds = calibrate_monitor(z, d, RATE, 60.0)
+    long_only = calibrate_monitor(z[:6], d[:6], RATE, 60.0)
+    assert thresholds.evidence["blocks"] <= 720 / 20
+    np.testing.assert_allclose(thresholds.limits, long_only.limits, rtol=0.35)
+
+
 def test_thresholds_survive_json():
     import json
 

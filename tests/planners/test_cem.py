@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_mbrl.planners.cem import CemConfig, Planned, plan_cem, shift
+from robot_mbrl.planners.cem import CemConfig, plan_cem
 from robot_mbrl.planners.imagination import Imagination
+from robot_mbrl.planners.sampling import Planned, shift
 from tests.planners.linear_plant import KnownModel, LinearActor, imagination, riccati
 from tests.planners.test_imagination import Wild
 

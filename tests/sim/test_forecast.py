@@ -6,7 +6,7 @@ import pytest
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import ShapeError
 from sim.forecast import simulate_increments
-from sim.plausible import LogWindows, plausible_worlds
+from sim.plausible import LogWindows, offspring, plausible_worlds
 
 SPEC = load_robot("simple_pendulum")
 FREE = {"joints.pendulum.damping": 0.01, "joints.pendulum.friction": 0.01}
@@ -66,7 +66,7 @@ def test_plausible_worlds_have_the_damping_of_the_log() -> None:
     low = SPEC.nominal["joints.pendulum.damping"] * 0.3
     kept = {}
     for damping in (low, 6.0):
-        found = plausible_worlds(SPEC, swings(damping), np.random.default_rng(0), keep=8)
+        found = plausible_worlds(SPEC, swings(damping), np.random.default_rng(0), keep=8, rounds=1)
         assert np.all(np.diff(found.error_rad) >= 0)
         kept[damping] = np.exp(np.log(found.parameters["joints.pendulum.damping"]).mean())
     assert kept[low] < 1.2 < 3.0 < kept[6.0]
@@ -75,5 +75,26 @@ def test_plausible_worlds_have_the_damping_of_the_log() -> None:
 def test_a_pushed_window_does_not_decide_which_worlds_are_plausible() -> None:
     calm = swings(6.0)
     calm.travel_rad[0] += 20.0  # a push
-    found = plausible_worlds(SPEC, calm, np.random.default_rng(0), keep=8)
+    found = plausible_worlds(SPEC, calm, np.random.default_rng(0), keep=8, rounds=1)
     assert np.exp(np.log(found.parameters["joints.pendulum.damping"]).mean()) > 3.0
+
+
+def test_further_rounds_find_worlds_that_explain_the_log_better() -> None:
+    log = swings(2.0)
+    errors = {
+        rounds: plausible_worlds(
+            SPEC, log, np.random.default_rng(0), worlds=64, keep=8, rounds=rounds
+        ).error_rad
+        for rounds in (1, 3)
+    }
+    assert errors[3].mean() < 0.7 * errors[1].mean()
+
+
+def test_offspring_lie_between_and_around_what_is_kept_and_within_bounds() -> None:
+    """Of worlds on a line all offspring are on that line: what is correlated stays so."""
+    kept = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([10.0, 20.0, 30.0])}
+    bounds = {"a": (0.0, 9.0), "b": (0.0, 35.0)}
+    born = offspring(kept, bounds, np.random.default_rng(0), 200)
+    np.testing.assert_allclose(born["b"], np.minimum(10 * born["a"], 35.0))
+    assert born["a"].min() >= 0 and born["a"].max() > 3
+    assert len(np.unique(born["a"])) > 100

@@ -1,0 +1,57 @@
+"""Chains are what one world did, in order, and never cross an episode's end."""
+
+import numpy as np
+
+from robot_mbrl.data.chains import draw_chains, stride_of
+from robot_mbrl.data.transitions import Transitions, concatenate
+
+
+def buffer(worlds: int = 5, steps: int = 40, episode: int = 11) -> Transitions:
+    """Worlds count their steps: obs = (world, episode, step), action = the step."""
+    rows = []
+    for t in range(steps):
+        number, at = t // episode, t % episode
+        obs = np.array([[w, number, at] for w in range(worlds)], np.float32)
+        next_obs = obs + np.array([0, 0, 1], np.float32)
+        action = np.full((worlds, 1), at, np.float32)
+        rows.append(Transitions(obs, action, next_obs, np.zeros(worlds), np.zeros(worlds, bool)))
+    return concatenate(rows)
+
+
+def test_stride_is_the_number_of_worlds() -> None:
+    assert stride_of(buffer(worlds=5)) == 5
+    assert stride_of(buffer(worlds=1)) == 1
+
+
+def test_a_chain_is_one_world_in_order() -> None:
+    chains = draw_chains(buffer(), 6, 50, np.random.default_rng(0))
+    assert len(chains) > 20
+    for obs, action in chains:
+        assert obs.shape == (7, 3) and action.shape == (6, 1)
+        assert (obs[:, :2] == obs[0, :2]).all()  # same world, same episode
+        np.testing.assert_array_equal(np.diff(obs[:, 2]), 1)
+        np.testing.assert_array_equal(action[:, 0], obs[:-1, 2])
+
+
+def test_worlds_and_seeds_differ() -> None:
+    chains = draw_chains(buffer(), 3, 60, np.random.default_rng(0))
+    assert {int(obs[0, 0]) for obs, _ in chains} == set(range(5))
+    again = draw_chains(buffer(), 3, 60, np.random.default_rng(0))
+    assert all((a[0] == b[0]).all() for a, b in zip(chains, again, strict=True))
+    other = draw_chains(buffer(), 3, 60, np.random.default_rng(1))
+    assert any((a[0] != b[0]).any() for a, b in zip(chains, other, strict=True))
+
+
+def test_nothing_is_longer_than_an_episode() -> None:
+    assert draw_chains(buffer(episode=4), 5, 10, np.random.default_rng(0)) == []
+    assert len(draw_chains(buffer(episode=4), 4, 10, np.random.default_rng(0))) > 0
+
+
+def test_shuffled_rows_have_no_chains() -> None:
+    data = buffer()
+    mixed = data.take(np.random.default_rng(0).permutation(len(data))[:20])
+    broken = Transitions(
+        mixed.obs, mixed.action, mixed.next_obs + 0.5, mixed.reward, mixed.terminated
+    )
+    assert stride_of(broken) == 0
+    assert draw_chains(broken, 2, 5, np.random.default_rng(0)) == []

@@ -1,0 +1,165 @@
+"""Finetuning learns what the episodes show and keeps what they do not show."""
+
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.data.transitions import Transitions, concatenate
+from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, choose_share, finetune
+from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
+from robot_mbrl.models.rollout_error import rollout_error
+from tests.rig import toy_layout
+
+LAYOUT = toy_layout(
+    joints=("slide",),
+    wraps=(False,),
+    alpha=(1.0,),
+    actuators=("m",),
+    action_history=0,
+    observation_history=0,
+)
+OFFSET = 0.03  # m per tick, of the real machine left of 0
+FIT = FitConfig(steps=150, lr=1e-3, check_every=25, multistep_weight=1.0)
+
+
+class Still:
+    """No reward, no end."""
+
+    def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
+        return 0.0 * next_obs[..., 0]
+
+    def terminated(self, next_obs: Any, xp: Any = np) -> Any:
+        return next_obs[..., 0] > 1e9
+
+
+def run(worlds: int, ticks: int, left: bool, offset: float, seed: int) -> list[Transitions]:
+    """A sled under random pushes, left or right of 0: one Transitions (worlds rows) per tick."""
+    rng, rows = np.random.default_rng(seed), []
+    side = np.full(worlds, -1.0 if left else 1.0)
+    q, v = side * rng.uniform(2, 4, worlds), np.zeros(worlds)
+    for _ in range(ticks):
+        action = rng.uniform(-1, 1, (worlds, 1))
+        dq = 0.6 * v * LAYOUT.dt + 0.05 * action[:, 0] - 0.01 * (q - 3 * side) + offset * (q < 0)
+        obs, q, v = np.stack([q, v], 1), q + dq, dq / LAYOUT.dt
+        columns = (x.astype(np.float32) for x in (obs, action, np.stack([q, v], 1)))
+        rows.append(Transitions(*columns, np.zeros(worlds, np.float32), np.zeros(worlds, bool)))
+    return rows
+
+
+@dataclass
+class Recorded:
+    """An episode without gaps, as finetuning reads it."""
+
+    steps: Transitions
+
+    @property
+    def metadata(self) -> Any:
+        return SimpleNamespace(columns=LAYOUT.columns, robot="sled")
+
+    @property
+    def observations(self) -> np.ndarray:
+        return np.concatenate([self.steps.obs, self.steps.next_obs[-1:]])
+
+    @property
+    def actions(self) -> np.ndarray:
+        return np.concatenate([self.steps.action, self.steps.action[-1:]])
+
+    def segments(self) -> list[slice]:
+        return [slice(0, len(self.steps) + 1)]
+
+    def transitions(self, task: Any) -> Transitions:
+        return self.steps
+
+
+def pretrained() -> Mbpo:
+    """Knows a simulator that shows the right of 0 only."""
+    config = MbpoConfig(
+        sac=SacConfig(actor_hidden=4, critic_hidden=4, batch=16),
+        ensemble=EnsembleConfig(members=2, hidden=24),
+        imagination=ImaginationConfig(branches=10, horizon=2),
+    )
+    simulated = concatenate(run(8, 150, False, 0.0, seed=0))
+    agent = Mbpo(LAYOUT, Still(), config, len(simulated), 0)
+    agent.real.add(simulated)
+    fit_normalizers(agent.model, simulated)
+    held = concatenate(run(4, 50, False, 0.0, seed=1))
+    rng = np.random.default_rng(0)
+    fit_ensemble(agent.model, [Source(simulated, 1.0)], held, FitConfig(steps=400, elites=2), rng)
+    return agent
+
+
+def episodes(count: int = 4) -> dict[str, Any]:
+    """The real machine, seen left of 0 only."""
+    return {
+        f"{k}": Recorded(concatenate(run(1, 60, True, OFFSET, seed=10 + k))) for k in range(count)
+    }
+
+
+def tuned(shares: tuple[float, ...], steps: int = 150) -> tuple[Mbpo, FinetuneReport]:
+    agent, fit = pretrained(), replace(FIT, steps=steps)
+    config = FinetuneConfig(real_shares=shares, error_steps=5, fit=fit, updates=0)
+    return agent, finetune(agent, episodes(), config, lambda *_: None)
+
+
+def error(agent: Mbpo, left: bool, offset: float) -> float:
+    """Five-step error on fresh runs on one side, m."""
+    fresh = [Recorded(concatenate(run(1, 80, left, offset, seed=s))) for s in (50, 51)]
+    return rollout_error(agent.model, [(f.observations, f.actions) for f in fresh], 5).scalar(5)
+
+
+def test_it_learns_what_it_saw_and_forgets_less_of_what_it_did_not_see() -> None:
+    before = pretrained()
+    alone, _ = tuned((1.0,), steps=600)
+    blended, report = tuned((0.4,), steps=600)
+    assert report.accepted and report.error_after_rad < report.error_before_rad / 10
+    # Left of 0 both follow the real machine; right of 0 the blend stays closer to the simulator.
+    assert error(blended, True, OFFSET) < error(before, True, OFFSET) / 10
+    assert error(blended, False, 0.0) < 0.9 * error(alone, False, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("errors", "tolerance", "chosen"),
+    [
+        ({1.0: 0.10, 0.9: 0.105}, 0.1, 0.9),  # too close to tell: the one that forgets least
+        ({1.0: 0.10, 0.9: 0.105}, 0.0, 1.0),
+        ({1.0: 0.10, 0.9: 0.12}, 0.1, 1.0),
+        ({1.0: 0.12, 0.9: 0.10}, 0.1, 0.9),
+        ({1.0: 0.12, 0.9: np.nan}, 0.1, 1.0),
+        ({1.0: np.inf, 0.9: np.nan}, 0.1, 0.9),  # any: it will not be accepted
+    ],
+)
+def test_the_simplest_of_the_best_is_kept(
+    errors: dict[float, float], tolerance: float, chosen: float
+) -> None:
+    assert choose_share(errors, tolerance) == chosen
+
+
+def test_every_share_is_tried() -> None:
+    _, report = tuned((0.9, 0.1))
+    assert set(report.candidates) == {"0.9", "0.1"}
+    assert report.error_after_rad == report.candidates[str(report.real_share)]
+
+
+def test_a_seed_reproduces_it() -> None:
+    weights = [tuned((0.6,))[0].model.layers[0].weight for _ in range(2)]
+    assert torch.equal(*weights)
+
+
+def test_worse_is_rolled_back() -> None:
+    agent = pretrained()
+    same = {k: torch.clone(v) for k, v in agent.model.state_dict().items()}
+    wild = replace(FIT, lr=3.0, steps=3, check_every=3)
+    config = FinetuneConfig(real_shares=(0.6,), error_steps=5, fit=wild, updates=0)
+    like_simulated = {
+        k: Recorded(concatenate(run(1, 60, True, 0.0, seed=i))) for i, k in enumerate("abc")
+    }
+    report = finetune(agent, like_simulated, config, lambda *_: None)
+    if report.accepted:
+        pytest.fail(f"a learning rate of 3 improved the model: {report}")
+    assert all(torch.equal(v, same[k]) for k, v in agent.model.state_dict().items())
