@@ -13,9 +13,9 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.contract.urdf import read_urdf
+from sim import make_vec_env
 from sim.adopt_urdf import AdoptedUrdf, adopt_urdf
 from sim.first_guess import JointGuess, guess_joints, soft_margin_rad
-from sim.mujoco_vec import MujocoVecEnv
 from sim.robot_toml import robot_toml
 from sim.urdf_xml import physics_xml
 
@@ -100,7 +100,7 @@ def _write(
 
 def try_out(spec: RobotSpec, source: Path) -> None:
     """Drive it wildly for a second in four random worlds; raises SpecError if numbers explode."""
-    env = MujocoVecEnv(spec, 4, variations=spec.randomization, threads=1)
+    env = make_vec_env(spec, 4, threads=1)
     rng = np.random.default_rng(0)
     env.reset(seed=0)
     fastest = 10 * np.array([j.velocity_limit_rad_s for j in spec.joints])

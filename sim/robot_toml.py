@@ -117,8 +117,8 @@ noise_counts = {{ range = [0, 1] }}
 WHY = {
     "position": (
         "\n#\n# Motors take positions, as most arms and hobby servos do: a servo carries the"
-        "\n# weight, so that training starts from a robot that stands. `new-robot --command torque` is for"
-        "\n# drives that take torques; many joints then need longer training."
+        "\n# weight, so that training starts from a robot that stands. `new-robot --command torque`"
+        "\n# is for drives that take torques; many joints then need longer training."
     ),
     "torque": (
         "\n#\n# Motors take torques, up to the effort in the URDF: nothing holds the weight but the"

@@ -366,13 +366,14 @@ def _joint(t: Table) -> JointSpec:
 
 def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
     command = t.text("command", tuple(COMMAND_UNITS))
+    motor = _servo(t, command) if command in SERVO_COMMANDS else _motor(t, command)
     spec = ActuatorSpec(
         name=t.text("name"),
         joint=t.text("joint", joints),
         command=command,
         limit=t.number(f"limit_{COMMAND_UNITS[command]}", 1e-6, 1e6, COMMAND_UNITS[command]),
         latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
-        motor=_servo(t, command) if command in SERVO_COMMANDS else _motor(t, command),
+        motor=motor,
     )
     t.finish()
     return spec

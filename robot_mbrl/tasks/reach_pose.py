@@ -21,9 +21,10 @@ class ReachPose:
 
         r_j = .5 / (1 + e_j^2) + .5 exp(-(e_j / tolerance)^2 / 2 - .5 w_j^2)
 
-    less .01 mean(u^2). Speed is dear: at a tenth of this price policies trembled around the pose. The first term calls from afar, the second is only had at rest in place; a
-    sum over joints, not a product, pays for each joint that arrives. u is no effort where commands
-    are positions, but it is small enough not to matter there: .01 against 1. Never terminates.
+    less .01 mean(u^2). The first term calls from afar, the second is only had at rest in place:
+    with speed at a tenth of its price, policies trembled around the pose. A sum over joints, not a
+    product, pays for each joint that arrives. u is no effort where commands are positions, but
+    small enough not to matter there. Never terminates.
     Joints that are not named may be anywhere.
     """
 

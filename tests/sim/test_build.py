@@ -218,7 +218,7 @@ def _joints() -> tuple[str, str]:
     ("change", "message"),
     [
         (('<mass value="0.024"/>', '<mass value="0"/>'), "link 'pendulum': no mass"),
-        (('<axis xyz="1 0 0"/>', '<axis xyz="0 0 0"/>'), "joint 'pendulum': <axis> has no direction"),
+        (('<axis xyz="1 0 0"/>', '<axis xyz="0 0 0"/>'), "'pendulum': <axis> has no direction"),
         (('<child link="pendulum"/>', '<child link="nobody"/>'), "<child> names link 'nobody'"),
         (('ixx="3.3282e-5"', 'ixx="1"'), "link 'pendulum': <inertia> has the principal moments"),
     ],

@@ -67,12 +67,12 @@ def test_pretrains_on_a_pose_within_its_limits(urdf: Path, tmp_path: Path) -> No
     made = new_robot(urdf, tmp_path / "robot")
     assert made.spec.task.name == "reach_pose"
     env = sim.make_vec_env(made.spec, 3, threads=1)
-    obs, _ = env.reset(seed=0)
+    env.reset(seed=0)
     targets = {g.joint.name: g.target_rad for g in made.joints}
     assert dict(env.task.target_rad) == targets  # type: ignore[attr-defined]
     action = np.array([[targets[a.joint] / a.limit for a in made.spec.actuators]] * 3)
     for _ in range(100):
-        obs, reward, *_ = env.step(action)
+        _, reward, *_ = env.step(action)
     assert (np.abs(env.worlds.true_state()[0] - list(targets.values())) < 0.25).all()
     assert (reward > 0.4).all()
 
@@ -99,7 +99,7 @@ def test_welding_and_guessing_mend_what_is_refused(urdf: Path, tmp_path: Path) -
     urdf.write_text(broken)
     with pytest.raises(SpecError, match="--weld grip"):
         new_robot(urdf, tmp_path / "robot")
-    with pytest.raises(SpecError, match="link 'upper'.*--guess-inertia"):
+    with pytest.raises(SpecError, match=r"link 'upper'.*--guess-inertia"):
         new_robot(urdf, tmp_path / "robot", weld=["grip"])
     with pytest.raises(SpecError, match="--weld grap: no such movable joint; it has: shoulder"):
         new_robot(urdf, tmp_path / "robot", weld=["grap"])

@@ -57,7 +57,9 @@ def test_the_environment_renders_as_gymnasium_says(furuta: RobotSpec, gl: None) 
 
 
 def test_a_missing_mesh_is_named_with_its_link_and_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="link 'arm': mesh 'arm.obj' is not there; put the file at"):
+    with pytest.raises(
+        SpecError, match=r"link 'arm': mesh 'arm.obj' is not there; put the file at"
+    ):
         picture_model(mesh_robot(tmp_path, "arm.obj"))
 
 

@@ -47,8 +47,14 @@ def test_reward_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("arm", "wrist", "reached"),
-    [(0.59, 3.0, True), (0.61, 3.0, False), (0.5, 3.09, True), (0.5, 3.11, False), (0.5, -3.2, True)],
-)  # fmt: skip
+    [
+        (0.59, 3.0, True),
+        (0.61, 3.0, False),
+        (0.5, 3.09, True),
+        (0.5, 3.11, False),
+        (0.5, -3.2, True),
+    ],
+)
 def test_goal_is_every_joint_within_the_tolerance(arm: float, wrist: float, reached: bool) -> None:
     task = ReachPose(LAYOUT, TARGET)
     assert bool(task.at_goal(state(arm__position=arm, wrist__angle=wrist))) == reached
