@@ -135,8 +135,25 @@ class RealLogBench(Verb):
     """trainings, each with other weights, worlds and held-out stretches"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LearnBench(Verb):
+    """MBPO from scratch in one of gymnasium's environments: return by environment steps."""
+
+    env: str = "Pendulum-v1"
+    """the environment"""
+    steps: int = 2000
+    """environment steps of a run"""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """one run each"""
+    episodes: int = 100
+    """start states of the last evaluation, the same for every run; a fifth of them before"""
+    out: Path | None = None
+    """JSON file for the curves"""
+
+
 Settings = (
-    Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
+    Annotated[LearnBench, tyro.conf.subcommand(name="learn")]
+    | Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
     | Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
     | Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
     | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
@@ -223,7 +240,15 @@ def bench_sim(settings: SimBench) -> dict[str, float]:
     return asdict(rates)
 
 
+def bench_learn(settings: LearnBench) -> dict[str, Any]:
+    """MBPO from scratch."""
+    from launch.bench_learn import measure_learning  # needs torch
+
+    return measure_learning(settings)
+
+
 BENCHES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    LearnBench: bench_learn,
     RealLogBench: bench_real_log,
     StopsBench: bench_stops,
     TransferBench: bench_transfer,

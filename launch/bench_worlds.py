@@ -12,10 +12,11 @@ import torch
 import sim
 from launch.bench import WorldsBench
 from launch.export import export
+from launch.planner_in_worlds import PlannerInWorlds
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.export import ControllerConfig
-from robot_mbrl.onboard import Controller, load_controller
+from robot_mbrl.onboard import load_controller
 from robot_mbrl.runs import load_agent
 
 UNSEEN = 1_000_000  # training and calibration draw from SeedSequences of small numbers
@@ -65,25 +66,6 @@ def evaluate_planner(part: Part) -> dict[str, np.ndarray]:
     return _evaluate(
         spec, PlannerInWorlds(controller, part.worlds, part.seed), part.worlds, part.seed
     )
-
-
-class PlannerInWorlds:
-    """Observations (B, O) -> actions (B, A) by the controller, one call a world."""
-
-    def __init__(self, controller: Controller, worlds: int, seed: int) -> None:
-        self._controller = controller
-        self._plans = np.zeros((worlds, *controller.plan_shape), dtype=np.float32)
-        self._rng = np.random.default_rng(seed)
-
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        """Plan once in every world."""
-        actions = []
-        for world, row in enumerate(obs):
-            noise = self._rng.standard_normal(self._controller.noise_shape, dtype=np.float32)
-            output = self._controller.act_with(row, self._plans[world], noise)
-            self._plans[world] = output.plan
-            actions.append(output.action)
-        return np.array(actions)
 
 
 def _evaluate(spec: RobotSpec, act: Any, worlds: int, seed: int) -> dict[str, np.ndarray]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-import torch
 
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
@@ -20,7 +19,7 @@ from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble
 from robot_mbrl.models.forecast import Starts, forecast_error, predict_increments
-from robot_mbrl.models.multistep import Windows
+from robot_mbrl.models.multistep import Windows, blend_windows
 
 Piece = tuple[FloatArray, FloatArray]
 
@@ -159,16 +158,3 @@ def adapt(
     best = min(errors, key=lambda s: errors[s])
     accepted = errors[best] < before
     return AdaptReport(models[best] if accepted else model, accepted, before, errors)
-
-
-def blend_windows(
-    real: Windows, simulated: Windows, real_share: float, rng: np.random.Generator
-) -> Windows:
-    """All real windows and as many simulated ones, drawn with replacement, as make up the rest."""
-    count = round(len(real) * (1 - real_share) / real_share)
-    pick = torch.as_tensor(rng.integers(len(simulated), size=count))
-    return Windows(
-        torch.cat([real.obs, simulated.obs[pick]]),
-        torch.cat([real.actions, simulated.actions[pick]]),
-        torch.cat([real.travel, simulated.travel[pick]]),
-    )

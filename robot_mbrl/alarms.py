@@ -10,7 +10,7 @@ import torch
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.evaluate import Act
+from robot_mbrl.evaluate import Act, record_worlds
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import mixture
 from robot_mbrl.onboard.monitor_calibration import calibrate_monitor
@@ -44,22 +44,7 @@ def surprise(model: DynamicsEnsemble, obs: np.ndarray, action: np.ndarray) -> Su
 
 def surprises_in(env: Any, act: Act, agent: Mbpo, *, seed: int) -> list[Surprise]:
     """Run one episode in every world of a vector environment and judge each."""
-    obs, _ = env.reset(seed=seed)
-    seen, done, running = [obs], [], np.ones(len(obs), bool)
-    lengths = np.zeros(len(obs), int)
-    while running.any():
-        action = act(obs)
-        obs, _, terminated, truncated, info = env.step(action)
-        ended = (terminated | truncated)[:, None]
-        seen.append(np.where(ended, info.get("final_obs", obs), obs))
-        done.append(action)
-        lengths += running
-        running &= ~ended[:, 0]
-    stacked, actions = np.stack(seen, 1), np.stack(done, 1)
-    return [
-        surprise(agent.model, o[: n + 1], a[:n])
-        for o, a, n in zip(stacked, actions, lengths, strict=True)
-    ]
+    return [surprise(agent.model, o, a) for o, a in record_worlds(env, act, seed=seed)]
 
 
 def calibrate_alarms(

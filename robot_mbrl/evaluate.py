@@ -63,6 +63,26 @@ def evaluate(env: Any, act: Act, *, seed: int, task: Task) -> EvaluationReport:
     return EvaluationReport((held >= needed) & ~terminated, returns, terminated)
 
 
+def record_worlds(env: Any, act: Act, *, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Run one whole episode in every world of a vector environment.
+
+    Arguments as in `evaluate`. Returns observations (T + 1, O) and actions (T, A) of each world.
+    """
+    obs, _ = env.reset(seed=seed)
+    seen, done, running = [obs], [], np.ones(len(obs), bool)
+    lengths = np.zeros(len(obs), int)
+    while running.any():
+        action = act(obs)
+        obs, _, terminated, truncated, info = env.step(action)
+        ended = (terminated | truncated)[:, None]
+        seen.append(np.where(ended, info.get("final_obs", obs), obs))
+        done.append(action)
+        lengths += running
+        running &= ~ended[:, 0]
+    stacked, actions = np.stack(seen, 1), np.stack(done, 1)
+    return [(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]
+
+
 def actor_policy(actor: Actor) -> Act:
     """The deterministic policy of an actor."""
 

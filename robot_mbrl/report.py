@@ -63,13 +63,17 @@ def write_report(
     head = folder.read_json("config.json")
     shown = _learned_from(head) if episodes is None else episodes
     check_episodes(shown, spec)
-    parts = [_title(run, spec, head), _table(summary) if summary else ""]
+    parts = [_title(run, spec, head), draw_table(summary) if summary else ""]
     parts.append(_finetuning(folder))
-    parts.append(_section("Learning in simulation", figures.learning_curve(_metrics(run, head))))
+    parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run, head))))
     parts.append(_errors(run, head, shown, spec))
     parts += _episodes(shown, spec, agent.task, folder)
+    write_page(out, f"{spec.name}: {run.name}", parts)
+
+
+def write_page(out: Path, title: str, parts: Sequence[str]) -> None:
+    """Write a self-contained HTML file of parts that are HTML already."""
     body = "\n".join(p for p in parts if p)
-    title = f"{spec.name}: {run.name}"
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style><body>{body}</body></html>\n"
@@ -156,7 +160,7 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     note = f"open loop, on {len(unseen)} episodes that the model did not learn from"
     joints = [j.name for j in spec.joints]
     picture = figures.prediction_error(errors, joints, spec.control.dt)
-    return _section("Prediction error", picture, note)
+    return section("Prediction error", picture, note)
 
 
 def measure_error(
@@ -174,7 +178,7 @@ def _episodes(
         return ["<p class=note>No episodes were given.</p>"]
     thresholds = folder.path / "thresholds.json"
     limits = folder.read_json(thresholds.name)["z_scale"] if thresholds.exists() else ()
-    parts = ["<h2>Episodes</h2>", _table(_episode_table(shown, task))]
+    parts = ["<h2>Episodes</h2>", draw_table(_episode_table(shown, task))]
     parts.append("<p class=note>Green: the task's goal holds. Red: where it was stopped.</p>")
     for name, episode in list(shown.items())[-MOST_EPISODES:]:
         if len(episode) < 2:
@@ -186,7 +190,7 @@ def _episodes(
     if len(shown) > MOST_EPISODES:
         parts.append(f"<p class=note>The last {MOST_EPISODES} of {len(shown)} are drawn.</p>")
     timed = [e for e in shown.values() if len(e)]
-    parts.append(_section("Timing", figures.timing_histogram(timed, spec)))
+    parts.append(section("Timing", figures.timing_histogram(timed, spec)))
     return parts
 
 
@@ -212,14 +216,17 @@ def _folder_and_name(path: str) -> str:
     return "/".join(Path(path).parts[-2:])
 
 
-def _section(title: str, picture: str | None, note: str = "") -> str:
+def section(title: str, picture: str | None, note: str = "") -> str:
+    """A heading, a note and a picture; nothing without a picture."""
     if picture is None:
         return ""
     told = f"<p class=note>{html.escape(note)}</p>" if note else ""
     return f"<h2>{html.escape(title)}</h2>{told}{picture}"
 
 
-def _table(table: Table) -> str:
+def draw_table(table: Table) -> str:
+    """A table as HTML."""
+
     def row(cells: Sequence[str], tag: str) -> str:
         return (
             "<tr>" + "".join(f"<{tag}{_mark(c)}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"

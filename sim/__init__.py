@@ -8,9 +8,9 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.env import RobotEnv
 from sim.build import mujoco_model
-from sim.mujoco_robot import MujocoRobot
-from sim.mujoco_vec import MujocoVecEnv
 from sim.picture import Picture
+from sim.robot import SimulatedRobot
+from sim.vec_env import SimVecEnv
 
 __all__ = ["Picture", "make_env", "make_vec_env", "mujoco_model"]
 
@@ -18,6 +18,7 @@ __all__ = ["Picture", "make_env", "make_vec_env", "mujoco_model"]
 def make_env(
     robot: str | Path | RobotSpec,
     *,
+    backend: str = "mujoco",
     randomize: bool = True,
     seed: int = 0,
     render_mode: str | None = None,
@@ -27,15 +28,18 @@ def make_env(
 
     Args:
         robot: built-in name, folder, or spec.
+        backend: "mujoco" or "pybullet".
         randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at
             0.
         seed: of the generator, until `reset(seed=...)`.
         render_mode: "rgb_array" for pictures by `render`, without a screen.
         settings: `episode_s`, `task`, see RobotEnv.
+
+    Raises SpecError for an unknown backend or one that is not installed.
     """
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     variations = spec.randomization if randomize else {}
-    world = MujocoRobot(spec, variations, np.random.default_rng(seed))
+    world = SimulatedRobot(spec, variations, np.random.default_rng(seed), backend)
     if render_mode == "rgb_array":
         settings = {"draw": Picture(spec).draw} | settings
     return RobotEnv(world, world, spec, render_mode=render_mode, **settings)
@@ -45,20 +49,24 @@ def make_vec_env(
     robot: str | Path | RobotSpec,
     num_envs: int,
     *,
+    backend: str = "mujoco",
     randomize: bool = True,
     seed: int = 0,
     **settings: Any,
-) -> MujocoVecEnv:
+) -> SimVecEnv:
     """B simulated robots as one `gymnasium.vector.VectorEnv`.
 
     Args:
         robot: built-in name, folder, or spec.
         num_envs: B.
+        backend: "mujoco" (threads) or "pybullet" (processes).
         randomize: draw [randomization] at each reset; otherwise every world is nominal and starts
             at 0.
         seed: of the generator that draws parameters and sensor noise.
-        settings: `episode_s`, `threads`, `task`, see MujocoVecEnv.
+        settings: `episode_s`, `threads`, `task`, see SimVecEnv.
+
+    Raises SpecError for an unknown backend or one that is not installed.
     """
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     variations = spec.randomization if randomize else {}
-    return MujocoVecEnv(spec, num_envs, variations=variations, seed=seed, **settings)
+    return SimVecEnv(spec, num_envs, backend=backend, variations=variations, seed=seed, **settings)

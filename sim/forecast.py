@@ -5,7 +5,7 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray, check_shape
 from robot_mbrl.contract.parameters import Parameters
-from sim.worlds import Worlds
+from sim.mujoco_worlds import MujocoWorlds
 
 
 def simulate_increments(
@@ -33,7 +33,7 @@ def simulate_increments(
     check_shape("q_rad", q_rad, (count, len(spec.joints)))
     check_shape("qd_rad_s", qd_rad_s, (count, len(spec.joints)))
     check_shape("before", before, (count, len(spec.actuators)))
-    worlds, everyone = Worlds(spec, count), np.arange(count)
+    worlds, everyone = MujocoWorlds(spec, count), np.arange(count)
     values = spec.nominal | (parameters or {})
     drawn: Parameters = {path: np.full(count, value) for path, value in values.items()}
     worlds.reset(drawn, everyone)

@@ -7,6 +7,7 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters, sample_parameters
+from sim.mujoco_worlds import MujocoWorlds
 from sim.worlds import Worlds
 
 
@@ -64,7 +65,7 @@ def plausible_worlds(
     windows = windows.take(rng.permutation(len(windows.q_rad))[:most])
     drawn = sample_parameters(spec.randomization, spec.nominal, rng, worlds)
     bounds = {path: (values.min(), values.max()) for path, values in drawn.items()}
-    engine = Worlds(spec, worlds)
+    engine = MujocoWorlds(spec, worlds)
     kept = Plausible({path: values[:0] for path, values in drawn.items()}, np.zeros(0))
     for number in range(rounds):
         if number:

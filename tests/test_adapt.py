@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.adapt import AdaptConfig, adapt, blend_windows, cut_evenly, split_stretches
+from robot_mbrl.adapt import AdaptConfig, adapt, cut_evenly, split_stretches
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.fit import FitConfig
-from robot_mbrl.models.multistep import Windows
+from robot_mbrl.models.multistep import Windows, blend_windows
 from tests.models.test_rollout_error import biased, coasting, layout
 
 SMALL = AdaptConfig(

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from robot_mbrl.agents.sac import Batch, Sac, SacConfig
-from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -50,6 +51,14 @@ class ImaginationConfig:
     """rounds of imagined transitions that are kept; older ones came from an older policy"""
     stop_quantile: float = 0.99
     """a rollout ends where disagreement passes this quantile of its values on real transitions"""
+    disagreement_weight: float = 0.0
+    """w: a transition of disagreement d counts 1 / (1 + w d), by keeping it with that probability;
+    0 keeps all"""
+    disagreement_penalty: float = 0.0
+    """reward lost per unit of disagreement in imagination (MOPO); below 0 a bonus to explore"""
+    min_length: float = 0.0
+    """a round whose rollouts last fewer ticks on average is thrown away with all imagined before
+    it: the model is not believed, real rows stand in until a better round; 0 never does"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Mbpo:
     """
 
     def __init__(
-        self, layout: ObservationLayout, task: Task, config: MbpoConfig, capacity: int, seed: int
+        self, layout: Layout, task: Task, config: MbpoConfig, capacity: int, seed: int
     ) -> None:
         self.layout, self.task, self.config = layout, task, config
         self.torch_rng = torch.Generator().manual_seed(seed)
@@ -135,7 +144,7 @@ class Mbpo:
         """Branch rollouts of the current policy from observations (B, O) into `imagined`.
 
         A rollout ends at termination, at disagreement above the limit or where it is no longer
-        finite. Returns its mean length.
+        finite. Returns its mean length; below `min_length` nothing imagined is left.
         """
         obs = torch.as_tensor(starts)
         rows, began = 0, len(obs)
@@ -146,15 +155,39 @@ class Mbpo:
             reward = self.task.reward(next_obs, action, xp=torch)
             sane = torch.isfinite(next_obs).all(-1) & torch.isfinite(reward)
             sane &= disagreement <= self.disagreement_limit
-            obs, action, next_obs, reward = (x[sane] for x in (obs, action, next_obs, reward))
+            columns = (obs, action, next_obs, reward, disagreement)
+            obs, action, next_obs, reward, disagreement = (x[sane] for x in columns)
             ended = self.task.terminated(next_obs, xp=torch)
-            columns = (obs, action, next_obs, reward, ended)
-            self.imagined.add(Transitions(*(c.numpy() for c in columns)))
+            self._remember(obs, action, next_obs, reward, ended, disagreement)
             rows += len(obs)
             obs = next_obs[~ended]
             if not len(obs):
                 break
-        return rows / began
+        length = rows / began
+        if length < self.config.imagination.min_length:
+            self.imagined.clear()
+        return length
+
+    def _remember(
+        self,
+        obs: Tensor,
+        action: Tensor,
+        next_obs: Tensor,
+        reward: Tensor,
+        ended: Tensor,
+        disagreement: Tensor,
+    ) -> None:
+        """Add imagined transitions; the more the members disagree, the worse and the fewer."""
+        config = self.config.imagination
+        if config.disagreement_penalty:
+            reward = reward - config.disagreement_penalty * disagreement
+        columns = [obs, action, next_obs, reward, ended]
+        if config.disagreement_weight:
+            # Thinning gives weighted sums in expectation, and buffer and SAC need not know.
+            weight = 1 / (1 + config.disagreement_weight * disagreement)
+            kept = torch.rand(len(obs), generator=self.torch_rng) < weight
+            columns = [c[kept] for c in columns]
+        self.imagined.add(Transitions(*(c.numpy() for c in columns)))
 
     def batches(self, updates: int) -> list[Batch]:
         """Rows for so many updates, each with the shares that `blend` has set.

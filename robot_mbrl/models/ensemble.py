@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.models.normalizer import Normalizer, Whitener
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
@@ -51,7 +51,7 @@ class DynamicsEnsemble(nn.Module):
 
     def __init__(
         self,
-        layout: ObservationLayout,
+        layout: Layout,
         members: int,
         hidden: int,
         rng: torch.Generator,

@@ -16,6 +16,7 @@ from torch import Tensor
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.calibration import noise_scale
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss
 
@@ -248,13 +249,10 @@ def calibrate_std(
     rows = _Rows.of(model, holdout)
     mean, std = model.increments(model.spread(rows.obs), model.spread(rows.action))
     mean, std = mean[model.elites].double(), std[model.elites].double()
-    normal = torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor((1 + coverage) / 2)).item()
-    # The scale s acts on the members' noise alone, not on their spread, so row by row the interval
-    # reaches the truth when (error / normal)^2 <= s^2 noise + spread.
     centre = mean.mean(0)
     noise, spread = (std**2).mean(0), ((mean - centre) ** 2).mean(0)
-    needed = (((rows.dq - centre) / normal) ** 2 - spread) / noise
-    scale = np.sqrt(np.quantile(needed.numpy(), coverage, axis=0).clip(0))
+    error = rows.dq - centre
+    scale = noise_scale(error.numpy(), noise.numpy(), spread.numpy(), coverage)
     model.std_scale.copy_(torch.as_tensor(scale).clamp(0.2, 5.0))
     return model.std_scale.double().numpy().copy()
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.checks import FloatArray, check_shape
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 
 
@@ -62,7 +62,7 @@ class ForecastError:
         }
 
 
-def forecast_error(layout: ObservationLayout, starts: Starts, dq: FloatArray) -> ForecastError:
+def forecast_error(layout: Layout, starts: Starts, dq: FloatArray) -> ForecastError:
     """Errors of predicted increments dq (W, K, J).
 
     Velocities are those of the observation: the layout's filter over increments, for truth and

@@ -51,6 +51,19 @@ class Windows:
         )
 
 
+def blend_windows(
+    real: Windows, simulated: Windows, real_share: float, rng: np.random.Generator
+) -> Windows:
+    """All real windows and as many simulated ones, drawn with replacement, as make up the rest."""
+    count = round(len(real) * (1 - real_share) / real_share)
+    pick = torch.as_tensor(rng.integers(len(simulated), size=count))
+    return Windows(
+        torch.cat([real.obs, simulated.obs[pick]]),
+        torch.cat([real.actions, simulated.actions[pick]]),
+        torch.cat([real.travel, simulated.travel[pick]]),
+    )
+
+
 def travel_error(model: DynamicsEnsemble, windows: Windows, index: Tensor) -> Tensor:
     """Error of the summed position increments of every member's mean, (K, E, B, J) rad.
 

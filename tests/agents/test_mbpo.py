@@ -17,6 +17,7 @@ from robot_mbrl.agents.mbpo import (
     correlated_noise,
 )
 from robot_mbrl.agents.sac import Batch, SacConfig
+from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from tests.rig import toy_layout
 
@@ -150,6 +151,53 @@ def test_imagined_transitions_are_those_of_the_newest_rounds() -> None:
         agent.imagine(at(*[start] * 11))
     assert len(agent.imagined) == agent.imagined.capacity == 2 * 11 * 6
     assert min(imagined(agent)) == 101.0
+
+
+def switched(**imagination: float) -> Mbpo:
+    agent = make(imagination=replace(CONFIG.imagination, **imagination))
+    agent.model = Ticking(lambda position: (position > 3).to(position.dtype) * 3)  # 0, then 3
+    return agent
+
+
+def test_weight_thins_imagined_transitions_by_one_over_one_plus_w_d() -> None:
+    plain, weighted = switched(), switched(disagreement_weight=0.5)
+    for agent in (plain, weighted):
+        agent.imagined = ReplayBuffer(LAYOUT.size, 2, 60_000)
+        assert agent.imagine(at(*[0.0] * 10_000)) == 6.0  # rollouts last as long
+    assert set(imagined(plain).values()) == {10_000}
+    counts = imagined(weighted)
+    assert [counts[p] for p in (1.0, 2.0, 3.0)] == [10_000] * 3  # agreed: all count
+    share = np.array([counts[p] for p in (4.0, 5.0, 6.0)]) / 10_000
+    np.testing.assert_allclose(share, 1 / (1 + 0.5 * 3), atol=0.02)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.25, -0.25])
+def test_penalty_lowers_the_imagined_reward_and_a_negative_one_raises_it(penalty: float) -> None:
+    agent = switched(disagreement_penalty=penalty)
+    agent.imagine(at(0))
+    t = agent.imagined.all()
+    disagreement = 3.0 * (t.next_obs[:, POSITION] > 3)
+    np.testing.assert_allclose(t.reward, t.next_obs[:, POSITION] - penalty * disagreement)
+
+
+@pytest.mark.parametrize(("min_length", "kept"), [(0.0, 12 + 8), (2.0, 12 + 8), (2.1, 0)])
+def test_rollouts_that_end_too_early_leave_real_rows_only(min_length: float, kept: int) -> None:
+    agent = switched(min_length=min_length)
+    agent.imagined = ReplayBuffer(LAYOUT.size, 2, 100)
+    agent.real.add(rows(9, 1.0))
+    assert agent.imagine(at(0, 0)) == 6.0
+    agent.disagreement_limit = 1.0  # from now on rollouts end at position 3
+    assert agent.imagine(at(0, 1, 1, 2)) == 2.0
+    assert len(agent.imagined) == kept
+    assert (agent.batches(1)[0].reward == 1.0).all() == (kept == 0)
+
+
+def test_without_the_switches_no_random_number_is_drawn_for_them() -> None:
+    states = []
+    for agent in (switched(), switched(disagreement_penalty=0.5, min_length=99.0)):
+        agent.imagine(at(0, 10))
+        states.append(agent.torch_rng.get_state())
+    assert torch.equal(*states)
 
 
 def test_disagreement_limit_is_the_quantile_on_real_transitions() -> None:

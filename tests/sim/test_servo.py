@@ -10,8 +10,9 @@ import pytest
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
 from sim import make_vec_env, mujoco_model
-from sim.worlds import Worlds
+from sim.mujoco_worlds import MujocoWorlds
 from tests.rig import furuta_toml, one_joint, quiet
+from tests.sim.engines import each_engine
 
 J = 1e-4  # the wheel of `one_joint`
 KP, KD, MOST = 0.04, 1.2e-3, 0.02
@@ -99,7 +100,7 @@ def test_what_randomization_scales(tmp_path: Path) -> None:
 
 def test_each_world_has_its_own_servo(tmp_path: Path) -> None:
     spec = servo(tmp_path)
-    worlds = Worlds(spec, 2, threads=1)
+    worlds = MujocoWorlds(spec, 2, threads=1)
     for world, scale in enumerate((0.5, 2.0)):
         model = worlds.model_of(world, {"actuators.motor.stiffness": scale})
         assert model.actuator_gainprm[0, 0] == pytest.approx(KP * scale)
@@ -114,13 +115,14 @@ def test_a_position_beyond_the_soft_limits_is_not_asked_for(tmp_path: Path) -> N
     assert torque(spec, 2.0, 0.3, 0.0) == pytest.approx(KP * (0.5 - margin - 0.3))
 
 
-def test_a_delayed_servo_stays_where_it_starts(tmp_path: Path) -> None:
+@each_engine
+def test_a_delayed_servo_stays_where_it_starts(backend: str, tmp_path: Path) -> None:
     """Its command buffer starts at its position, not at 0: nothing moves before the command can."""
     toml = quiet(furuta_toml())
     initial = {"initial": {"pendulum": {"position_rad": {"range": [0.5, 0.5]}}}}
     spec = servo(tmp_path, edit={"randomization": initial})
     actuator = toml["actuator"][0]["name"]
-    env = make_vec_env(spec, 2, threads=1)
+    env = make_vec_env(spec, 2, threads=1, backend=backend)
     env.reset(seed=0, options={"parameters": {f"actuators.{actuator}.latency_ms": 0.0}})
     assert env.worlds.true_state()[0] == pytest.approx(0.5)
 

@@ -1,4 +1,4 @@
-"""Latencies, encoders and randomization of the simulated worlds."""
+"""Latencies, encoders and randomization of the simulated worlds, in each engine."""
 
 import math
 from pathlib import Path
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters import Parameters
-from sim.worlds import Worlds
+from sim.mujoco_worlds import MujocoWorlds
+from sim.worlds import make_worlds
 from tests.rig import one_joint
+from tests.sim.engines import each_engine, mass_of_arm, parameters
 
 MS = 1e-3
 FAST: dict[str, Any] = {  # one physics step of 1 ms per tick
@@ -24,18 +25,13 @@ FAST: dict[str, Any] = {  # one physics step of 1 ms per tick
 }
 
 
-def parameters(spec: RobotSpec, worlds: int, **given: Any) -> Parameters:
-    """Nominal but for `given`, whose dots are written as double underscores."""
-    values = dict(spec.nominal) | {k.replace("__", "."): v for k, v in given.items()}
-    return {path: np.broadcast_to(v, worlds).astype(float) for path, v in values.items()}
-
-
-def test_action_latency_shifts_the_response(tmp_path: Path) -> None:
+@each_engine
+def test_action_latency_shifts_the_response(backend: str, tmp_path: Path) -> None:
     """Constant torque from t = 0 under latency d: speed a max(0, t - d). Commands are held, so a
     fraction of a physics step counts as a whole one."""
     spec = one_joint(tmp_path, command="torque", edit=FAST)
     latency_ms = np.array([0.0, 1.0, 2.5, 3.0, 12.0])
-    worlds = Worlds(spec, 5, threads=1)
+    worlds = make_worlds(spec, 5, backend=backend, threads=1)
     given = parameters(
         spec, 5, actuators__motor__latency_ms=latency_ms, actuators__motor__torque_constant=0.001
     )
@@ -48,12 +44,13 @@ def test_action_latency_shifts_the_response(tmp_path: Path) -> None:
         np.testing.assert_allclose(worlds.true_state()[1][:, 0], expected, rtol=1e-6, atol=1e-9)
 
 
-def test_sensor_latency_shifts_the_measurement(tmp_path: Path) -> None:
+@each_engine
+def test_sensor_latency_shifts_the_measurement(backend: str, tmp_path: Path) -> None:
     """At constant speed w an angle of age d reads q0 + w max(0, t - d); it starts at q0, not 0.
     It is interpolated between physics steps; the engine's newest delayed value is one step old."""
     spec = one_joint(tmp_path, command="torque", edit=FAST)
     latency_ms = np.array([0.0, 1.0, 4.5, 10.0, 15.0])
-    worlds = Worlds(spec, 5, threads=1)
+    worlds = make_worlds(spec, 5, backend=backend, threads=1)
     given = parameters(
         spec,
         5,
@@ -70,9 +67,12 @@ def test_sensor_latency_shifts_the_measurement(tmp_path: Path) -> None:
         np.testing.assert_allclose(worlds.measure(rng)[:, 0], expected, atol=1e-7)
 
 
-def test_putting_a_world_somewhere_also_puts_its_delayed_sensor_there(tmp_path: Path) -> None:
+@each_engine
+def test_putting_a_world_somewhere_also_puts_its_delayed_sensor_there(
+    backend: str, tmp_path: Path
+) -> None:
     spec = one_joint(tmp_path, command="torque", edit=FAST)
-    worlds = Worlds(spec, 3, threads=1)
+    worlds = make_worlds(spec, 3, backend=backend, threads=1)
     worlds.reset(parameters(spec, 3), np.arange(3))
     for _ in range(20):
         worlds.step(np.ones((3, 1)))
@@ -86,7 +86,7 @@ def test_putting_a_world_somewhere_also_puts_its_delayed_sensor_there(tmp_path: 
 def test_encoder_rounds_to_the_nearest_count(tmp_path: Path) -> None:
     counts = 512
     spec = one_joint(tmp_path, counts=counts)
-    worlds = Worlds(spec, 997, threads=1)
+    worlds = MujocoWorlds(spec, 997, threads=1)
     angles = np.random.default_rng(2).uniform(-7, 7, 997)
     worlds.reset(parameters(spec, 997, initial__pendulum__position_rad=angles), np.arange(997))
     measured = worlds.measure(np.random.default_rng(0))[:, 0]
@@ -101,7 +101,7 @@ def test_encoder_rounds_to_the_nearest_count(tmp_path: Path) -> None:
 def test_encoder_noise_has_the_stated_standard_deviation(tmp_path: Path) -> None:
     counts, worlds_count = 512, 1201
     spec = one_joint(tmp_path, counts=counts)
-    worlds = Worlds(spec, worlds_count, threads=1)
+    worlds = MujocoWorlds(spec, worlds_count, threads=1)
     angles = np.random.default_rng(2).uniform(-3, 3, worlds_count)
     for sigma in (0.5, 2.0):
         given = parameters(
@@ -113,22 +113,24 @@ def test_encoder_noise_has_the_stated_standard_deviation(tmp_path: Path) -> None
         assert error.mean() == pytest.approx(0, abs=0.2)
 
 
-def test_supply_scales_the_voltage(tmp_path: Path) -> None:
+@each_engine
+def test_supply_scales_the_voltage(backend: str, tmp_path: Path) -> None:
     spec = one_joint(tmp_path, edit={"control": FAST["control"]})
-    worlds = Worlds(spec, 3, threads=1)
+    worlds = make_worlds(spec, 3, backend=backend, threads=1)
     worlds.reset(parameters(spec, 3, actuators__motor__supply=[0.5, 1.0, 1.1]), np.arange(3))
     worlds.step(np.ones((3, 1)))
     speed = worlds.true_state()[1][:, 0]
     np.testing.assert_allclose(speed / speed[1], [0.5, 1.0, 1.1], rtol=1e-9)
 
 
-def test_torque_constant_also_counts_in_the_back_emf(tmp_path: Path) -> None:
+@each_engine
+def test_torque_constant_also_counts_in_the_back_emf(backend: str, tmp_path: Path) -> None:
     """Twice the constant: half the no-load speed V / k."""
     slow = {"control": FAST["control"] | {"rate_hz": 1, "physics_rate_hz": 1000}}
     spec = one_joint(tmp_path, edit=slow)
-    worlds = Worlds(spec, 2, threads=1)
+    worlds = make_worlds(spec, 2, backend=backend, threads=1)
     worlds.reset(parameters(spec, 2, actuators__motor__torque_constant=[1.0, 2.0]), np.arange(2))
-    for _ in range(8):
+    for _ in range(4):
         worlds.step(np.full((2, 1), 0.2))
     np.testing.assert_allclose(worlds.true_state()[1][:, 0], [1 / 0.042, 1 / 0.084], rtol=1e-3)
 
@@ -148,35 +150,30 @@ CHANGED = {  # by the last word of a parameter's path: a value that differs from
 }
 
 
-def trajectories(spec: RobotSpec, path: str, value: float) -> np.ndarray:
-    """Measured angles (T, 2, J) of a nominal world and of one with a single parameter changed."""
-    worlds = Worlds(spec, 2, threads=1)
-    base = parameters(spec, 2, sensors__noise_counts=0.0)
-    base[path] = np.array([base[path][0], value])
-    worlds.reset(base, np.arange(2))
-    rng, out = np.random.default_rng(0), []
-    actions = np.repeat(np.random.default_rng(1).uniform(-1, 1, 10), 6)
-    for action in actions:
-        worlds.step(np.full((2, 1), action))
-        out.append(worlds.measure(rng))
-    return np.array(out)
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [(name, path) for name in ("furuta", "simple_pendulum") for path in load_robot(name).nominal],
-)
-def test_every_parameter_matters(name: str, path: str) -> None:
+@each_engine
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
+def test_every_parameter_matters(backend: str, name: str) -> None:
+    """Two nominal worlds and, for each parameter, one in which it alone differs."""
     spec = load_robot(name)
-    same = trajectories(spec, path, 0.0 if path.endswith("noise_counts") else spec.nominal[path])
-    np.testing.assert_array_equal(same[:, 0], same[:, 1])
-    changed = trajectories(spec, path, CHANGED[path.rsplit(".", 1)[-1]])
-    count = 2 * math.pi / spec.joints[-1].encoder_counts_per_rev
-    assert np.abs(changed[:, 0] - changed[:, 1]).max() > 0.9 * count
+    count = 2 + len(spec.nominal)
+    given = parameters(spec, count, sensors__noise_counts=0.0)
+    for world, path in enumerate(spec.nominal, start=2):
+        given[path][world] = CHANGED[path.rsplit(".", 1)[-1]]
+    worlds = make_worlds(spec, count, backend=backend, threads=1)
+    worlds.reset(given, np.arange(count))
+    rng, measured = np.random.default_rng(0), []
+    for action in np.repeat(np.random.default_rng(1).uniform(-1, 1, 10), 6):
+        worlds.step(np.full((count, 1), action))
+        measured.append(worlds.measure(rng))
+    off = np.abs(np.array(measured) - np.array(measured)[:, :1]).max((0, 2))
+    assert off[1] == 0.0
+    count_rad = 2 * math.pi / spec.joints[-1].encoder_counts_per_rev
+    assert [p for p, o in zip(spec.nominal, off[2:], strict=True) if o < 0.9 * count_rad] == []
 
 
-def test_reset_of_some_worlds_leaves_the_others_alone(furuta: RobotSpec) -> None:
-    worlds = Worlds(furuta, 3, threads=1)
+@each_engine
+def test_reset_of_some_worlds_leaves_the_others_alone(backend: str, furuta: RobotSpec) -> None:
+    worlds = make_worlds(furuta, 3, backend=backend, threads=1)
     worlds.reset(parameters(furuta, 3, initial__pendulum__position_rad=0.5), np.arange(3))
     for _ in range(5):
         worlds.step(np.full((3, 1), 0.4))
@@ -186,13 +183,13 @@ def test_reset_of_some_worlds_leaves_the_others_alone(furuta: RobotSpec) -> None
     for b, a in zip(before, after, strict=True):
         np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]])
         np.testing.assert_array_equal(a[1], 0.0)
-    assert worlds.model_of(1).body("arm").mass[0] == pytest.approx(1.2 * 0.095)
-    assert worlds.model_of(0).body("arm").mass[0] == pytest.approx(0.095)
+    assert [mass_of_arm(worlds, w) for w in (0, 1)] == pytest.approx([0.095, 1.2 * 0.095])
 
 
-def test_a_reset_world_has_forgotten_its_pending_actions(furuta: RobotSpec) -> None:
+@each_engine
+def test_a_reset_world_has_forgotten_its_pending_actions(backend: str, furuta: RobotSpec) -> None:
     """The latency buffer of the last episode must not push the next one."""
-    worlds = Worlds(furuta, 2, threads=1)
+    worlds = make_worlds(furuta, 2, backend=backend, threads=1)
     worlds.reset(parameters(furuta, 2), np.arange(2))
     for _ in range(5):
         worlds.step(np.ones((2, 1)))

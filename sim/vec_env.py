@@ -12,12 +12,12 @@ from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
 from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, make_task
-from sim.worlds import Worlds
+from sim.worlds import make_worlds
 
 ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
-class MujocoVecEnv(VectorEnv):
+class SimVecEnv(VectorEnv):
     """Simulated robots, each world with its own parameters, drawn anew at each of its resets.
 
     Worlds reset in the step in which they end; the true last observation is `info["final_obs"]`.
@@ -34,10 +34,12 @@ class MujocoVecEnv(VectorEnv):
         variations: dict[str, Variation],
         seed: int = 0,
         episode_s: float | None = None,
+        backend: str = "mujoco",
         threads: int = 0,
         task: Task | None = None,
         anywhere: float = 0.0,
     ) -> None:
+        self.closed = True  # nothing to close yet, should this raise
         self.robot, self.num_envs, self.anywhere = spec, num_envs, anywhere
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
@@ -46,12 +48,13 @@ class MujocoVecEnv(VectorEnv):
         self.single_action_space = action_space(self.layout)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.worlds = Worlds(spec, num_envs, threads=threads)
+        self.worlds = make_worlds(spec, num_envs, backend=backend, threads=threads)
         self.max_steps = round((episode_s or self.task.episode_s) * spec.control.rate_hz)
         self.steps = np.zeros(num_envs, dtype=np.int64)
         self.parameters: Parameters = {p: np.zeros(num_envs) for p in spec.nominal}
         self._observer = Observer(self.layout, (num_envs,))
         self._rng = np.random.default_rng(seed)
+        self.closed = False
 
     @property
     def generator_state(self) -> dict[str, Any]:
@@ -133,3 +136,7 @@ class MujocoVecEnv(VectorEnv):
 
     def _info(self) -> dict[str, Any]:
         return {"parameters": {path: values.copy() for path, values in self.parameters.items()}}
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Release the engine; `close` calls this once."""
+        self.worlds.close()

@@ -7,23 +7,28 @@ import numpy as np
 from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
 from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.parameters import Variation, sample_parameters
-from sim.worlds import Worlds
+from sim.worlds import make_worlds
 
 
-class MujocoRobot:
+class SimulatedRobot:
     """Implements `contract.Robot` and `contract.Clock`.
 
     Args:
         spec: the robot.
         variations: what `restart` draws; empty for the nominal world.
         rng: draws parameters and sensor noise.
+        backend: the engine, see `sim.worlds.make_worlds`.
     """
 
     def __init__(
-        self, spec: RobotSpec, variations: dict[str, Variation], rng: np.random.Generator
+        self,
+        spec: RobotSpec,
+        variations: dict[str, Variation],
+        rng: np.random.Generator,
+        backend: str = "mujoco",
     ) -> None:
         self.spec, self.variations = spec, variations
-        self.worlds = Worlds(spec, 1, threads=1)
+        self.worlds = make_worlds(spec, 1, backend=backend, threads=1)
         self.parameters: dict[str, float] = {}
         self._codec = ActionCodec.from_spec(spec)
         self.restart(rng)
@@ -60,8 +65,9 @@ class MujocoRobot:
         self._command = np.zeros_like(self._command)
 
     def close(self) -> None:
-        """Stop; there is nothing to release."""
+        """Stop, and release the engine."""
         self.stop()
+        self.worlds.close()
 
     def now(self) -> float:
         """Simulated seconds."""

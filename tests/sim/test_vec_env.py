@@ -1,5 +1,7 @@
-"""The vector environment: gymnasium's interface, determinism, resets."""
+"""The vector environment over each engine: gymnasium's interface, determinism, resets."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -12,9 +14,16 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import NotFiniteError, ShapeError, SpecError
 from robot_mbrl.contract.parameters import sample_parameters
 from sim import make_vec_env
-from sim.mujoco_vec import ANYWHERE_SPEED
+from sim.vec_env import ANYWHERE_SPEED, SimVecEnv
+from tests.sim.engines import mass_of_arm
 
 B = 3
+Make = Callable[..., SimVecEnv]
+
+
+@pytest.fixture(params=["mujoco", "pybullet"])
+def make(request: pytest.FixtureRequest) -> Make:
+    return functools.partial(make_vec_env, backend=request.param)
 
 
 def drive(env: Any, steps: int, seed: int = 0) -> list[np.ndarray]:
@@ -31,8 +40,8 @@ def differing_worlds(spec: RobotSpec) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
-def test_gymnasium_vector_interface(name: str) -> None:
-    env = make_vec_env(name, B, seed=1)
+def test_gymnasium_vector_interface(make: Make, name: str) -> None:
+    env = make(name, B, seed=1)
     assert isinstance(env, VectorEnv)
     assert env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
     assert env.num_envs == B
@@ -55,8 +64,8 @@ def test_gymnasium_vector_interface(name: str) -> None:
     env.close()
 
 
-def test_gymnasium_wrappers_apply() -> None:
-    env = RecordEpisodeStatistics(make_vec_env("furuta", B, episode_s=0.1))
+def test_gymnasium_wrappers_apply(make: Make) -> None:
+    env = RecordEpisodeStatistics(make("furuta", B, episode_s=0.1))
     env.reset(seed=0)
     for _ in range(5):
         *_, truncated, info = env.step(np.zeros((B, 1), np.float32))
@@ -64,13 +73,13 @@ def test_gymnasium_wrappers_apply() -> None:
     assert info["episode"]["l"].tolist() == [5] * B
 
 
-def test_many_worlds_equal_so_many_single_ones_bit_for_bit(furuta: RobotSpec) -> None:
+def test_many_worlds_equal_so_many_single_ones_bit_for_bit(make: Make, furuta: RobotSpec) -> None:
     given = differing_worlds(furuta)
-    many = make_vec_env(furuta, B, randomize=False)
+    many = make(furuta, B, randomize=False)
     first, _ = many.reset(options={"parameters": given})
     together = [first, *drive(many, 40)]
     for world in range(B):
-        single = make_vec_env(furuta, 1, randomize=False, threads=1)
+        single = make(furuta, 1, randomize=False, threads=1)
         alone = {path: values[world : world + 1] for path, values in given.items()}
         obs, _ = single.reset(options={"parameters": alone})
         rng = np.random.default_rng(0)
@@ -79,25 +88,27 @@ def test_many_worlds_equal_so_many_single_ones_bit_for_bit(furuta: RobotSpec) ->
         np.testing.assert_array_equal(np.array(together)[:, world], np.array([obs, *rest])[:, 0])
 
 
-def test_same_seed_same_trajectory_on_any_number_of_threads(furuta: RobotSpec) -> None:
+def test_same_seed_same_trajectory_on_any_number_of_threads(make: Make, furuta: RobotSpec) -> None:
     runs = []
     for seed, threads in [(7, 1), (7, 2), (8, 1)]:
-        env = make_vec_env(furuta, B, threads=threads)
+        env = make(furuta, B, threads=threads)
         obs, _ = env.reset(seed=seed)
         runs.append(np.array([obs, *drive(env, 25)]))
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (runs[0] != runs[2]).any(axis=(0, 2)).all()
 
 
-def test_seed_of_the_constructor_is_that_of_the_first_reset(furuta: RobotSpec) -> None:
-    a, b = make_vec_env(furuta, B, seed=9), make_vec_env(furuta, B, seed=1)
+def test_seed_of_the_constructor_is_that_of_the_first_reset(make: Make, furuta: RobotSpec) -> None:
+    a, b = make(furuta, B, seed=9), make(furuta, B, seed=1)
     np.testing.assert_array_equal(a.reset()[0], b.reset(seed=9)[0])
     again, _ = a.reset()  # goes on with the same generator
     assert (again != b.reset(seed=9)[0]).any()
 
 
-def test_without_randomization_every_world_is_nominal_and_hangs_at_rest(furuta: RobotSpec) -> None:
-    env = make_vec_env(furuta, B, randomize=False)
+def test_without_randomization_every_world_is_nominal_and_hangs_at_rest(
+    make: Make, furuta: RobotSpec
+) -> None:
+    env = make(furuta, B, randomize=False)
     _, info = env.reset(seed=0)
     for path, values in info["parameters"].items():
         np.testing.assert_array_equal(values, np.full(B, furuta.nominal[path]))
@@ -106,8 +117,10 @@ def test_without_randomization_every_world_is_nominal_and_hangs_at_rest(furuta: 
     assert not v.any()
 
 
-def test_sampled_parameters_are_in_info_and_stay_as_they_were(furuta: RobotSpec) -> None:
-    env = make_vec_env(furuta, B, episode_s=0.1)
+def test_sampled_parameters_are_in_info_and_stay_as_they_were(
+    make: Make, furuta: RobotSpec
+) -> None:
+    env = make(furuta, B, episode_s=0.1)
     _, info = env.reset(seed=2)
     start = {path: values.copy() for path, values in info["parameters"].items()}
     assert start.keys() == furuta.nominal.keys()
@@ -122,21 +135,22 @@ def test_sampled_parameters_are_in_info_and_stay_as_they_were(furuta: RobotSpec)
         np.testing.assert_array_equal(info["parameters"][path], values)
 
 
-def test_given_parameters_are_those_of_the_worlds(furuta: RobotSpec) -> None:
-    env = make_vec_env(furuta, B)
+def test_given_parameters_are_those_of_the_worlds(make: Make, furuta: RobotSpec) -> None:
+    env = make(furuta, B)
     masses = np.array([0.5, 1.0, 2.0])
     _, info = env.reset(seed=0, options={"parameters": {"links.arm.mass": masses}})
     np.testing.assert_array_equal(info["parameters"]["links.arm.mass"], masses)
-    got = [env.worlds.model_of(w).body("arm").mass[0] for w in range(B)]
+    got = [mass_of_arm(env.worlds, world) for world in range(B)]
     np.testing.assert_allclose(got, 0.095 * masses)
 
 
 def test_time_limit_resets_in_the_same_step_and_gives_the_true_last_observation(
+    make: Make,
     furuta: RobotSpec,
 ) -> None:
     given = {"parameters": differing_worlds(furuta)}
-    short = make_vec_env(furuta, B, episode_s=0.2)
-    long = make_vec_env(furuta, B, episode_s=9.0)
+    short = make(furuta, B, episode_s=0.2)
+    long = make(furuta, B, episode_s=9.0)
     short.reset(seed=1, options=given)
     long.reset(seed=1, options=given)
     rng = np.random.default_rng(4)
@@ -163,8 +177,8 @@ def test_time_limit_resets_in_the_same_step_and_gives_the_true_last_observation(
     assert short.step(np.zeros((B, 1)))[3].all()
 
 
-def test_only_the_terminated_world_resets(furuta: RobotSpec) -> None:
-    env = make_vec_env(furuta, B, randomize=False)
+def test_only_the_terminated_world_resets(make: Make, furuta: RobotSpec) -> None:
+    env = make(furuta, B, randomize=False)
     env.reset(options={"parameters": {"sensors.noise_counts": 0.0}})
     action = np.array([[0.0], [1.0], [0.05]])
     at = env.layout.column("arm.position")
@@ -181,13 +195,15 @@ def test_only_the_terminated_world_resets(furuta: RobotSpec) -> None:
     assert env.steps[0] == env.steps[2] > 0
 
 
-def test_time_limit_of_a_terminated_world_is_not_also_a_truncation(furuta: RobotSpec) -> None:
-    env = make_vec_env(furuta, 1, randomize=False, episode_s=60.0)
+def test_time_limit_of_a_terminated_world_is_not_also_a_truncation(
+    make: Make, furuta: RobotSpec
+) -> None:
+    env = make(furuta, 1, randomize=False, episode_s=60.0)
     env.reset()
     ticks = 0
     while not env.step(np.ones((1, 1)))[2].any():
         ticks += 1
-    again = make_vec_env(furuta, 1, randomize=False, episode_s=(ticks + 1) / 50)
+    again = make(furuta, 1, randomize=False, episode_s=(ticks + 1) / 50)
     again.reset()
     for _ in range(ticks + 1):
         *_, terminated, truncated, _ = again.step(np.ones((1, 1)))
@@ -195,8 +211,8 @@ def test_time_limit_of_a_terminated_world_is_not_also_a_truncation(furuta: Robot
     assert not truncated.any()
 
 
-def test_actions_are_checked_then_clamped(furuta: RobotSpec) -> None:
-    env = make_vec_env(furuta, B, randomize=False)
+def test_actions_are_checked_then_clamped(make: Make, furuta: RobotSpec) -> None:
+    env = make(furuta, B, randomize=False)
     with pytest.raises(ShapeError, match=r"actions: expected shape \(3, 1\), got \(3,\)"):
         env.step(np.zeros(B))
     for bad in (np.nan, np.inf):
@@ -232,15 +248,15 @@ def test_anywhere_starts_that_share_of_worlds_at_any_angle(furuta: RobotSpec) ->
     ],
 )
 def test_impossible_parameters_are_refused(
-    path: str, value: float, message: str, furuta: RobotSpec
+    make: Make, path: str, value: float, message: str, furuta: RobotSpec
 ) -> None:
-    env = make_vec_env(furuta, B)
+    env = make(furuta, B)
     with pytest.raises(SpecError, match=message):
         env.reset(options={"parameters": {path: np.array([1.0, value, 2.0])}})
 
 
-def test_observation_space_bounds_what_is_bounded() -> None:
-    env = make_vec_env("furuta", 1)
+def test_observation_space_bounds_what_is_bounded(make: Make) -> None:
+    env = make("furuta", 1)
     space = env.single_observation_space
     assert isinstance(space, gymnasium.spaces.Box)
     high = dict(zip(env.layout.columns, space.high.tolist(), strict=True))

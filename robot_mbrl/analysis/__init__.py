@@ -1,0 +1,1 @@
+"""How wrong a run's model is, where, and what its own uncertainty knows of it."""

@@ -1,0 +1,173 @@
+"""Do predicted intervals hold what happens? Before and after calibration, on other episodes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_mbrl.analysis.recordings import Recording
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.models.calibration import LEVELS, coverage_curve, gaussian_nll, noise_scale
+from robot_mbrl.models.conformal import ConformalThreshold, episode_threshold, tick_threshold
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.uncertainty import Uncertainty, estimate_uncertainty
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One episode against its one-step predictions.
+
+    Attributes:
+        error: observed - predicted increment, (T, J) rad.
+        uncertainty: of each prediction, the noise as the run scales it.
+    """
+
+    error: FloatArray
+    uncertainty: Uncertainty
+
+    @property
+    def innovation(self) -> FloatArray:
+        """Largest |error| / predicted spread over joints, (T,)."""
+        worst: FloatArray = np.abs(self.error / self.uncertainty.total).max(-1)
+        return worst
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Calibration of one version of the predicted spread, on the judging episodes.
+
+    Attributes:
+        scale: factor on the network's own noise, (J,).
+        curve: share of ticks within central intervals of LEVELS, (levels, J).
+        at_level: the same at the level that was calibrated for, (J,).
+        standard_error: of `at_level`, from how much whole episodes differ, (J,).
+        episodes_low: 10 % quantile over episodes of `at_level`, (J,).
+        episodes_high: 90 % quantile, (J,).
+        nll: mean negative log-likelihood of the normalized increment, (J,), nats.
+    """
+
+    scale: FloatArray
+    curve: FloatArray
+    at_level: FloatArray
+    standard_error: FloatArray
+    episodes_low: FloatArray
+    episodes_high: FloatArray
+    nll: FloatArray
+
+
+@dataclass(frozen=True)
+class CoverageReport:
+    """Coverage with the network's own noise, with the run's scale and with a new one.
+
+    Attributes:
+        joints: names of the columns.
+        levels: of the curves.
+        level: the one that is calibrated for.
+        network: noise as the network gives it, scale 1.
+        run: noise as the run scales it, which everything uses.
+        calibrated: scale from the calibrating episodes.
+        epistemic: median standard deviation of the elites' means, normalized units, (J,).
+        aleatoric: median predicted noise, as the run scales it, normalized units, (J,).
+        epistemic_rad, aleatoric_rad: the same in rad per tick.
+        calibrating_episodes, judging_episodes: how many.
+    """
+
+    joints: tuple[str, ...]
+    levels: tuple[float, ...]
+    level: float
+    network: Coverage
+    run: Coverage
+    calibrated: Coverage
+    epistemic: FloatArray
+    aleatoric: FloatArray
+    epistemic_rad: FloatArray
+    aleatoric_rad: FloatArray
+    calibrating_episodes: int
+    judging_episodes: int
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A conformal threshold and the rate that other episodes really show."""
+
+    name: str
+    threshold: ConformalThreshold
+    seen_rate: float
+
+    @property
+    def none(self) -> bool:
+        """There were too few episodes for a limit."""
+        return math.isinf(self.threshold.limit)
+
+
+def judge(model: DynamicsEnsemble, recording: Recording) -> Judged:
+    """Predict every tick of an episode one step ahead."""
+    uncertainty = estimate_uncertainty(model, recording.obs, recording.action)
+    before, after = (np.asarray(x, np.float64) for x in (recording.obs, recording.next_obs))
+    return Judged(model.layout.increments(before, after) - uncertainty.mean, uncertainty)
+
+
+def measure_coverage(
+    model: DynamicsEnsemble, calibrate: Sequence[Judged], test: Sequence[Judged], level: float
+) -> CoverageReport:
+    """Choose the noise scale on some episodes and judge it on others."""
+    own = model.std_scale.double().numpy()
+    error = np.concatenate([j.error for j in calibrate])
+    noise = np.concatenate([(j.uncertainty.aleatoric / own) ** 2 for j in calibrate])
+    spread = np.concatenate([j.uncertainty.epistemic**2 for j in calibrate])
+    fresh = noise_scale(error, noise, spread, level)
+    unit = test[0].uncertainty.normalized_unit
+    epistemic = np.median(np.concatenate([j.uncertainty.epistemic for j in test]), 0)
+    aleatoric = np.median(np.concatenate([j.uncertainty.aleatoric for j in test]), 0)
+    return CoverageReport(
+        joints=model.layout.joints,
+        levels=LEVELS,
+        level=level,
+        network=_coverage(test, own, np.ones_like(own), level),
+        run=_coverage(test, own, own, level),
+        calibrated=_coverage(test, own, fresh, level),
+        epistemic=epistemic / unit,
+        aleatoric=aleatoric / unit,
+        epistemic_rad=epistemic,
+        aleatoric_rad=aleatoric,
+        calibrating_episodes=len(calibrate),
+        judging_episodes=len(test),
+    )
+
+
+def conformal_alarms(
+    calibrate: Sequence[Judged], test: Sequence[Judged], alarm_rate: float
+) -> tuple[Alarm, ...]:
+    """Thresholds of disagreement and innovation, per tick and per episode."""
+    alarms = []
+    for name in ("disagreement", "innovation"):
+        known, fresh = ([_scores(j, name) for j in group] for group in (calibrate, test))
+        per_tick, per_episode = (f(known, alarm_rate) for f in (tick_threshold, episode_threshold))
+        ticks = float(np.mean([(s > per_tick.limit).mean() for s in fresh]))
+        episodes = float(np.mean([(s > per_episode.limit).any() for s in fresh]))
+        alarms += [Alarm(name, per_tick, ticks), Alarm(name, per_episode, episodes)]
+    return tuple(alarms)
+
+
+def _scores(judged: Judged, name: str) -> FloatArray:
+    return judged.innovation if name == "innovation" else judged.uncertainty.disagreement
+
+
+def _coverage(test: Sequence[Judged], own: FloatArray, scale: FloatArray, level: float) -> Coverage:
+    """Coverage when the network's noise is multiplied by scale; `own` is the run's, taken out."""
+    stds = [j.uncertainty.with_noise_scale(scale / own).total for j in test]
+    error, std = np.concatenate([j.error for j in test]), np.concatenate(stds)
+    unit = test[0].uncertainty.normalized_unit
+    each = np.stack(
+        [coverage_curve(j.error, s, [level])[0] for j, s in zip(test, stds, strict=True)]
+    )
+    return Coverage(
+        scale=scale,
+        curve=coverage_curve(error, std),
+        at_level=coverage_curve(error, std, [level])[0],
+        standard_error=each.std(0, ddof=min(1, len(each) - 1)) / np.sqrt(len(each)),
+        episodes_low=np.quantile(each, 0.1, axis=0),
+        episodes_high=np.quantile(each, 0.9, axis=0),
+        nll=gaussian_nll(error / unit, std / unit),
+    )

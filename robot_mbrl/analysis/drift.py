@@ -1,0 +1,57 @@
+"""Does the model get better from one run to the next? Each of a line of runs on the same data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.models.forecast import Starts, forecast_error, predict_increments
+from robot_mbrl.models.uncertainty import estimate_uncertainty
+from robot_mbrl.runs import RunFolder, load_agent
+
+TICKS = 10
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A line of runs, oldest first; one entry where the run was not made from another.
+
+    Attributes:
+        runs: folders.
+        joints: names of the columns.
+        error_rad: root mean square position error after `TICKS` ticks, (runs, J).
+        disagreement: median over starts, (runs,), in each run's own unit.
+    """
+
+    runs: tuple[Path, ...]
+    joints: tuple[str, ...]
+    error_rad: FloatArray
+    disagreement: FloatArray
+
+
+def ancestors(run: Path) -> list[Path]:
+    """The run and those it was finetuned from, as far as they are still there, oldest first."""
+    line, seen = [run], {run.resolve()}
+    while True:
+        name = RunFolder(line[0]).read_json("config.json").get("lineage", {}).get("run")
+        parent = Path(name) if name else None
+        if not parent or not (parent / "state.json").exists() or parent.resolve() in seen:
+            return line
+        line.insert(0, parent)
+        seen.add(parent.resolve())
+
+
+def measure_drift(run: Path, agent: Mbpo, starts: Starts) -> Drift:
+    """Judge the run and its ancestors on the same windows; `agent` is the run's."""
+    line, layout = ancestors(run), agent.layout
+    short = Starts(starts.obs[:, : TICKS + 1], starts.actions[:, :TICKS])
+    errors, spreads = [], []
+    for path in line:
+        model = (agent if path == run else load_agent(path)[0]).model
+        error = forecast_error(layout, short, predict_increments(model, short))
+        errors.append(np.sqrt((error.position_rad[:, -1] ** 2).mean(0)))
+        uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.actions[:, 0])
+        spreads.append(np.median(uncertainty.disagreement))
+    return Drift(tuple(line), layout.joints, np.stack(errors), np.array(spreads))

@@ -1,0 +1,185 @@
+"""B worlds of one robot in PyBullet: physics and delays, without supply and encoder noise.
+
+PyBullet's own joints know no rotor inertia and its joint damping is explicit, so what moves a joint
+is solved here from PyBullet's mass matrix and bias torques (`joint_step`), and given to PyBullet as
+the torque with which its own dynamics arrive at the solution. It agrees to rounding, for any chain
+of joints; what remains PyBullet's are the mechanism, the joint limits and the integration.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.parameters import Parameters
+from sim.bullet_client import WORLDS_PER_CLIENT, BulletClient
+from sim.bullet_urdf import UrdfWriter
+from sim.delay_line import DelayLine
+from sim.electronics import holding, max_latency_s
+from sim.joint_step import multiply, next_velocity
+from sim.motor_law import Motors, armature_kg_m2
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Of B worlds: true angles and velocities, and the delayed angles at the encoders, (B, J)."""
+
+    q_rad: FloatArray
+    qd_rad_s: FloatArray
+    sensed_rad: FloatArray
+
+
+class BulletPhysics:
+    """Worlds of one process.
+
+    Args:
+        spec: the robot.
+        num_worlds: B.
+
+    Raises SpecError where PyBullet is missing or the URDF is no mechanism.
+    """
+
+    def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
+        self.spec, self._dt = spec, 1 / spec.control.physics_rate_hz
+        shape = (num_worlds, len(spec.joints))
+        self._writer = UrdfWriter(spec)
+        dynamics = self._writer.joint_dynamics([j.name for j in spec.joints])
+        self._nominal_damping, self._nominal_friction = dynamics
+        self._urdfs = [""] * num_worlds
+        self._clients = [
+            BulletClient([j.name for j in spec.joints], self._dt, spec.urdf)
+            for _ in range(math.ceil(num_worlds / WORLDS_PER_CLIENT))
+        ]
+        self._outdated: set[int] = set()
+        self._q, self._v = np.zeros(shape), np.zeros(shape)
+        self._armature = np.broadcast_to(armature_kg_m2(spec), shape)
+        self._damping, self._friction = np.zeros(shape), np.zeros(shape)
+        self._motors = Motors(spec, num_worlds)
+        per_motor = (num_worlds, len(spec.actuators))
+        longest = math.ceil(max_latency_s(spec) / self._dt)
+        self._commands = DelayLine(per_motor, longest)
+        self._sensed = DelayLine(shape, longest)
+        self._command_lag, self._sensor_lag = np.zeros(per_motor), np.zeros((num_worlds, 1))
+        ids = np.arange(num_worlds)
+        self.reset({p: np.full(num_worlds, v) for p, v in spec.nominal.items()}, ids)
+
+    def reset(self, parameters: Parameters, ids: np.ndarray) -> Readings:
+        """Build worlds `ids` (n,) anew with parameters (n,) each, in their initial state."""
+        self._set_joints(parameters, ids)
+        for n, world in enumerate(ids):
+            values = {path: float(column[n]) for path, column in parameters.items()}
+            self._urdfs[world] = self._writer.write(values)
+        for k, joint in enumerate(self.spec.joints):
+            self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
+            self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
+        self._commands.fill(holding(self.spec, self._q[ids]), ids)
+        self._sensed.fill(self._q[ids], ids)
+        self._outdated |= {int(world) // WORLDS_PER_CLIENT for world in ids}
+        return self.readings()
+
+    def _rebuild(self) -> None:
+        """Load what was reset, now that it is needed: several resets are one load."""
+        for number in sorted(self._outdated):
+            self._clients[number].load(self._urdfs[self._worlds_of(number)])
+            self._place(number)
+        self._outdated.clear()
+
+    def _set_joints(self, parameters: Parameters, ids: np.ndarray) -> None:
+        for k, joint in enumerate(self.spec.joints):
+            path = f"joints.{joint.name}."
+            self._damping[ids, k] = self._nominal_damping[k] * parameters[path + "damping"]
+            self._friction[ids, k] = self._nominal_friction[k] * parameters[path + "friction"]
+        self._motors.set_parameters(parameters, ids)
+        for a, actuator in enumerate(self.spec.actuators):
+            latency_ms = parameters[f"actuators.{actuator.name}.latency_ms"]
+            # A command is held for whole steps: a part of one counts as one, as in MuJoCo.
+            self._command_lag[ids, a] = np.ceil(self._steps(latency_ms) - 1e-9)
+        self._sensor_lag[ids, 0] = self._steps(parameters["sensors.latency_ms"])
+
+    def _steps(self, latency_ms: FloatArray) -> FloatArray:
+        return latency_ms / 1000 / self._dt
+
+    def set_state(
+        self, q: FloatArray, v: FloatArray, ids: np.ndarray, commands: FloatArray | None
+    ) -> Readings:
+        """Put worlds `ids` (n,) at q and v (n, J); `commands` (n, A) are what was given before."""
+        if commands is not None:
+            self._commands.fill(commands, ids)
+        self._q[ids], self._v[ids] = q, v
+        self._sensed.fill(self._q[ids], ids)
+        self._rebuild()
+        for number in sorted({int(world) // WORLDS_PER_CLIENT for world in ids}):
+            self._place(number)
+        return self.readings()
+
+    def _worlds_of(self, client: int) -> slice:
+        return slice(client * WORLDS_PER_CLIENT, (client + 1) * WORLDS_PER_CLIENT)
+
+    def _place(self, number: int) -> None:
+        part = self._worlds_of(number)
+        self._clients[number].place(self._q[part], self._v[part])
+
+    def step(self, commands: FloatArray, substeps: int) -> Readings:
+        """Advance all worlds under commands (B, A) in physical units."""
+        self._rebuild()
+        for _ in range(substeps):
+            self._commands.put(commands)
+            self._advance(
+                *self._motors.drive(self._commands.read(self._command_lag), self._q, self._v)
+            )
+            self._sensed.put(self._q)
+        return self.readings()
+
+    def _advance(self, drive: FloatArray, damping: FloatArray) -> None:
+        mass, bias = self._mass_and_bias()
+        velocity = next_velocity(
+            self._v,
+            mass,
+            drive - bias,
+            armature=self._armature,
+            damping=self._damping + damping,
+            friction=self._friction,
+            dt=self._dt,
+        )
+        torque = multiply(mass, (velocity - self._v) / self._dt) + bias
+        for number, client in enumerate(self._clients):
+            part = self._worlds_of(number)
+            client.step(torque[part])
+            self._q[part], self._v[part] = client.states()
+
+    def _mass_and_bias(self) -> tuple[FloatArray, FloatArray]:
+        parts = [(client, self._worlds_of(k)) for k, client in enumerate(self._clients)]
+        found = [client.mass_and_bias(self._q[part], self._v[part]) for client, part in parts]
+        return np.concatenate([m for m, _ in found]), np.concatenate([b for _, b in found])
+
+    def readings(self) -> Readings:
+        """What is to be known of all worlds now; fresh arrays."""
+        return Readings(self._q.copy(), self._v.copy(), self._sensed.read(self._sensor_lag))
+
+    def mass_matrix(self, world: int) -> FloatArray:
+        """Inertia (J, J) of one world as it stands, rotors included."""
+        self._rebuild()
+        mass: FloatArray = self._mass_and_bias()[0][world] + np.diag(self._armature[world])
+        return mass
+
+    def describe(self, world: int) -> dict[str, Any]:
+        """What is built in of one world, see `BulletClient.describe`, and the joints' damping
+        (back-EMF included), friction and armature."""
+        self._rebuild()
+        client = self._clients[world // WORLDS_PER_CLIENT]
+        found = client.describe(world % WORLDS_PER_CLIENT)
+        for j, joint in enumerate(self.spec.joints):
+            found["joints"][joint.name] |= {
+                "damping": self._damping[world, j] + self._motors.brake[world, j],
+                "friction": self._friction[world, j],
+                "armature": self._armature[world, j],
+            }
+        return found
+
+    def close(self) -> None:
+        """Release PyBullet's memory; calling it twice does no harm."""
+        for client in self._clients:
+            client.close()

@@ -1,0 +1,89 @@
+"""What surrounds the physics of B worlds, whatever the engine: supply, encoders, latencies."""
+
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.parameters import Parameters
+
+EVERY = np.s_[:]
+
+
+class Electronics:
+    """Supply voltage and encoder noise of each world; actions in, commands and counts out.
+
+    Args:
+        spec: the robot.
+        num_worlds: B.
+    """
+
+    def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
+        self.spec = spec
+        self._low, self._high = _position_range(spec)
+        self._limit = np.array([a.limit for a in spec.actuators])
+        self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
+        self._latencies = [p for p in spec.nominal if p.endswith("latency_ms")]
+        self._longest_ms = 1000 * max_latency_s(spec)
+        self._supply = np.ones((num_worlds, len(spec.actuators)))
+        self._noise_counts = np.full(num_worlds, spec.sensor.noise_counts)
+
+    def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
+        """Give worlds `ids` (n,) parameters of shape (n,) each.
+
+        Raises SpecError for a latency longer than any that robot.toml names.
+        """
+        self._check_latencies(parameters)
+        for a, actuator in enumerate(self.spec.actuators):
+            if actuator.motor.kind == "servo":
+                continue  # its command is an angle or a speed, no share of its supply
+            self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
+        self._noise_counts[ids] = parameters["sensors.noise_counts"]
+
+    def _check_latencies(self, parameters: Parameters) -> None:
+        longest_ms = self._longest_ms
+        for path in self._latencies:
+            if parameters[path].max() > longest_ms + 1e-9:
+                raise SpecError(
+                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that "
+                    f"robot.toml names, got {parameters[path].max():g}; widen its [randomization]"
+                )
+
+    def commands(self, action: FloatArray, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """Actions (n, A) in [-1, 1] of worlds `ids` -> what their motors get, in physical units."""
+        command: FloatArray = action * self._limit * self._supply[ids]
+        return np.minimum(np.maximum(command, self._low), self._high)
+
+    def read_encoders(self, angles: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Joint angles (B, J) in rad as noisy, quantized encoders tell them."""
+        noise = self._noise_counts[:, None] * rng.standard_normal(angles.shape)
+        counts = np.floor(angles / self._rad_per_count + noise + 0.5)
+        measured: FloatArray = counts * self._rad_per_count
+        return measured
+
+
+def _position_range(spec: RobotSpec) -> tuple[FloatArray, FloatArray]:
+    """What is asked of position servos, (A,) each: as the supervisor does, none beyond the soft
+    limits. Infinite for other motors."""
+    low, high = np.full(len(spec.actuators), -np.inf), np.full(len(spec.actuators), np.inf)
+    for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
+        if actuator.command == "position":
+            margin = spec.safety.soft_limit_margin_rad
+            low[a] = spec.joints[j].position_limit_rad[0] + margin
+            high[a] = spec.joints[j].position_limit_rad[1] - margin
+    return low, high
+
+
+def holding(spec: RobotSpec, q: FloatArray) -> FloatArray:
+    """Commands (n, A) that leave joints where they are, q (n, J): a position servo's own position,
+    nothing for other motors."""
+    position = np.array([a.command == "position" for a in spec.actuators])
+    held: FloatArray = np.where(position, q[:, list(spec.actuated)], 0.0)
+    return held
+
+
+def max_latency_s(spec: RobotSpec) -> float:
+    """The longest latency that this robot's nominal values or randomization can ask for."""
+    values = [v for path, v in spec.nominal.items() if path.endswith("latency_ms")]
+    values += [v.high for path, v in spec.randomization.items() if path.endswith("latency_ms")]
+    return max(values) / 1000

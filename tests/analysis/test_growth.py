@@ -1,0 +1,51 @@
+"""Error growth of members whose bias is known."""
+
+import numpy as np
+import pytest
+
+from robot_mbrl.analysis.growth import measure_growth, member_increments
+from robot_mbrl.analysis.recordings import sample_starts
+from robot_mbrl.models.forecast import predict_increments
+from tests.analysis.coasting import biased, coast, layout
+
+STEPS = 6
+
+
+def starts(count: int = 9):
+    return sample_starts([coast(30)], STEPS, count, np.random.default_rng(0))
+
+
+def test_a_bias_grows_as_k_times_k_plus_one_half():
+    """Velocity is off by b / dt more each tick, and every tick adds it to the position."""
+    bias = np.array([0.0, 1e-3, -3e-3])
+    growth = measure_growth(biased(*bias, elites=[0, 1]), starts())
+    k = np.arange(1, STEPS + 1)
+    for e, b in enumerate(np.abs(bias)):
+        for j in range(2):
+            np.testing.assert_allclose(growth.members[e, :, j], b * k * (k + 1) / 2, atol=5e-6)
+            velocity = growth.members[e, :, 2 + j]
+            np.testing.assert_allclose(velocity, b * k / layout().dt, atol=3e-4)
+    mean = 0.5e-3  # of the elites; the third member is not used
+    np.testing.assert_allclose(growth.mean[:, 0], mean * k * (k + 1) / 2, atol=5e-6)
+    assert growth.elites == (0, 1) and growth.starts == 9
+
+
+def test_columns_are_positions_then_velocities_of_every_joint():
+    growth = measure_growth(biased(0.0, elites=[0]), starts())
+    assert growth.columns == (
+        "slide position (rad)", "hinge position (rad)",
+        "slide velocity (rad/s)", "hinge velocity (rad/s)",
+    )  # fmt: skip
+    assert growth.members.shape == (1, STEPS, 4)
+
+
+def test_constant_velocity_is_exact_for_a_machine_that_coasts():
+    growth = measure_growth(biased(1.0, elites=[0]), starts())
+    assert growth.constant_velocity.max() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_single_member_is_its_own_mean():
+    model, windows = biased(2e-3, elites=[0]), starts()
+    np.testing.assert_allclose(
+        member_increments(model, windows)[0], predict_increments(model, windows), atol=1e-7
+    )

@@ -1,0 +1,89 @@
+"""The URDF that PyBullet gets: scaled as physics says, refused where it is no mechanism."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.errors import SpecError
+from sim import make_env
+from sim.bullet_urdf import UrdfWriter
+from tests.rig import FURUTA_URDF, furuta_toml, write_robot
+
+
+def test_nominal_parameters_change_no_number(furuta: RobotSpec) -> None:
+    text = UrdfWriter(furuta).write(furuta.nominal)
+    root, original = ET.fromstring(text), ET.fromstring(FURUTA_URDF)
+    link = "link[@name='pendulum']/inertial/"
+    for path in (link + "mass", link + "inertia", "joint/axis", "joint/limit"):
+        for got, want in zip(root.findall(path), original.findall(path), strict=True):
+            for key, value in want.items():
+                fields = zip(got.get(key, "").split(), value.split(), strict=True)
+                assert all(float(a) == float(b) for a, b in fields)
+    assert not list(root.iter("visual"))
+    assert not list(root.iter("dynamics"))
+
+
+def test_inertia_follows_mass_and_length_and_joints_follow_length(furuta: RobotSpec) -> None:
+    values = furuta.nominal | {"links.arm.mass": 1.5, "links.arm.length": 2.0}
+    root = ET.fromstring(UrdfWriter(furuta).write(values))
+    arm = next(link for link in root.iter("link") if link.get("name") == "arm")
+    inertia, mass, centre = arm.find(".//inertia"), arm.find(".//mass"), arm.find(".//origin")
+    assert inertia is not None and mass is not None and centre is not None
+    assert float(inertia.get("izz", "")) == pytest.approx(5.7198e-5 * 1.5 * 4.0)
+    assert float(mass.get("value", "")) == pytest.approx(0.095 * 1.5)
+    assert centre.get("xyz") == "0.085 0.0 0.0"
+    places = {j.get("name"): j.find("origin") for j in root.iter("joint")}
+    assert places["pendulum"] is not None and places["arm"] is not None
+    assert places["pendulum"].get("xyz") == "0.17 0.0 0.0"  # of the arm's end, carries the pendulum
+    assert places["arm"].get("xyz") == "0.0 0.0 0.2"
+
+
+INERTIAL = FURUTA_URDF[FURUTA_URDF.index("<inertial>") : FURUTA_URDF.index("</inertial>") + 11]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((INERTIAL, ""), "link 'arm' moves and has no <inertial>"),
+        (('<mass value="0.024"/>', '<mass value="0"/>'), "link 'pendulum': mass is 0 kg"),
+        (('<mass value="0.024"/>', '<mass value="-1"/>'), "link 'pendulum': mass is -1 kg"),
+        (('<mass value="0.024"/>', '<mass value="nan"/>'), "link 'pendulum': mass is nan kg"),
+        (('<mass value="0.024"/>', '<mass value="light"/>'), "not a number: .*light"),
+        (('ixx="3.3282e-5"', 'ixx="1"'), "link 'pendulum': principal moments .* of no body"),
+        (('<axis xyz="1 0 0"/>', '<axis xyz="0 0 0"/>'), "joint 'pendulum': axis is zero"),
+        (('<child link="pendulum"/>', '<child link="nobody"/>'), "its child 'nobody' is no link"),
+        (('<child link="pendulum"/>', '<child link="arm"/>'), "'arm' is the child of several"),
+        (('<parent link="base"/>', '<parent link="pendulum"/>'), "hang on one another and not on"),
+        (('<link name="base"/>', '<link name="base"/><link name="spare"/>'), "'base', 'spare'"),
+    ],
+    ids=lambda value: None if isinstance(value, tuple) else value[:24],
+)
+def test_what_is_no_mechanism_is_refused(
+    change: tuple[str, str], message: str, tmp_path: Path
+) -> None:
+    toml = furuta_toml() | {"randomization": {}}
+    spec = load_robot(write_robot(tmp_path, toml, FURUTA_URDF.replace(*change)))
+    with pytest.raises(SpecError, match=message) as caught:
+        make_env(spec, backend="pybullet")
+    assert "furuta.urdf" in str(caught.value)
+
+
+def test_pybullet_holds_the_moments_of_a_turned_inertia(tmp_path: Path) -> None:
+    """PyBullet diagonalizes a full tensor by itself; its result is checked against numpy's."""
+    from sim.bullet_physics import BulletPhysics
+
+    turned = FURUTA_URDF.replace(
+        'ixx="3.3282e-5" iyy="3.3282e-5" izz="2.5e-7" ixy="0" ixz="0" iyz="0"',
+        'ixx="3.3e-5" iyy="2.4e-5" izz="1.6e-5" ixy="4e-6" ixz="-3e-6" iyz="2e-6"',
+    )
+    spec = load_robot(write_robot(tmp_path, furuta_toml(), turned))
+    tensor = [[3.3e-5, 4e-6, -3e-6], [4e-6, 2.4e-5, 2e-6], [-3e-6, 2e-6, 1.6e-5]]
+    physics = BulletPhysics(spec, 1)
+    found = physics.describe(0)["links"]["pendulum"]["moments_kg_m2"]
+    np.testing.assert_allclose(np.sort(found), np.linalg.eigvalsh(tensor), rtol=1e-4)
+    hanging = physics.mass_matrix(0)
+    assert hanging[1, 1] == pytest.approx(3.3e-5 + 0.024 * 0.0645**2, rel=1e-4)
+    physics.close()
