@@ -7,11 +7,13 @@ import gymnasium
 import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec, RobotState
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, LinkError, SafetyError
 from robot_mbrl.onboard.home import go_home
 from robot_mbrl.onboard.safety import SafeRobot
-from robot_mbrl.tasks import Task, make_task
+from robot_mbrl.tasks import Task, draw_goals, make_task
+
+GOAL_BOUND = 100.0
 
 
 def observation_space(spec: RobotSpec) -> gymnasium.spaces.Box:
@@ -25,6 +27,7 @@ def observation_space(spec: RobotSpec) -> gymnasium.spaces.Box:
         low, high = joint.position_limit_rad
         bounds[f"{joint.name}.position"] = max(abs(low), abs(high)) + np.pi
         bounds[f"{joint.name}.velocity"] = 10 * joint.velocity_limit_rad_s
+    bounds |= {f"goal.{name}": GOAL_BOUND for name in spec.task.goal}
     columns = ObservationLayout.from_spec(spec).columns
     edge = np.array([bounds.get(c.partition("[")[0], 1.0) for c in columns], dtype=np.float32)
     return gymnasium.spaces.Box(-edge, edge, dtype=np.float32)
@@ -94,7 +97,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Bring the robot to its start; returns observation (O,) and info.
 
-        Resetting is the operator's consent to leave a latched stop.
+        The task's goal, if it has one, is drawn, or given by `options={"goal": (G,)}`. Resetting is the operator's consent to leave a latched stop.
         """
         super().reset(seed=seed, options=options)
         self.safe.reset()
@@ -104,8 +107,18 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             go_home(self.safe, self.clock, self.robot)
         state = self.safe.arm()
         self._steps, self._next_s = 0, self.clock.now()
-        obs = self._observer.reset(np.array(state.q_rad))
+        obs = self._observer.reset(np.array(state.q_rad), goal=self._goal(options or {}))
         return obs.astype(np.float32), self._info(state)
+
+    def _goal(self, options: dict[str, Any]) -> FloatArray | None:
+        drawn = draw_goals(self.task, self.np_random, 1)
+        given = options.get("goal")
+        if given is None:
+            return None if drawn is None else drawn[0]
+        goal = np.asarray(given, dtype=np.float64)
+        check_shape("goal", goal, (len(self.layout.goal),))
+        check_finite("goal", goal)
+        return goal
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Drive for one tick with an action (A,) in [-1, 1].

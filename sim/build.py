@@ -48,6 +48,8 @@ def _compile(spec: RobotSpec, timestep_s: float, max_latency_s: float) -> mujoco
     mjs.option.timestep = timestep_s
     mjs.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     mjs.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+    for joint in mjs.joints:  # the URDF's effort: what motors can do stands in robot.toml
+        joint.actfrclimited = mujoco.mjtLimited.mjLIMITED_FALSE
     samples = math.ceil(max_latency_s / timestep_s) + 1 if max_latency_s > 0 else 0
     for actuator in spec.actuators:
         _add_actuator(mjs, spec, actuator, samples)

@@ -11,7 +11,7 @@ from robot_mbrl.contract.checks import check_finite, check_shape
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
 from robot_mbrl.env import action_space, observation_space
-from robot_mbrl.tasks import Task, make_task
+from robot_mbrl.tasks import Task, draw_goals, make_task
 from sim.worlds import make_worlds
 
 ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
@@ -65,7 +65,7 @@ class SimVecEnv(VectorEnv):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of
-        drawing.
+        drawing, and `{"goal": (B, G)}` or (G,) goals.
 
         Returns observations (B, O) and info. Raises SpecError for a parameter that the robot lacks.
         """
@@ -76,10 +76,11 @@ class SimVecEnv(VectorEnv):
         if unknown:
             known = ", ".join(self.parameters)
             raise SpecError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
-        obs = self._reset_worlds(np.arange(self.num_envs), given)
+        goal = (options or {}).get("goal")
+        obs = self._reset_worlds(np.arange(self.num_envs), given, goal)
         return obs.astype(np.float32), self._info()
 
-    def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any]) -> np.ndarray:
+    def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any], goal: Any = None) -> np.ndarray:
         drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, len(ids))
         self._start_anywhere(drawn, len(ids))
         drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
@@ -87,7 +88,10 @@ class SimVecEnv(VectorEnv):
             self.parameters[path][ids] = values
         self.steps[ids] = 0
         self.worlds.reset(drawn, ids)
-        return self._observer.reset(self.worlds.measure(self._rng)[ids], ids)
+        goals = draw_goals(self.task, self._rng, len(ids))
+        if goal is not None:
+            goals = np.broadcast_to(goal, (len(ids), len(self.layout.goal))).astype(float)
+        return self._observer.reset(self.worlds.measure(self._rng)[ids], ids, goals)
 
     def _start_anywhere(self, drawn: Parameters, size: int) -> None:
         """For training: let a share of the worlds start with wrapping joints at any angle,
@@ -113,13 +117,13 @@ class SimVecEnv(VectorEnv):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Apply actions (B, A) for one control period.
 
-        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info. Raises
-        ShapeError, NotFiniteError.
+        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info, where
+        `applied` (B, A) is what was done of the actions. Raises ShapeError, NotFiniteError.
         """
         actions = np.asarray(actions, dtype=np.float64)
         check_shape("actions", actions, (self.num_envs, self.layout.action_size))
         check_finite("actions", actions)
-        actions = np.clip(actions, -1.0, 1.0)
+        actions = self.layout.slew(self._observer.last_action, np.clip(actions, -1.0, 1.0))
         self.worlds.step(actions)
         obs = self._observer.update(self.worlds.measure(self._rng), actions)
         self.steps += 1
@@ -127,9 +131,9 @@ class SimVecEnv(VectorEnv):
         terminated = self.task.terminated(obs)
         truncated = (self.steps >= self.max_steps) & ~terminated
         done = terminated | truncated
-        info = {}
+        info: dict[str, Any] = {"applied": actions}
         if done.any():
-            info = {"final_obs": obs.astype(np.float32), "_final_obs": done}
+            info |= {"final_obs": obs.astype(np.float32), "_final_obs": done}
             ids = np.flatnonzero(done)
             obs = self._reset_worlds(ids, {})
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()

@@ -104,6 +104,8 @@ class ActuatorSpec:
     limit: float
     latency_ms: float
     motor: MotorSpec
+    command_speed_rad_s: float = math.inf
+    """a position command moves no faster than this towards what is asked"""
 
     @property
     def unit(self) -> str:
@@ -157,10 +159,12 @@ class HomeSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """Name of the task (built in, or "module:Class") and its parameters."""
+    """Name of the task (built in, or "module:Class"), its parameters, and the names of the numbers
+    that make an episode's goal, which end every observation."""
 
     name: str
-    parameters: dict[str, float | dict[str, float]]
+    parameters: dict[str, float | str | dict[str, float]]
+    goal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -228,16 +232,25 @@ class RobotSpec:
         joints = [asdict(j) for j in self.joints]
         for joint in joints:  # where a robot starts is no concern of a controller either
             del joint["home_rad"]
+        task = asdict(self.task)
+        if not self.task.goal:
+            del task["goal"]
         relevant = {
             "name": self.name,
             "control": control,
             "joints": joints,
             "actuators": [
                 {"name": a.name, "joint": a.joint, "command": a.command, "limit": a.limit}
+                | ({"speed": a.command_speed_rad_s} if a.command_speed_rad_s < math.inf else {})
                 for a in self.actuators
             ],
-            "task": asdict(self.task),
+            "task": task,
         }
+        if self.task.goal:  # a goal lies in space, and what is there depends on the links
+            relevant["places"] = [
+                [j.parent, j.child, j.origin_m.tolist(), j.rotation.tolist(), j.axis.tolist()]
+                for j in read_urdf(self.urdf).joints
+            ]
         text = json.dumps(relevant, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -280,7 +293,7 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     sensor = root.table("sensor", optional=True)
     task = root.table("task")
     task_name = task.text("name")
-    values = _task_parameters(task.table("parameters", optional=True))
+    values, goal = _task_parameters(task.table("parameters", optional=True)), task.names("goal")
     task.finish()
     spec = RobotSpec(
         name=name,
@@ -298,20 +311,26 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
         link=_link(root.table("link")),
         safety=_safety(root.table("safety")),
         home=_home(root.table("home")),
-        task=TaskSpec(task_name, values),
+        task=TaskSpec(task_name, values, goal),
         randomization={},
         joint_offset_rad=(0.0,) * len(joints),
     )
     sensor.finish()
+    if not spec.control.action_history and any(a.command_speed_rad_s < math.inf for a in actuators):
+        raise root.table("control").fail(
+            "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
+        )
     variations = read_randomization(root.table("randomization", optional=True), spec.nominal)
     root.finish()
     return replace(spec, randomization=variations)
 
 
-def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
-    """Numbers, or tables of numbers such as one per joint."""
+def _task_parameters(t: Table) -> dict[str, float | str | dict[str, float]]:
+    """Numbers, names, or tables of numbers such as one per joint."""
     return {
-        key: {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
+        key: t.text(key)
+        if t.is_text(key)
+        else {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
         if t.is_table(key)
         else t.number(key, -1e6, 1e6)
         for key in t.keys()  # noqa: SIM118
@@ -374,6 +393,9 @@ def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
         limit=t.number(f"limit_{COMMAND_UNITS[command]}", 1e-6, 1e6, COMMAND_UNITS[command]),
         latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
         motor=motor,
+        command_speed_rad_s=t.number("command_speed_rad_s", 1e-3, 1e4, "rad/s")
+        if t.has("command_speed_rad_s") and command == "position"
+        else math.inf,
     )
     t.finish()
     return spec

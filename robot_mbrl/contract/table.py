@@ -79,6 +79,19 @@ class Table:
             raise self.fail(key, expected)
         return value
 
+    def is_text(self, key: str) -> bool:
+        """Whether the key is present and holds a string."""
+        return isinstance(self._data.get(key), str)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A list of different non-empty strings; () where it is absent."""
+        value, expected = self._get(key, (), "a list of different names"), "a list of names"
+        if not isinstance(value, (list, tuple)) or len(set(map(str, value))) != len(value):
+            raise self.fail(key, expected)
+        if not all(isinstance(v, str) and v for v in value):
+            raise self.fail(key, expected)
+        return tuple(value)
+
     def text(self, key: str, choices: Sequence[str] = (), default: str | None = None) -> str:
         """A non-empty string, one of `choices` if given."""
         expected = "one of " + ", ".join(map(repr, choices)) if choices else "a non-empty string"

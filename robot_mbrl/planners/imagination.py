@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_mbrl.agents.sac import Actor, Critics
+from robot_mbrl.agents.view import View
 from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.planners.scoring import Imagined
@@ -45,6 +46,7 @@ class Imagination(nn.Module):
             )
         self.model, self.task = model.elite_model(), task
         self.actor, self.critics = actor, critics
+        self.view = actor.view if isinstance(actor, Actor) else View(model.layout.size)
         self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
         self.terminal_value = terminal_value
 
@@ -53,39 +55,43 @@ class Imagination(nn.Module):
 
         Args:
             obs: (O,), or one for each plan, (N, O).
-            plans: (N, H, A), within [-1, 1].
-            proposals: in the first so many rows the policy acts and the plan is added to its
-                action.
+            plans: (N, H, A), choices within [-1, 1], see agents.view.
+            proposals: in the first so many rows the policy chooses and the plan is added to its
+                choice.
 
         Returns:
             Imagined. Raises PlannerError for proposals without a policy.
         """
         n, horizon, _ = plans.shape
         x = obs.expand(self.model.members, n, obs.shape[-1])
-        states, executed, means = [], [], []
+        states, actions, choices, means = [], [], [], []
         for h in range(horizon):
-            action = self._choose(x, plans[:, h], proposals)
+            choice = self._choose(x, plans[:, h], proposals)
+            action = self.view.act(x.mean(0), choice)
             shared = self.model.spread(action)
             mean, _ = self.model.increments(x, shared)
             means.append(mean)
             x = self.model.layout.advance(x, mean, shared, xp=torch)
             states.append(x)
-            executed.append(action)
+            actions.append(action)
+            choices.append(choice)
         spreads = self.model.disagreement(torch.stack(means, 1))
-        return self._score(torch.stack(states), torch.stack(executed), spreads)
+        score, value = self._score(torch.stack(states), torch.stack(actions), spreads)
+        return Imagined(torch.stack(choices, 1), score, spreads.transpose(0, 1), value)
 
     def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
-        """Actions (N, A): the plan, or the policy at the members' mean state plus the plan."""
+        """Choices (N, A): the plan, or the policy's at the members' mean state plus the plan."""
         if not proposals:
             return planned
         if self.actor is None:
             raise PlannerError(f"{proposals} proposals asked of a model without a policy, use 0")
-        policy = self.actor.act(x[:, :proposals].mean(0))
+        policy = self.actor.choose(x[:, :proposals].mean(0))
         proposed = (policy + planned[:proposals]).clamp(-1.0, 1.0)
         return torch.cat([proposed, planned[proposals:]])
 
-    def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> Imagined:
-        """Discounted reward up to termination, terminal value, penalty; states (H, E, N, O)."""
+    def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> tuple[Tensor, Tensor]:
+        """Score (N,): discounted reward up to termination, terminal value, penalty; and of that the
+        terminal value. States (H, E, N, O)."""
         horizon, elites, n, _ = states.shape
         reward = self.task.reward(states, actions[:, None].expand(-1, elites, -1, -1), xp=torch)
         ended = self.task.terminated(states, xp=torch).to(reward.dtype).cumsum(0)
@@ -99,4 +105,4 @@ class Imagination(nn.Module):
             value = (discount[-1] * alive[-1] * q).mean(0)
         score = ret + value - self.disagreement_penalty * spreads.sum(0)
         score = torch.where(torch.isfinite(score), score, torch.full_like(score, -torch.inf))
-        return Imagined(actions.transpose(0, 1), score, spreads.transpose(0, 1), value)
+        return score, value

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.parameters import Parameters, sample_parameters
 from sim.bullet_worlds import BulletWorlds
 from sim.mujoco_worlds import MujocoWorlds
@@ -30,11 +30,12 @@ def measured(spec: RobotSpec, drawn: Parameters) -> dict[str, np.ndarray]:
     result = []
     for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, threads=1)):
         worlds.reset(drawn, np.arange(B))
+        home = ObservationLayout.from_spec(spec).hold(np.array([j.home_rad for j in spec.joints]))
         commands, noise = np.random.default_rng(1), np.random.default_rng(2)
         path = []
         for tick in range(TICKS):
             if tick % 5 == 0:
-                action = commands.uniform(-0.2, 0.2, (B, 1))
+                action = home + commands.uniform(-0.2, 0.2, (B, len(home)))
             worlds.step(action)
             path.append((worlds.true_state()[0], worlds.measure(noise)))
         worlds.close()
@@ -45,7 +46,7 @@ def measured(spec: RobotSpec, drawn: Parameters) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("randomized", [False, True], ids=["nominal", "randomized"])
 @pytest.mark.parametrize("friction", [0.01, None], ids=["frictionless", "friction"])
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "arm"])
 def test_a_second_of_equal_commands(name: str, friction: float | None, randomized: bool) -> None:
     spec = load_robot(name)
     paths = measured(spec, draw(spec, randomized=randomized, friction=friction))

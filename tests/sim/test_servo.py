@@ -107,6 +107,15 @@ def test_each_world_has_its_own_servo(tmp_path: Path) -> None:
         assert model.actuator_biasprm[0, 1] == pytest.approx(-KP * scale)
 
 
+def test_the_urdfs_effort_does_not_clip_what_robot_toml_says() -> None:
+    arm = load_robot("arm")
+    strong = mujoco_model(arm, {"actuators.roll_servo.torque_limit": 2.0})
+    data = mujoco.MjData(strong)
+    data.ctrl[4], data.qpos[4] = 2.5, -2.5
+    mujoco.mj_forward(strong, data)
+    assert data.qfrc_actuator[4] == pytest.approx(0.96)
+
+
 def test_a_position_beyond_the_soft_limits_is_not_asked_for(tmp_path: Path) -> None:
     toml = quiet(furuta_toml())
     joint = toml["joint"][1] | {"wraps": False, "position_limit_rad": [-0.5, 0.5]}
