@@ -97,7 +97,8 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Bring the robot to its start; returns observation (O,) and info.
 
-        The task's goal, if it has one, is drawn, or given by `options={"goal": (G,)}`. Resetting is the operator's consent to leave a latched stop.
+        The task's goal, if it has one, is drawn, or given by `options={"goal": (G,)}`. Resetting is
+        the operator's consent to leave a latched stop.
         """
         super().reset(seed=seed, options=options)
         self.safe.reset()

@@ -52,8 +52,8 @@ class SacConfig:
 
 
 class Actor(nn.Module):
-    """Squashed Gaussian policy: its choice is tanh(u), u ~ N(mean(obs), std(obs)); the view makes an
-    action of it."""
+    """Squashed Gaussian policy: its choice is tanh(u), u ~ N(mean(obs), std(obs)), of which the
+    view makes an action."""
 
     def __init__(
         self,

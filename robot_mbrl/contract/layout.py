@@ -3,8 +3,8 @@ prediction.
 
 One measurement block holds, for each joint, its position (sin and cos where it wraps), then all
 velocities. The observation is the newest block, the last applied actions (newest first), then
-earlier blocks (newest first), then the goal of the episode, if the task has one. Example, one wrapping joint "p", one motor "m", one past action, one
-past block:
+earlier blocks (newest first), then the goal of the episode, if the task has one. Example, one
+wrapping joint "p", one motor "m", one past action, one past block:
 
     p.sin  p.cos  p.velocity | m.action[-1] | p.sin[-1]  p.cos[-1]  p.velocity[-1]
 

@@ -54,22 +54,22 @@ def test_at_goal_within_two_centimetres(task: ReachPoint) -> None:
     q = np.array([0.3, 0.2, 0.9, 0.4, 0.0])
     tip = task.tip(observe(task, q, [0, 0, 0]))
     for off, reached in [(0.0, True), (0.0199, True), (0.0201, False), (0.3, False)]:
-        assert bool(task.at_goal(observe(task, q, tip + [0, off, 0]))) == reached
-        assert not task.terminated(observe(task, q, tip + [0, off, 0]))
+        assert bool(task.at_goal(observe(task, q, np.add(tip, [0, off, 0])))) == reached
+        assert not task.terminated(observe(task, q, np.add(tip, [0, off, 0])))
 
 
 def test_reward_by_hand(task: ReachPoint) -> None:
     q = np.array([0.3, 0.2, 0.9, 0.4, 0.0])
     tip = task.tip(observe(task, q, [0, 0, 0]))
-    still = observe(task, q, tip + [0, 0, 0.01])
+    still = observe(task, q, np.add(tip, [0, 0, 0.01]))
     there = 0.5 / 1.01 + 0.5 * math.exp(-0.5)
     assert task.reward(still, np.zeros(5)) == pytest.approx(there)
-    moving = observe(task, q, tip + [0, 0, 0.01], pan__velocity=2.0)
+    moving = observe(task, q, np.add(tip, [0, 0, 0.01]), pan__velocity=2.0)
     assert task.reward(moving, np.zeros(5)) == pytest.approx(
         0.5 / 1.01 + 0.5 * math.exp(-0.5 - 4 / 5)
     )
     step = task.layout.action_step[0]
-    changing = observe(task, q, tip + [0, 0, 0.01])
+    changing = observe(task, q, np.add(tip, [0, 0, 0.01]))
     changing[task.layout.column("pan_servo.action[-1]")] = step
     assert task.reward(changing, np.zeros(5)) == pytest.approx(there - 0.02 / 5)
 
@@ -79,7 +79,7 @@ def test_features_tell_the_way_and_which_joint_helps(task: ReachPoint) -> None:
     q = np.array([0.0, math.pi / 2, 0.0, 0.0, 0.0])
     tip = task.tip(observe(task, q, [0, 0, 0]))
     np.testing.assert_allclose(tip, [0.4, 0, 0.085], atol=1e-12)
-    features = task.features(observe(task, q, tip + [0, 0.1, 0]))
+    features = task.features(observe(task, q, np.add(tip, [0, 0.1, 0])))
     np.testing.assert_allclose(features[:3], [0, 0.1, 0], atol=1e-12)
     np.testing.assert_allclose(features[3:], [0.4 * 0.1 / 0.12, 0, 0, 0, 0], atol=1e-6)
 
