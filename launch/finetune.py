@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from launch.lineage import hash_file, run_lineage
+from launch.plausible import plausible_simulator
 from launch.progress import progress
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
@@ -66,7 +67,8 @@ def finetune_run(
     agent, spec = load_agent(parent)
     simulated = agent.real.all()
     with progress("finetune") as report_progress:
-        report = finetune(agent, episodes, config, report_progress)
+        simulate = plausible_simulator(spec, agent, config.seed)
+        report = finetune(agent, episodes, config, report_progress, simulate)
     # a later finetuning blends with the simulator again, not with these episodes
     agent.real.clear()
     agent.real.add(simulated)

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from launch.excitation import Piece, explore, transitions_of, with_ideal_sensors
+from launch.log_windows import log_windows
 from robot_mbrl.adapt import AdaptConfig, Split, adapt, cut_evenly, split_stretches
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.data import import_log, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.finetune import stretches
@@ -29,7 +29,7 @@ from robot_mbrl.models.forecast import ForecastError, Starts, forecast_error, pr
 from robot_mbrl.models.multistep import Windows
 from sim.build import mujoco_model
 from sim.forecast import simulate_increments
-from sim.plausible import LogWindows, plausible_worlds
+from sim.plausible import plausible_worlds
 
 MODELS = ("nominal", "pretrained", "scratch", "finetuned")
 Tell = Callable[[str, int, int, dict[str, float]], None]
@@ -243,35 +243,6 @@ class Bench:
             window = np.lib.stride_tricks.sliding_window_view(hit, ticks - span + 1)
             found.append(window.any(1))
         return np.concatenate(found)
-
-
-def log_windows(layout: ObservationLayout, starts: Starts, *, centred: bool = False) -> LogWindows:
-    """What a simulator needs of windows: a state, the command before it, and what is to come.
-
-    The observation's speed is half a tick old, which a simulator would take for friction. `centred`
-    averages it with that of the next tick: for looking back at a log, not for predicting.
-    """
-    obs = starts.obs[:, 0]
-    steps = layout.increments(starts.obs[:, :-1], starts.obs[:, 1:])
-    columns = [layout.column(f"{a}.action[-1]") for a in layout.actuators]
-    speed = layout.velocities(obs)
-    if centred:
-        speed = (speed + layout.velocities(starts.obs[:, 1])) / 2
-    return LogWindows(
-        positions(layout, obs), speed, obs[:, columns], starts.actions, np.cumsum(steps, 1)
-    )
-
-
-def positions(layout: ObservationLayout, obs: FloatArray) -> FloatArray:
-    """Joint positions (W, J) rad of observations, within +-pi where a joint wraps."""
-    q = []
-    for name, wraps in zip(layout.joints, layout.wraps, strict=True):
-        if wraps:
-            s, c = layout.column(f"{name}.sin"), layout.column(f"{name}.cos")
-            q.append(np.arctan2(obs[:, s], obs[:, c]))
-        else:
-            q.append(obs[:, layout.column(f"{name}.position")])
-    return np.stack(q, -1)
 
 
 def only(

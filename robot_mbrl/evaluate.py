@@ -9,6 +9,7 @@ import torch
 
 from robot_mbrl.agents.sac import Actor
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.parameters import Parameters
 from robot_mbrl.tasks import Task
 
 Act = Callable[[np.ndarray], np.ndarray]
@@ -63,12 +64,15 @@ def evaluate(env: Any, act: Act, *, seed: int, task: Task) -> EvaluationReport:
     return EvaluationReport((held >= needed) & ~terminated, returns, terminated)
 
 
-def record_worlds(env: Any, act: Act, *, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def record_worlds(
+    env: Any, act: Act, *, seed: int, parameters: Parameters | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Run one whole episode in every world of a vector environment.
 
-    Arguments as in `evaluate`. Returns observations (T + 1, O) and actions (T, A) of each world.
+    Arguments as in `evaluate`; `parameters` (B,) each are set instead of drawn. Returns
+    observations (T + 1, O) and actions (T, A) of each world.
     """
-    obs, _ = env.reset(seed=seed)
+    obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
     seen, done, running = [obs], [], np.ones(len(obs), bool)
     lengths = np.zeros(len(obs), int)
     while running.any():

@@ -24,6 +24,7 @@ from robot_mbrl.models.multistep import Windows, blend_windows
 from robot_mbrl.models.rollout_error import rollout_error
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
+Simulate = Callable[[list[tuple[np.ndarray, np.ndarray]]], Transitions]
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,23 @@ class FinetuneConfig:
     tolerance: float = 0.1
     """candidates whose held-out errors are within this share of the least are as good: the one with
     the most simulated rows is kept, which forgets least"""
+    plausible: bool = True
+    """simulate in the worlds that explain the episodes; otherwise in any of the pretraining"""
     simulated_stretches: int = 4000
     """the simulator's stretches to draw from"""
     error_steps: int = 10
     """ticks ahead at which models are compared"""
     fit: FitConfig = FitConfig(
-        steps=1500, lr=2e-3, check_every=50, patience=10, multistep_weight=3.0
+        steps=1500,
+        lr=5e-3,
+        check_every=50,
+        patience=10,
+        input_noise=0.05,
+        multistep_weight=3.0,
     )
     """the ensemble's fit, from the pretrained weights"""
+    sticks: bool = True
+    """give the model dry friction if it has none: real joints stick more than simulated ones"""
     updates: int = 7000
     """SAC updates in the accepted model"""
     lr: float = 5e-4
@@ -93,11 +103,13 @@ def finetune(
     episodes: dict[str, Episode],
     config: FinetuneConfig,
     progress: Progress,
+    simulate: Simulate | None = None,
 ) -> FinetuneReport:
     """Finetune `agent` in place on real episodes by name.
 
     The agent's `real` buffer must hold the simulator's transitions on entry; on success it holds
-    the real ones. Raises DataError when there are too few or too short episodes.
+    the real ones. `simulate` makes others, of worlds that resemble the stretches (obs (T, O),
+    actions (T, A)) it is given. Raises DataError when there are too few or too short episodes.
     """
     check_episodes(agent, episodes)
     rng = np.random.default_rng(config.seed)
@@ -105,9 +117,10 @@ def finetune(
     held_pairs = [pair for n in held_names for pair in stretches(episodes[n])]
     real = concatenate([episodes[n].transitions(agent.task) for n in train_names])
     held = concatenate([episodes[n].transitions(agent.task) for n in held_names])
-    simulated = agent.real.all()
-    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     train_pairs = [pair for n in train_names for pair in stretches(episodes[n])]
+    here = simulate is not None and config.plausible and config.model == "finetuned"
+    simulated = simulate(train_pairs) if simulate and here else agent.real.all()
+    before = rollout_error(agent.model, held_pairs, config.error_steps).scalar(config.error_steps)
     draw = np.random.default_rng((config.seed, 1))
     chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
     data = _Data(real, held, simulated, train_pairs, held_pairs, chains)
@@ -126,7 +139,7 @@ def finetune(
     )
     if not report.accepted:
         return report
-    agent.model = best
+    agent.set_model(best)
     _refine(agent, real, simulated, config, progress)
     return report
 
@@ -234,10 +247,11 @@ def _windows(
 
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:
     if config.model == "finetuned":
-        return copy.deepcopy(agent.model)
+        return agent.model.with_grip() if config.sticks else copy.deepcopy(agent.model)
     sizes = agent.config.ensemble
+    sticks = config.sticks or sizes.sticks
     fresh = DynamicsEnsemble(
-        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sizes.sticks
+        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sticks
     )
     fit_normalizers(fresh, real)
     return fresh

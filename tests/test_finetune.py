@@ -1,5 +1,6 @@
 """Finetuning learns what the episodes show and keeps what they do not show."""
 
+import copy
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -107,9 +108,28 @@ def tuned(shares: tuple[float, ...], steps: int = 150) -> tuple[Mbpo, FinetuneRe
     return agent, finetune(agent, episodes(), config, lambda *_: None)
 
 
+def sticking(seed: int) -> Transitions:
+    """The sled on a floor that takes up to 0.03 m from each tick's increment."""
+    rng, rows, q, v = np.random.default_rng(seed), [], np.full(1, 3.0), np.zeros(1)
+    for _ in range(60):
+        action = rng.uniform(-1, 1, (1, 1))
+        free = 0.6 * v * LAYOUT.dt + 0.05 * action[:, 0]
+        dq = np.sign(free) * np.maximum(np.abs(free) - 0.03, 0)
+        obs, q, v = np.stack([q, v], 1), q + dq, dq / LAYOUT.dt
+        columns = (x.astype(np.float32) for x in (obs, action, np.stack([q, v], 1)))
+        rows.append(Transitions(*columns, np.zeros(1, np.float32), np.zeros(1, bool)))
+    return concatenate(rows)
+
+
 def error(agent: Mbpo, left: bool, offset: float) -> float:
     """Five-step error on fresh runs on one side, m."""
-    fresh = [Recorded(concatenate(run(1, 80, left, offset, seed=s))) for s in (50, 51)]
+    return error_on(
+        agent, [Recorded(concatenate(run(1, 80, left, offset, seed=s))) for s in (50, 51)]
+    )
+
+
+def error_on(agent: Mbpo, fresh: list[Recorded]) -> float:
+    """Five-step error, m."""
     return rollout_error(agent.model, [(f.observations, f.actions) for f in fresh], 5).scalar(5)
 
 
@@ -151,11 +171,62 @@ def test_a_seed_reproduces_it() -> None:
     assert torch.equal(*weights)
 
 
+def test_friction_is_added_and_kept_in_the_settings() -> None:
+    agent = pretrained()
+    before = copy.deepcopy(agent.model)
+    agent.set_model(agent.model.with_grip())
+    assert agent.model.sticks and agent.config.ensemble.sticks
+    assert not before.sticks and agent.config.ensemble.members == before.members
+    x, push = torch.zeros(2, 1, LAYOUT.size), torch.ones(2, 1, 1)
+    x[..., LAYOUT.column("slide.position")] = 3.0
+    free, _ = before.increments(x, push)
+    held, _ = agent.model.increments(x, push)
+    # softplus(-2) residual spreads of friction, up to what slips through
+    expected = 0.95 * np.log1p(np.exp(-2.0)) * float(before.outputs.std[0])
+    assert (free - held).flatten().tolist() == pytest.approx([expected] * 2, rel=1e-4)
+
+
+def test_friction_helps_on_a_machine_that_sticks() -> None:
+    errors = {}
+    for sticks in (False, True):
+        agent, fit = pretrained(), replace(FIT, steps=600)
+        config = FinetuneConfig(
+            real_shares=(1.0,), error_steps=5, fit=fit, updates=0, sticks=sticks
+        )
+        sticky = {f"{k}": Recorded(sticking(10 + k)) for k in range(4)}
+        finetune(agent, sticky, config, lambda *_: None)
+        errors[sticks] = error_on(agent, [Recorded(sticking(s)) for s in (50, 51)])
+    assert errors[True] < 0.8 * errors[False]
+
+
+@pytest.mark.parametrize(
+    ("plausible", "model", "asked"),
+    [(True, "finetuned", True), (False, "finetuned", False), (True, "pretrained", False)],
+)
+def test_simulated_rows_are_made_for_the_training_episodes(
+    plausible: bool, model: str, asked: bool
+) -> None:
+    calls: list[list[Any]] = []
+    agent = pretrained()
+    rows = agent.real.all()
+
+    def simulate(stretches: list[Any]) -> Transitions:
+        calls.append(stretches)
+        return rows
+
+    fit = replace(FIT, steps=2, check_every=1)
+    config = FinetuneConfig(
+        real_shares=(0.9,), error_steps=5, fit=fit, updates=0, plausible=plausible, model=model
+    )
+    finetune(agent, episodes(), config, lambda *_: None, simulate)
+    assert [len(stretches) for stretches in calls] == ([3] if asked else [])  # one is kept out
+
+
 def test_worse_is_rolled_back() -> None:
     agent = pretrained()
     same = {k: torch.clone(v) for k, v in agent.model.state_dict().items()}
     wild = replace(FIT, lr=3.0, steps=3, check_every=3)
-    config = FinetuneConfig(real_shares=(0.6,), error_steps=5, fit=wild, updates=0)
+    config = FinetuneConfig(real_shares=(0.6,), error_steps=5, fit=wild, updates=0, sticks=False)
     like_simulated = {
         k: Recorded(concatenate(run(1, 60, True, 0.0, seed=i))) for i, k in enumerate("abc")
     }

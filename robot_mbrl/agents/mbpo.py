@@ -9,7 +9,7 @@ they are scarce (a robot) it falls to its floor. The same three methods serve bo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -104,6 +104,11 @@ class Mbpo:
         self.simulated = ReplayBuffer(size, actions, 1)
         self.disagreement_limit = np.inf
         self.blend(config.real_share)
+
+    def set_model(self, model: DynamicsEnsemble) -> None:
+        """Go on with another model; the settings say what it is made of."""
+        sizes = EnsembleConfig(model.members, model.hidden, model.sticks)
+        self.model, self.config = model, replace(self.config, ensemble=sizes)
 
     def blend(
         self, real_share: float, simulated: Transitions | None = None, share: float = 0.0

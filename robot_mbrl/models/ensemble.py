@@ -5,6 +5,7 @@ over one tick departs from constant velocity. Everything else of the next observ
 dq exactly (`ObservationLayout.advance`), so every predicted observation is consistent.
 """
 
+import copy
 import math
 from typing import cast
 
@@ -17,6 +18,7 @@ from robot_mbrl.models.normalizer import Normalizer, Whitener
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
 GRIP_START = -3.0  # an untrained grip is next to nothing: softplus(-3) = 0.05 residual spreads
+GRIP_ADDED = 1.0  # softplus(1 - 3) = 0.13 residual spreads: enough to be found by gradients
 SLIP = 0.05  # share of a gripped increment that is left, so that gradients pass
 
 
@@ -102,6 +104,24 @@ class DynamicsEnsemble(nn.Module):
         free, most = coast / self.outputs.std + mean, F.softplus(raw + GRIP_START)
         held: Tensor = torch.maximum(torch.minimum(free, most), -most)
         return mean - (1 - SLIP) * held
+
+    def with_grip(self) -> "DynamicsEnsemble":
+        """A copy that has dry friction, a little at first where this model has none.
+
+        In simulation noise hides what friction does in one tick, so that a network learns it
+        blurred; a real joint that is stiffer than any simulated one needs the sharp form.
+        """
+        if self.sticks:
+            return copy.deepcopy(self)
+        rng = torch.Generator()
+        model = DynamicsEnsemble(self.layout, self.members, self.hidden, rng, sticks=True)
+        state, joints = self.state_dict(), len(self.layout.joints)
+        state["layers.2.weight"] = F.pad(state["layers.2.weight"], (0, joints))
+        state["layers.2.bias"] = F.pad(state["layers.2.bias"], (0, joints), value=GRIP_ADDED)
+        model.elites = self.elites.clone()  # of the same number as those to load
+        model.load_state_dict(state)
+        model.whitens = self.whitens
+        return model
 
     def increments(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of dq in rad, (E, B, J) each, of every member."""

@@ -41,6 +41,9 @@ class FitConfig:
     """looks without improvement after which fitting ends"""
     elites: int = 4
     """members used for prediction, the best on held-out data"""
+    input_noise: float = 0.0
+    """noise on observations while fitting, in standard deviations of each column: scarce rows do
+    not tell the noise of their encoders from motion, and a network learns it by heart"""
     multistep_weight: float = 0.0
     """weight of the multi-step loss on real stretches, against the one-step likelihood's 1"""
     multistep_batch: int = 48
@@ -138,11 +141,12 @@ def fit_ensemble(
         optimizer, config.steps, eta_min=config.lr / 10
     )
     best = _Best(model, held, holdout_windows, config.multistep_cap)
-    stretches = _Stretches(model, windows, config, rng) if windows else None
+    jitter = _Jitter(rows, config.input_noise, rng)
+    stretches = _Stretches(model, windows, config, rng, jitter) if windows else None
     step = 0
     for step in range(1, config.steps + 1):
-        batch = _bootstrap_batch(rows, draws, sizes, rng)
-        loss = negative_log_likelihood(model, *batch).sum()
+        obs, action, dq = _bootstrap_batch(rows, draws, sizes, rng)
+        loss = negative_log_likelihood(model, jitter(obs), action, dq).sum()
         if stretches:
             loss = loss + config.multistep_weight * stretches.loss().sum()
         optimizer.zero_grad(set_to_none=True)
@@ -179,6 +183,21 @@ def _bootstrap_batch(
     return obs, action, dq
 
 
+class _Jitter:
+    """Adds noise to observations, a share of each column's spread (Bishop 1995: training with noise
+    is Tikhonov regularization)."""
+
+    def __init__(self, rows: list[_Rows], share: float, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.sigma = share * torch.cat([r.obs for r in rows]).std(0) if share else None
+
+    def __call__(self, obs: Tensor) -> Tensor:
+        if self.sigma is None:
+            return obs
+        noise = self.rng.standard_normal(obs.shape, dtype=np.float32)
+        return obs + self.sigma * torch.as_tensor(noise)
+
+
 class _Stretches:
     """Bootstrapped batches of the multi-step loss."""
 
@@ -188,8 +207,9 @@ class _Stretches:
         windows: Windows,
         config: FitConfig,
         rng: np.random.Generator,
+        jitter: _Jitter,
     ) -> None:
-        self.model, self.windows, self.rng = model, windows, rng
+        self.model, self.windows, self.rng, self.jitter = model, windows, rng, jitter
         self.size = config.multistep_batch
         self.cap = config.multistep_cap
         self.scale = error_scale(model, windows, robust=math.isfinite(self.cap))
@@ -199,7 +219,8 @@ class _Stretches:
         """The loss of one batch, per member (E,)."""
         picked = self.rng.integers(self.draws.shape[1], size=(len(self.draws), self.size))
         index = torch.as_tensor(np.take_along_axis(self.draws, picked, 1))
-        return multistep_loss(self.model, self.windows, index, self.scale, self.cap)
+        starts = self.jitter(self.windows.obs[index])
+        return multistep_loss(self.model, self.windows, index, self.scale, self.cap, starts=starts)
 
 
 class _Best:

@@ -64,12 +64,16 @@ def blend_windows(
     )
 
 
-def travel_error(model: DynamicsEnsemble, windows: Windows, index: Tensor) -> Tensor:
+def travel_error(
+    model: DynamicsEnsemble, windows: Windows, index: Tensor, starts: Tensor | None = None
+) -> Tensor:
     """Error of the summed position increments of every member's mean, (K, E, B, J) rad.
 
-    index (E, B): the windows that each member sees.
+    index (E, B): the windows that each member sees; starts (E, B, O): other observations to start
+    from than theirs.
     """
-    x, actions, travel = windows.obs[index], windows.actions[index], windows.travel[index]
+    x = windows.obs[index] if starts is None else starts
+    actions, travel = windows.actions[index], windows.travel[index]
     total, errors = torch.zeros_like(travel[:, :, 0]), []
     for k in range(actions.shape[2]):
         dq, _ = model.increments(x, actions[:, :, k])
@@ -99,10 +103,12 @@ def multistep_loss(
     index: Tensor,
     scale: Tensor,
     cap: float = math.inf,
+    *,
+    starts: Tensor | None = None,
 ) -> Tensor:
     """Mean over steps and joints of the error in units of `scale`, squared up to `cap` and linear
     beyond, per member (E,)."""
-    z = travel_error(model, windows, index) / scale
+    z = travel_error(model, windows, index, starts) / scale
     if math.isinf(cap):
         return (z**2).mean((0, 2, 3))
     size = z.abs()

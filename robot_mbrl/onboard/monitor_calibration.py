@@ -3,8 +3,9 @@
 Quantiles of single ticks differ by phase of a task and ticks are correlated, so what is counted is
 the largest value each statistic reaches in a whole episode (block maxima); ticks within an episode
 may depend on each other as they like. Beyond the data the tail of those maxima is taken as
-exponential, as the maximum of a CUSUM under its slack has it (Cramer-Lundberg), its mean excess
-at the upper confidence bound.
+exponential, as the maximum of a CUSUM under its slack has it (Cramer-Lundberg). Few blocks leave
+its mean open, so the rate asked for is that of the predictive distribution: seconds of data give
+higher limits than hours.
 """
 
 import math
@@ -21,7 +22,6 @@ from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
 MIN_BLOCKS = 20
 MIN_BLOCK_TICKS = 20
 TAIL_SHARE = 0.25
-CONFIDENCE_SIGMA = 1.645
 # One bad sample makes innovations + - + in three ticks: signs cancel but squares add up,
 # and it stays in the observation's history, so that disagreement is high for some ticks more.
 BIAS_OUTLIERS = 1.5
@@ -90,7 +90,7 @@ def calibrate_monitor(
         "raised_to_tolerate_one_outlier": (fitted < limits).tolist(),
         "guarantee": (
             f"at most {false_stops_per_hour:g} false stops per hour expected on data like the "
-            f"{hours:.3f} h seen, exponential tail, mean excess at its 95 % upper bound"
+            f"{hours:.3f} h seen, exponential tail of unknown mean"
         ),
     }
     return replace(draft, limits=tuple(limits.tolist()), evidence=evidence)
@@ -131,18 +131,19 @@ def block_maxima(increments: Sequence[FloatArray]) -> tuple[FloatArray, float]:
 
 
 def tail_quantile(maxima: FloatArray, probability: float) -> float:
-    """The value that a block's maximum exceeds with `probability`, from maxima (blocks,).
+    """The value that the next block's maximum exceeds with `probability`, from maxima (blocks,).
 
-    Above the 75 % quantile u the excess is taken as exponential with mean b:
-    P(M > u + x) = share exp(-x / b).
+    Above the 75 % quantile u the excess is taken as exponential. With n excesses of mean b seen and
+    a prior 1 / mean (Jeffreys), the next one is Lomax: P(M > u + x) = share (1 + x / n b)^-n; for
+    large n that is share exp(-x / b).
     """
     u = float(np.quantile(maxima, 1 - TAIL_SHARE))
     excess = maxima[maxima > u] - u
-    if len(excess) == 0:
+    n = len(excess)
+    if n == 0:
         return u
-    mean = float(excess.mean()) * (1 + CONFIDENCE_SIGMA / math.sqrt(len(excess)))
-    share = len(excess) / len(maxima)
-    return u + mean * max(0.0, math.log(share / probability))
+    odds = max(1.0, n / len(maxima) / probability)
+    return u + n * float(excess.mean()) * math.expm1(math.log(odds) / n)
 
 
 def _check(

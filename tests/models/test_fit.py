@@ -76,6 +76,31 @@ def test_linear_system_is_learned(fitted: tuple[DynamicsEnsemble, FitReport]) ->
     assert (error < 0.2 * drift(t.obs, t.action).std(0)).all()
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_noise_on_inputs_shrinks_slopes_as_in_closed_form(share: float) -> None:
+    """E[dq | v + s e] of a normal v has 1 / (1 + s^2) of the slope; no shrinkage without noise."""
+    model, train = ensemble(members=2), transitions(3000, 1, noise=np.full(2, 1e-4))
+    fit_normalizers(model, train)
+    rng = np.random.default_rng(0)
+    config = replace(QUICK, steps=600, check_every=600, input_noise=share)
+    fit_ensemble(model, [Source(train, 1.0)], transitions(200, 2), config, rng)
+    x = torch.as_tensor(transitions(500, 3).obs)
+    action, column = torch.zeros(500, 3), layout().column("slide.velocity")
+    with torch.no_grad():
+        low, high = (
+            model.increments(model.spread(y), model.spread(action))[0][..., 0].mean()
+            for y in (moved(x, column, -0.5), moved(x, column, 0.5))
+        )
+    slope = layout().dt - 0.002
+    assert (high - low).item() == pytest.approx(slope / (1 + share**2), rel=0.15)
+
+
+def moved(x: torch.Tensor, column: int, by: float) -> torch.Tensor:
+    x = x.clone()
+    x[:, column] += by
+    return x
+
+
 def test_predicted_std_is_the_injected_noise(fitted: tuple[DynamicsEnsemble, FitReport]) -> None:
     model, _ = fitted
     t = transitions(3000, 4)
