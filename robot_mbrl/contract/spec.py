@@ -159,12 +159,14 @@ class HomeSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """Name of the task (built in, or "module:Class"), its parameters, and the names of the numbers
-    that make an episode's goal, which end every observation."""
+    """Name of the task (built in, or "module:Class") and its parameters; for a task with another
+    goal in each episode also the names of its numbers, which end every observation, and the link
+    whose origin is the tip."""
 
     name: str
-    parameters: dict[str, float | str | dict[str, float]]
+    parameters: dict[str, float | dict[str, float]]
     goal: tuple[str, ...] = ()
+    tip: str = "tip"
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,7 @@ class RobotSpec:
             del joint["home_rad"]
         task = asdict(self.task)
         if not self.task.goal:
-            del task["goal"]
+            del task["goal"], task["tip"]
         relevant = {
             "name": self.name,
             "control": control,
@@ -294,6 +296,7 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     task = root.table("task")
     task_name = task.text("name")
     values, goal = _task_parameters(task.table("parameters", optional=True)), task.names("goal")
+    tip = task.text("tip", default="tip")
     task.finish()
     spec = RobotSpec(
         name=name,
@@ -311,7 +314,7 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
         link=_link(root.table("link")),
         safety=_safety(root.table("safety")),
         home=_home(root.table("home")),
-        task=TaskSpec(task_name, values, goal),
+        task=TaskSpec(task_name, values, goal, tip),
         randomization={},
         joint_offset_rad=(0.0,) * len(joints),
     )
@@ -325,12 +328,10 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     return replace(spec, randomization=variations)
 
 
-def _task_parameters(t: Table) -> dict[str, float | str | dict[str, float]]:
-    """Numbers, names, or tables of numbers such as one per joint."""
+def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
+    """Numbers, or tables of numbers such as one per joint."""
     return {
-        key: t.text(key)
-        if t.is_text(key)
-        else {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
+        key: {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
         if t.is_table(key)
         else t.number(key, -1e6, 1e6)
         for key in t.keys()  # noqa: SIM118

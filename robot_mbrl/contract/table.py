@@ -79,10 +79,6 @@ class Table:
             raise self.fail(key, expected)
         return value
 
-    def is_text(self, key: str) -> bool:
-        """Whether the key is present and holds a string."""
-        return isinstance(self._data.get(key), str)
-
     def names(self, key: str) -> tuple[str, ...]:
         """A list of different non-empty strings; () where it is absent."""
         value, expected = self._get(key, (), "a list of different names"), "a list of names"

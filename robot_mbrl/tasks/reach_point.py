@@ -16,7 +16,8 @@ TRIES = 32  # poses drawn for each goal; one of them is surely above `lowest_m`
 
 @dataclass(frozen=True)
 class ReachPoint:
-    """Needs `[task] goal = ["x_m", "y_m", "z_m"]`, in the frame of the URDF's base.
+    """Needs `[task] goal = ["x_m", "y_m", "z_m"]`, in the frame of the URDF's base, and the name of
+    the `tip`, a link.
 
     With d the distance of the tip from its goal, where the measured joints and the URDF put it, w^2
     the mean square of the joint velocities and c the mean square of the last change of the commands
@@ -50,7 +51,6 @@ class ReachPoint:
         spec: RobotSpec,
         layout: ObservationLayout,
         *,
-        tip: str = "tip",
         share_of_range: float = 0.9,
         **settings: float,
     ) -> "ReachPoint":
@@ -59,7 +59,6 @@ class ReachPoint:
         Args:
             spec: the robot.
             layout: of the observation.
-            tip: the link whose origin is to reach the goal.
             share_of_range: of each joint's range, about its middle, that goals are drawn from.
             settings: the attributes above.
 
@@ -72,7 +71,7 @@ class ReachPoint:
         limits = np.array([j.position_limit_rad for j in spec.joints])
         limits = np.clip(limits, -np.pi, np.pi)  # a wrapping joint has no others
         middle, half = limits.mean(1), share_of_range * np.ptp(limits, axis=1) / 2
-        chain = Chain.to_link(spec.urdf, tip, layout.joints)
+        chain = Chain.to_link(spec.urdf, spec.task.tip, layout.joints)
         return cls(layout, chain, middle - half, middle + half, **settings)
 
     def draw_goals(self, rng: np.random.Generator, size: int) -> FloatArray:

@@ -99,7 +99,7 @@ def test_a_task_without_its_goal_columns_is_refused(spec: RobotSpec) -> None:
     with pytest.raises(SpecError, match="task 'reach_pose' knows no goals"):
         make_task(replace(spec, task=TaskSpec("reach_pose", {"target_rad": {"pan": 0.1}}, ("x",))))
     with pytest.raises(SpecError, match="no link 'hook'"):
-        make_task(replace(spec, task=replace(spec.task, parameters={"tip": "hook"})))
+        make_task(replace(spec, task=replace(spec.task, tip="hook")))
 
 
 @pytest.mark.parametrize("backend", ["mujoco", "pybullet"])
