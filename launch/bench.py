@@ -37,18 +37,20 @@ class PlannerBench(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class SimBench(Verb):
-    """Environment steps per second, against bare mj_step and against gymnasium's SyncVectorEnv."""
+    """Environment steps per second, against bare mj_step, gymnasium's SyncVectorEnv and PyBullet;
+    memory of a world.
+    """
 
     robot: str = "furuta"
     """built-in robot or robot folder"""
-    num_envs: int = 256
-    """worlds stepped together"""
+    worlds: tuple[int, ...] = (256,)
+    """worlds stepped together; several numbers are measured one after the other"""
     threads: int = 0
     """of the vector environment and of mj_step; one per core by default"""
     seconds: float = 30.0
-    """length of all measurements together"""
+    """length of all measurements of one number of worlds"""
     rounds: int = 10
-    """the three are measured in turn so often; medians are reported"""
+    """all are measured in turn so often; medians are reported"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +173,7 @@ def run(settings: Settings) -> Outcome:
         if isinstance(settings, PlannerBench):
             return print_speed(bench_planner(settings))
         if isinstance(settings, SimBench):
-            return print_speed(bench_sim(settings))
+            return bench_sim(settings)
         return Outcome(BENCHES[type(settings)](settings))
     except ModuleNotFoundError as error:
         raise RobotMbrlError(
@@ -226,18 +228,22 @@ def bench_planner(settings: PlannerBench) -> dict[str, float]:
         return asdict(measure_planner(path, controller, spec, calls=settings.calls))
 
 
-def bench_sim(settings: SimBench) -> dict[str, float]:
-    """Environment steps per second, three ways."""
+def bench_sim(settings: SimBench) -> Outcome:
+    """Environment steps per second, four ways, for each number of worlds."""
     from launch.bench_sim import measure_sim  # needs mujoco
 
-    rates = measure_sim(
-        settings.robot,
-        settings.num_envs,
-        seconds=settings.seconds,
-        rounds=settings.rounds,
-        threads=settings.threads,
-    )
-    return asdict(rates)
+    found = []
+    for worlds in settings.worlds:
+        rates = measure_sim(
+            settings.robot,
+            worlds,
+            seconds=settings.seconds,
+            rounds=settings.rounds,
+            threads=settings.threads,
+        )
+        found.append(asdict(rates))
+        print_speed(found[-1])
+    return Outcome({"rates": found})
 
 
 def bench_learn(settings: LearnBench) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (1.0, 0.9)
+    real_shares: tuple[float, ...] = (0.9, 0.7)
     """shares of real rows, and of real stretches, in a batch that are tried; the rest is simulated,
     or the model forgets what these episodes do not show"""
     tolerance: float = 0.1
@@ -50,7 +50,7 @@ class FinetuneConfig:
         lr=5e-3,
         check_every=50,
         patience=10,
-        input_noise=0.05,
+        input_noise=0.02,
         multistep_weight=3.0,
     )
     """the ensemble's fit, from the pretrained weights"""
@@ -62,7 +62,7 @@ class FinetuneConfig:
     """learning rate of these updates at the start"""
     real_row_share: float = 0.1
     """share of real rows in the batches of these updates"""
-    simulated_row_share: float = 0.2
+    simulated_row_share: float = 0.4
     """share of simulated rows, an anchor where no real data lead; the rest is imagined"""
     real_start_share: float = 0.5
     """share of imagined rollouts that start at real observations; the rest start at simulated

@@ -1,7 +1,5 @@
 """URDF + robot.toml -> MuJoCo model, by MjSpec."""
 
-import math
-
 import mujoco
 import numpy as np
 
@@ -11,7 +9,9 @@ from robot_mbrl.contract.spec import ActuatorSpec
 from sim.physical_fields import apply_parameters
 from sim.urdf_xml import physics_xml
 
-LINEAR = 1  # mjtInterp of a history buffer
+# Nothing collides, and the constraints of one chain of joints never fall apart into islands that
+# could be solved apart; looking for them takes an eighth of a small robot's step.
+NEEDLESS = mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_ISLAND
 
 
 def mujoco_model(
@@ -19,59 +19,48 @@ def mujoco_model(
     parameters: dict[str, float] | None = None,
     *,
     timestep_s: float | None = None,
-    max_latency_s: float = 0.0,
 ) -> mujoco.MjModel:
-    """Compile the robot: joints and inertias of the URDF, motors and sensors of robot.toml.
+    """Compile the robot: joints and inertias of the URDF, motors of robot.toml. Encoders and
+    latencies are no part of it.
 
     Args:
         spec: the robot.
         parameters: physical parameters by path (scales or absolute, see contract.parameters);
             those left out are nominal.
         timestep_s: integration step; 1 / physics_rate_hz by default.
-        max_latency_s: longest action or observation latency that the history buffers can hold; 0
-            builds without latency, for plants whose device adds it.
 
     Raises:
         SpecError: MuJoCo refuses the URDF.
     """
-    model = _compile(spec, timestep_s or 1 / spec.control.physics_rate_hz, max_latency_s)
+    mjs = mujoco_spec(spec)
+    if timestep_s:
+        mjs.option.timestep = timestep_s
+    try:
+        model = mjs.compile()
+    except ValueError as error:
+        raise SpecError(f"{spec.urdf}: MuJoCo cannot build this robot: {error}") from error
     if parameters:
         apply_parameters(spec, model, parameters)
     return model
 
 
-def _compile(spec: RobotSpec, timestep_s: float, max_latency_s: float) -> mujoco.MjModel:
+def mujoco_spec(spec: RobotSpec) -> mujoco.MjSpec:
+    """The nominal robot before compilation, for those who add to it. Raises SpecError."""
     try:
         mjs = mujoco.MjSpec.from_string(physics_xml(spec.urdf))
     except ValueError as error:
         raise SpecError(f"{spec.urdf}: MuJoCo cannot read this URDF: {error}") from error
-    mjs.option.timestep = timestep_s
+    mjs.option.timestep = 1 / spec.control.physics_rate_hz
     mjs.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    mjs.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+    mjs.option.disableflags |= NEEDLESS
     for joint in mjs.joints:  # the URDF's effort: what motors can do stands in robot.toml
         joint.actfrclimited = mujoco.mjtLimited.mjLIMITED_FALSE
-    samples = math.ceil(max_latency_s / timestep_s) + 1 if max_latency_s > 0 else 0
     for actuator in spec.actuators:
-        _add_actuator(mjs, spec, actuator, samples)
-    for joint in spec.joints:
-        sensor = mjs.add_sensor(
-            name=joint.name,
-            type=mujoco.mjtSensor.mjSENS_JOINTPOS,
-            objname=joint.name,
-            objtype=mujoco.mjtObj.mjOBJ_JOINT,
-        )
-        if samples:
-            sensor.nsample, sensor.interp = samples, LINEAR
-            sensor.delay = spec.sensor.latency_ms / 1000
-    try:
-        return mjs.compile()
-    except ValueError as error:
-        raise SpecError(f"{spec.urdf}: MuJoCo cannot build this robot: {error}") from error
+        _add_actuator(mjs, spec, actuator)
+    return mjs
 
 
-def _add_actuator(
-    mjs: mujoco.MjSpec, spec: RobotSpec, actuator: ActuatorSpec, samples: int
-) -> None:
+def _add_actuator(mjs: mujoco.MjSpec, spec: RobotSpec, actuator: ActuatorSpec) -> None:
     motor = actuator.motor
     element = mjs.add_actuator(
         name=actuator.name, target=actuator.joint, trntype=mujoco.mjtTrn.mjTRN_JOINT
@@ -90,8 +79,6 @@ def _add_actuator(
     element.gear = np.array([motor.gear_ratio if geared else 1.0, 0, 0, 0, 0, 0])
     reflected = motor.rotor_inertia_kg_m2 * motor.gear_ratio**2
     mjs.joint(actuator.joint).armature += reflected
-    if samples:
-        element.nsample, element.delay = samples, actuator.latency_ms / 1000
 
 
 def _set_to_servo(element: mujoco.MjsActuator, spec: RobotSpec, actuator: ActuatorSpec) -> None:

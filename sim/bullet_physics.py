@@ -17,9 +17,9 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters
 from sim.bullet_client import WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_urdf import UrdfWriter
-from sim.delay_line import DelayLine
-from sim.electronics import holding, max_latency_s
+from sim.electronics import holding
 from sim.joint_step import multiply, next_velocity
+from sim.latency import Latency
 from sim.motor_law import Motors, armature_kg_m2
 
 
@@ -58,11 +58,7 @@ class BulletPhysics:
         self._armature = np.broadcast_to(armature_kg_m2(spec), shape)
         self._damping, self._friction = np.zeros(shape), np.zeros(shape)
         self._motors = Motors(spec, num_worlds)
-        per_motor = (num_worlds, len(spec.actuators))
-        longest = math.ceil(max_latency_s(spec) / self._dt)
-        self._commands = DelayLine(per_motor, longest)
-        self._sensed = DelayLine(shape, longest)
-        self._command_lag, self._sensor_lag = np.zeros(per_motor), np.zeros((num_worlds, 1))
+        self._latency = Latency(spec, num_worlds)
         ids = np.arange(num_worlds)
         self.reset({p: np.full(num_worlds, v) for p, v in spec.nominal.items()}, ids)
 
@@ -75,8 +71,8 @@ class BulletPhysics:
         for k, joint in enumerate(self.spec.joints):
             self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
             self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
-        self._commands.fill(holding(self.spec, self._q[ids]), ids)
-        self._sensed.fill(self._q[ids], ids)
+        self._latency.set_parameters(parameters, ids)
+        self._latency.start(self._q[ids], holding(self.spec, self._q[ids]), ids)
         self._outdated |= {int(world) // WORLDS_PER_CLIENT for world in ids}
         return self.readings()
 
@@ -93,23 +89,13 @@ class BulletPhysics:
             self._damping[ids, k] = self._nominal_damping[k] * parameters[path + "damping"]
             self._friction[ids, k] = self._nominal_friction[k] * parameters[path + "friction"]
         self._motors.set_parameters(parameters, ids)
-        for a, actuator in enumerate(self.spec.actuators):
-            latency_ms = parameters[f"actuators.{actuator.name}.latency_ms"]
-            # A command is held for whole steps: a part of one counts as one, as in MuJoCo.
-            self._command_lag[ids, a] = np.ceil(self._steps(latency_ms) - 1e-9)
-        self._sensor_lag[ids, 0] = self._steps(parameters["sensors.latency_ms"])
-
-    def _steps(self, latency_ms: FloatArray) -> FloatArray:
-        return latency_ms / 1000 / self._dt
 
     def set_state(
         self, q: FloatArray, v: FloatArray, ids: np.ndarray, commands: FloatArray | None
     ) -> Readings:
         """Put worlds `ids` (n,) at q and v (n, J); `commands` (n, A) are what was given before."""
-        if commands is not None:
-            self._commands.fill(commands, ids)
         self._q[ids], self._v[ids] = q, v
-        self._sensed.fill(self._q[ids], ids)
+        self._latency.start(self._q[ids], commands, ids)
         self._rebuild()
         for number in sorted({int(world) // WORLDS_PER_CLIENT for world in ids}):
             self._place(number)
@@ -125,12 +111,11 @@ class BulletPhysics:
     def step(self, commands: FloatArray, substeps: int) -> Readings:
         """Advance all worlds under commands (B, A) in physical units."""
         self._rebuild()
-        for _ in range(substeps):
-            self._commands.put(commands)
-            self._advance(
-                *self._motors.drive(self._commands.read(self._command_lag), self._q, self._v)
-            )
-            self._sensed.put(self._q)
+        late, path = self._latency.late_commands(commands, substeps), []
+        for n in range(substeps):
+            self._advance(*self._motors.drive(late[:, n], self._q, self._v))
+            path.append(self._q.copy())
+        self._latency.move(np.stack(path, 1))
         return self.readings()
 
     def _advance(self, drive: FloatArray, damping: FloatArray) -> None:
@@ -157,7 +142,7 @@ class BulletPhysics:
 
     def readings(self) -> Readings:
         """What is to be known of all worlds now; fresh arrays."""
-        return Readings(self._q.copy(), self._v.copy(), self._sensed.read(self._sensor_lag))
+        return Readings(self._q.copy(), self._v.copy(), self._latency.late_angles())
 
     def mass_matrix(self, world: int) -> FloatArray:
         """Inertia (J, J) of one world as it stands, rotors included."""

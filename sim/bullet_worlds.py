@@ -13,6 +13,7 @@ from robot_mbrl.contract.parameters import Parameters
 from sim.bullet_client import WORLDS_PER_CLIENT, import_pybullet
 from sim.bullet_physics import BulletPhysics, Readings
 from sim.bullet_process import BulletProcess
+from sim.delay_line import EVERY
 from sim.electronics import Electronics
 
 
@@ -39,6 +40,7 @@ class BulletWorlds:
         kind = BulletProcess if len(self._parts) > 1 else InThisProcess
         self._shape = (num_worlds, len(spec.joints))
         self._closed = False
+        self._prepared: Parameters = {}
         self._electronics = Electronics(spec, num_worlds)
         self._now = Readings(*(np.zeros(self._shape) for _ in range(3)))
         self._crews: list[BulletProcess | InThisProcess] = []
@@ -63,9 +65,18 @@ class BulletWorlds:
         steps = substeps or self.spec.control.substeps
         self._call_all("step", [(commands[part], steps) for part in self._parts])
 
-    def measure(self, rng: np.random.Generator) -> FloatArray:
-        """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""
-        return self._electronics.read_encoders(self._now.sensed_rad, rng)
+    def prepare(self, parameters: Parameters) -> None:
+        """Keep n worlds' parameters (n,) for `renew`: PyBullet builds where they will be."""
+        self._prepared = parameters
+
+    def renew(self, rows: slice, ids: np.ndarray) -> None:
+        """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
+        self.reset({path: values[rows] for path, values in self._prepared.items()}, ids)
+
+    def measure(self, rng: np.random.Generator, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
+        J) in rad."""
+        return self._electronics.read_encoders(self._now.sensed_rad[ids], rng, ids)
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""

@@ -1,4 +1,4 @@
-"""What surrounds the physics of B worlds, whatever the engine: supply, encoders, latencies."""
+"""What surrounds the physics of B worlds, whatever the engine: supply and encoders."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
-
-EVERY = np.s_[:]
+from sim.delay_line import EVERY
+from sim.latency import max_latency_s
 
 
 class Electronics:
@@ -40,6 +40,11 @@ class Electronics:
             self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
 
+    def take(self, other: "Electronics", rows: slice, ids: np.ndarray) -> None:
+        """Give worlds `ids` (n,) the parameters of another's worlds `rows` (n,)."""
+        self._supply[ids] = other._supply[rows]
+        self._noise_counts[ids] = other._noise_counts[rows]
+
     def _check_latencies(self, parameters: Parameters) -> None:
         longest_ms = self._longest_ms
         for path in self._latencies:
@@ -54,9 +59,11 @@ class Electronics:
         command: FloatArray = action * self._limit * self._supply[ids]
         return np.minimum(np.maximum(command, self._low), self._high)
 
-    def read_encoders(self, angles: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Joint angles (B, J) in rad as noisy, quantized encoders tell them."""
-        noise = self._noise_counts[:, None] * rng.standard_normal(angles.shape)
+    def read_encoders(
+        self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY
+    ) -> FloatArray:
+        """Joint angles (n, J) in rad of worlds `ids` as noisy, quantized encoders tell them."""
+        noise = self._noise_counts[ids, None] * rng.standard_normal(angles.shape)
         counts = np.floor(angles / self._rad_per_count + noise + 0.5)
         measured: FloatArray = counts * self._rad_per_count
         return measured
@@ -80,10 +87,3 @@ def holding(spec: RobotSpec, q: FloatArray) -> FloatArray:
     position = np.array([a.command == "position" for a in spec.actuators])
     held: FloatArray = np.where(position, q[:, list(spec.actuated)], 0.0)
     return held
-
-
-def max_latency_s(spec: RobotSpec) -> float:
-    """The longest latency that this robot's nominal values or randomization can ask for."""
-    values = [v for path, v in spec.nominal.items() if path.endswith("latency_ms")]
-    values += [v.high for path, v in spec.randomization.items() if path.endswith("latency_ms")]
-    return max(values) / 1000

@@ -2,18 +2,18 @@
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
+from mujoco.batch import MODEL_FIELDS, Batch
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
-from sim.electronics import Electronics, holding, max_latency_s
+from sim.delay_line import EVERY
+from sim.electronics import Electronics, holding
+from sim.engine_clock import stop_engine_clock
+from sim.latency import Latency
 from sim.physical_fields import PhysicalFields
-
-HISTORY_HEADER = 2  # mjData.history of one buffer: two header numbers, n times, n values
-MEASURED = mujoco.mjtStage.mjSTAGE_POS.value
-"""Joint position sensors are current after this stage; velocities are state and always are."""
 
 
 class MujocoWorlds:
@@ -34,19 +34,20 @@ class MujocoWorlds:
         threads: int = 0,
         model: mujoco.MjModel | None = None,
     ) -> None:
+        stop_engine_clock()
         self.spec = spec
-        self.model = model or mujoco_model(spec, max_latency_s=max_latency_s(spec))
+        self.model = model or mujoco_model(spec)
         self._batch = Batch(self.model, num_worlds, nthread=threads)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._dof = np.array([j.dofadr[0] for j in joints])
         self._electronics = Electronics(spec, num_worlds)
+        self._latency = Latency(spec, num_worlds)
         self._state_q = self._batch.bind("qpos")
         self._state_v = self._batch.bind("qvel")
-        self._ctrl = self._batch.bind("ctrl")
-        self._history = self._batch.bind("history")
-        self._sensors = self._batch.bind("sensordata")
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
+        self._spares: MujocoWorlds | None = None
+        self._rows: list[tuple[np.ndarray, np.ndarray]] = []
         self._physical = PhysicalFields(spec, self.model)
         self._fields = {name: self._batch.expand(name) for name in self._physical.names}
 
@@ -54,9 +55,10 @@ class MujocoWorlds:
         """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal
         model.
 
-        Raises SpecError for a latency that the history buffers cannot hold.
+        Raises SpecError for a latency longer than any that robot.toml names.
         """
         self._electronics.set_parameters(parameters, ids)
+        self._latency.set_parameters(parameters, ids)
         self._physical.write(self._fields, parameters, ids)
         self._batch.set_const(np.sort(ids))
 
@@ -68,42 +70,51 @@ class MujocoWorlds:
             initial = f"initial.{joint.name}."
             self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
             self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
-            self._fill_history(k, ids)
-        self._fill_commands(holding(self.spec, self._state_q[ids][:, self._qpos]), ids)
-        self._batch.forward(ids, stage=MEASURED)
+        self._start(ids)
 
-    def _fill_history(self, sensor: int, ids: np.ndarray) -> None:
-        """A delayed sensor would read 0 rad until its buffer fills: start it at the initial
-        angle."""
-        start = self.model.sensor_historyadr[sensor]
-        if start < 0:
-            return
-        n = self.model.sensor_history[sensor, 0]
-        first = start + HISTORY_HEADER + n
-        self._history[ids, first : first + n] = self._state_q[ids, self._qpos[sensor]][:, None]
+    def _start(self, ids: np.ndarray) -> None:
+        """Fill the latencies of worlds `ids` as if they had always been where they are."""
+        q = self._state_q[np.ix_(ids, self._qpos)]
+        self._latency.start(q, holding(self.spec, q), ids)
+
+    def prepare(self, parameters: Parameters) -> None:
+        """Build n worlds aside, parameters (n,) each, for `renew`."""
+        count = len(next(iter(parameters.values())))
+        if self._spares is None or self._spares._batch.nsim != count:
+            self._spares = MujocoWorlds(self.spec, count, threads=1, model=self.model)
+        spares = self._spares
+        spares.reset(parameters, np.arange(count))
+        here, there = self._batch, spares._batch
+        differing = [name for name in MODEL_FIELDS if there.expanded(name) is not None]
+        self._rows = [(here.state, there.state)]
+        self._rows += [(here.expand(name), there.expand(name)) for name in differing]
+
+    def renew(self, rows: slice, ids: np.ndarray) -> None:
+        """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
+        if self._spares is None:
+            raise RobotMbrlError("no world is prepared; call prepare() first")
+        for here, there in self._rows:
+            here[ids] = there[rows]
+        self._electronics.take(self._spares._electronics, rows, ids)
+        self._latency.take(self._spares._latency, rows, ids)
+        self._start(ids)
 
     def step(self, action: FloatArray, substeps: int | None = None) -> None:
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not
         told."""
-        self._ctrl[:] = self._electronics.commands(action)
-        self._batch.step(nstep=substeps or self.spec.control.substeps, stage=MEASURED)
+        steps = substeps or self.spec.control.substeps
+        late = self._latency.late_commands(self._electronics.commands(action), steps)
+        path = self._batch.rollout(steps, control=late, record=("qpos",))["qpos"]
+        self._latency.move(path[:, :, self._qpos])
 
-    def measure(self, rng: np.random.Generator) -> FloatArray:
-        """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""
-        return self._electronics.read_encoders(self._sensors, rng)
+    def measure(self, rng: np.random.Generator, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
+        J) in rad."""
+        return self._electronics.read_encoders(self._latency.late_angles(ids), rng, ids)
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
         return self._state_q[:, self._qpos].copy(), self._state_v[:, self._dof].copy()
-
-    def _fill_commands(self, commands: FloatArray, ids: np.ndarray) -> None:
-        """A delayed motor would get nothing until its buffer fills: start it with the last one,
-        (n, A) in physical units."""
-        for a, start in enumerate(self.model.actuator_historyadr):
-            if start >= 0:
-                n = self.model.actuator_history[a, 0]
-                first = start + HISTORY_HEADER + n
-                self._history[ids, first : first + n] = commands[:, a, None]
 
     def set_true_state(
         self, q: FloatArray, v: FloatArray, ids: np.ndarray, action: FloatArray | None = None
@@ -112,13 +123,10 @@ class MujocoWorlds:
 
         `action` (n, A) in [-1, 1] is what was applied before; by default nothing was.
         """
-        if action is not None:
-            self._fill_commands(self._electronics.commands(action, ids), ids)
         self._state_q[np.ix_(ids, self._qpos)] = q
         self._state_v[np.ix_(ids, self._dof)] = v
-        for k in range(len(self.spec.joints)):
-            self._fill_history(k, ids)
-        self._batch.forward(ids, stage=mujoco.mjtStage.mjSTAGE_VEL.value)
+        commands = None if action is None else self._electronics.commands(action, ids)
+        self._latency.start(self._state_q[np.ix_(ids, self._qpos)], commands, ids)
 
     def model_of(self, world: int, parameters: dict[str, float] | None = None) -> mujoco.MjModel:
         """The compiled model of one world, optionally after giving it parameters (others

@@ -17,14 +17,13 @@ FIELDS = (
     "actuator_gainprm",
 )
 SERVO_FIELDS = ("actuator_biasprm", "actuator_forcerange", "actuator_damping")
-DELAYS = ("actuator_delay", "sensor_delay")
 
 
 class PhysicalFields:
     """Writes parameters into arrays of the nominal model's fields.
 
     Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Whoever writes
-    calls MuJoCo's setConst afterwards. Supply, noise and initial state are no fields of a model.
+    calls MuJoCo's setConst afterwards. Supply, noise, latency and initial state are no fields.
 
     Args:
         spec: the robot.
@@ -34,7 +33,7 @@ class PhysicalFields:
     def __init__(self, spec: RobotSpec, model: mujoco.MjModel) -> None:
         self.spec = spec
         servo = any(a.motor.kind == "servo" for a in spec.actuators)
-        self.names = FIELDS + SERVO_FIELDS * servo + DELAYS * (model.nhistory > 0)
+        self.names = FIELDS + SERVO_FIELDS * servo
         self._nominal = {name: getattr(model, name).copy() for name in self.names}
         bodies = sorted((model.body(link).id, link) for link in spec.links)  # parents come first
         self._links = [(b, link, int(model.body_parentid[b])) for b, link in bodies]
@@ -48,8 +47,6 @@ class PhysicalFields:
                 scale = parameters[f"joints.{joint.name}.{key}"]
                 fields[name][ids, dof] = self._nominal[name][dof] * scale
         self._write_actuators(fields, parameters, ids)
-        if "sensor_delay" in fields:
-            fields["sensor_delay"][ids] = parameters["sensors.latency_ms"][:, None] / 1000
 
     def _write_links(
         self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
@@ -78,8 +75,6 @@ class PhysicalFields:
                 self._write_servo(fields, parameters, ids, a)
             else:
                 gain[ids, a, 0] = nominal[0] * parameters[path + "torque_constant"]
-            if "actuator_delay" in fields:
-                fields["actuator_delay"][ids, a] = parameters[path + "latency_ms"] / 1000
 
     def _write_servo(
         self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray, a: int

@@ -12,6 +12,7 @@ from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
 from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, draw_goals, make_task
+from sim.spares import Spares
 from sim.worlds import make_worlds
 
 ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
@@ -51,8 +52,10 @@ class SimVecEnv(VectorEnv):
         self.worlds = make_worlds(spec, num_envs, backend=backend, threads=threads)
         self.max_steps = round((episode_s or self.task.episode_s) * spec.control.rate_hz)
         self.steps = np.zeros(num_envs, dtype=np.int64)
-        self.parameters: Parameters = {p: np.zeros(num_envs) for p in spec.nominal}
+        self._table = np.zeros((len(spec.nominal), num_envs))
+        self.parameters: Parameters = dict(zip(spec.nominal, self._table, strict=True))  # views
         self._observer = Observer(self.layout, (num_envs,))
+        self._spares = Spares(self.worlds, self._draw, num_envs)
         self._rng = np.random.default_rng(seed)
         self.closed = False
 
@@ -76,22 +79,27 @@ class SimVecEnv(VectorEnv):
         if unknown:
             known = ", ".join(self.parameters)
             raise SpecError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
-        goal = (options or {}).get("goal")
-        obs = self._reset_worlds(np.arange(self.num_envs), given, goal)
+        drawn = self._draw(self.num_envs) | {
+            p: np.broadcast_to(v, self.num_envs).astype(float) for p, v in given.items()
+        }
+        ids = np.arange(self.num_envs)
+        self.worlds.reset(drawn, ids)
+        self._spares.forget()
+        self._table[:] = list(drawn.values())
+        obs = self._first_observations(ids, (options or {}).get("goal"))
         return obs.astype(np.float32), self._info()
 
-    def _reset_worlds(self, ids: np.ndarray, given: dict[str, Any], goal: Any = None) -> np.ndarray:
-        drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, len(ids))
-        self._start_anywhere(drawn, len(ids))
-        drawn |= {p: np.broadcast_to(v, len(ids)).astype(float) for p, v in given.items()}
-        for path, values in drawn.items():
-            self.parameters[path][ids] = values
+    def _first_observations(self, ids: np.ndarray, goal: Any = None) -> np.ndarray:
         self.steps[ids] = 0
-        self.worlds.reset(drawn, ids)
         goals = draw_goals(self.task, self._rng, len(ids))
         if goal is not None:
             goals = np.broadcast_to(goal, (len(ids), len(self.layout.goal))).astype(float)
-        return self._observer.reset(self.worlds.measure(self._rng)[ids], ids, goals)
+        return self._observer.reset(self.worlds.measure(self._rng, ids), ids, goals)
+
+    def _draw(self, size: int) -> Parameters:
+        drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, size)
+        self._start_anywhere(drawn, size)
+        return drawn
 
     def _start_anywhere(self, drawn: Parameters, size: int) -> None:
         """For training: let a share of the worlds start with wrapping joints at any angle,
@@ -135,11 +143,12 @@ class SimVecEnv(VectorEnv):
         if done.any():
             info |= {"final_obs": obs.astype(np.float32), "_final_obs": done}
             ids = np.flatnonzero(done)
-            obs = self._reset_worlds(ids, {})
+            self._table[:, ids] = self._spares.take(ids)
+            obs = self._first_observations(ids)
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
 
     def _info(self) -> dict[str, Any]:
-        return {"parameters": {path: values.copy() for path, values in self.parameters.items()}}
+        return {"parameters": dict(zip(self.parameters, self._table.copy(), strict=True))}
 
     def close_extras(self, **kwargs: Any) -> None:
         """Release the engine; `close` calls this once."""

@@ -9,6 +9,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
+from sim.delay_line import EVERY
 
 Backend = Literal["mujoco", "pybullet"]
 
@@ -31,8 +32,15 @@ class Worlds(Protocol):
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not
         told."""
 
-    def measure(self, rng: np.random.Generator) -> FloatArray:
-        """What the encoders say: delayed, noisy, quantized joint angles (B, J) in rad."""
+    def prepare(self, parameters: Parameters) -> None:
+        """Build n worlds aside, parameters (n,) each, for `renew`. Raises SpecError as `reset`."""
+
+    def renew(self, rows: slice, ids: np.ndarray) -> None:
+        """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
+
+    def measure(self, rng: np.random.Generator, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
+        J) in rad."""
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""

@@ -23,9 +23,9 @@ class CemConfig:
     """plans the distribution is refitted to"""
     proposals: int = 24
     """plans of the first round in which the policy acts"""
-    sigma: float = 0.4
+    sigma: float = 0.15
     """standard deviation of the first round's noise, in action units"""
-    proposal_sigma: float = 0.2
+    proposal_sigma: float = 0.1
     """standard deviation of the noise around the policy's actions"""
     min_sigma: float = 0.05
     """floor of the refitted standard deviation"""

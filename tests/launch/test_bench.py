@@ -1,12 +1,13 @@
 """Benches: what they count is right, and they run; how fast a machine is, is no test."""
 
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from launch.bench_planner import measure_planner, sgemm_flop_s
-from launch.bench_sim import bare_rate, measure_sim, moving
+from launch.bench_sim import bare_rate, measure_sim, mover
 from launch.deploy import load
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.graph_cost import graph_cost
@@ -45,16 +46,20 @@ def test_a_planner_is_timed(spec: RobotSpec, controller: Path) -> None:
     assert times.nodes > 0
 
 
-def test_the_three_ways_to_simulate_are_timed() -> None:
+def test_the_ways_to_simulate_are_timed() -> None:
     rates = measure_sim("simple_pendulum", 3, seconds=0.3, rounds=2, threads=1)
     assert min(rates.vector, rates.bare, rates.sync) > 0
-    assert rates.threads == 1
+    assert rates.bullet > 0 or np.isnan(rates.bullet)
+    assert (rates.worlds, rates.threads) == (3, 1)
     assert 0 < rates.vector_to_bare < np.inf
     assert 0 < rates.vector_to_sync < np.inf
+    assert 500 < rates.bytes_per_world < 100_000  # its state alone is 200 bytes
 
 
 def test_bare_steps_are_physics_steps_of_moving_worlds(spec: RobotSpec) -> None:
     model = mujoco_model(spec)
-    world = moving(spec, model, seed=0)
-    assert (world.qvel != 0).all()
     assert bare_rate(spec, model, steps=100, threads=2) > 0
+    with unittest.mock.patch("mujoco.mj_step") as step:
+        mover(spec, model, 1000 * 3 + 7, seed=0)()
+    assert sum(call.args[2] for call in step.call_args_list) == 3007
+    assert (step.call_args.args[1].qvel != 0).all()

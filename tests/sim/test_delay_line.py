@@ -8,7 +8,7 @@ from sim.delay_line import DelayLine
 def test_reads_what_was_put_in_so_many_steps_ago() -> None:
     line = DelayLine((2, 1), max_lag=3)
     for value in (1.0, 2.0, 4.0, 8.0, 16.0):
-        line.put(np.array([[value], [-value]]))
+        line.put(np.array([[[value]], [[-value]]]))
     for lag, expected in [(0, 16.0), (1, 8.0), (1.5, 6.0), (2.25, 3.5), (3, 2.0)]:
         got = line.read(np.array([[float(lag)], [0.0]]))
         np.testing.assert_array_equal(got, [[expected], [-16.0]])
@@ -16,7 +16,7 @@ def test_reads_what_was_put_in_so_many_steps_ago() -> None:
 
 def test_filled_worlds_have_always_been_there_and_others_go_on() -> None:
     line = DelayLine((3, 2), max_lag=4)
-    line.put(np.ones((3, 2)))
+    line.put(np.ones((3, 1, 2)))
     line.fill(np.array([[7.0, 8.0]]), np.array([1]))
     for lag in (0.0, 2.3, 4.0):
         np.testing.assert_array_equal(line.read(np.full((3, 1), lag))[1], [7.0, 8.0])
@@ -25,7 +25,6 @@ def test_filled_worlds_have_always_been_there_and_others_go_on() -> None:
 
 def test_a_whole_lag_keeps_every_bit() -> None:
     line = DelayLine((1, 1), max_lag=2)
-    line.put(np.array([[0.1]]))
-    line.put(np.array([[1e30]]))
+    line.put(np.array([[[0.1], [1e30]]]))
     assert line.read(np.array([[1.0]])) == 0.1
     assert line.read(np.array([[0.0]])) == 1e30

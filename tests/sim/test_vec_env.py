@@ -105,6 +105,14 @@ def test_seed_of_the_constructor_is_that_of_the_first_reset(make: Make, furuta: 
     assert (again != b.reset(seed=9)[0]).any()
 
 
+def test_a_seed_also_fixes_the_worlds_that_come_after_the_first(furuta: RobotSpec) -> None:
+    env, runs = make_vec_env(furuta, B, episode_s=0.1), []
+    for steps in (23, 11):
+        env.reset(seed=6)
+        runs.append(np.array(drive(env, steps)))
+    np.testing.assert_array_equal(runs[0][:11], runs[1])
+
+
 def test_without_randomization_every_world_is_nominal_and_hangs_at_rest(
     make: Make, furuta: RobotSpec
 ) -> None:
