@@ -57,7 +57,8 @@ class Electronics:
     def commands(self, action: FloatArray, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """Actions (n, A) in [-1, 1] of worlds `ids` -> what their motors get, in physical units."""
         command: FloatArray = action * self._limit * self._supply[ids]
-        return np.minimum(np.maximum(command, self._low), self._high)
+        allowed: FloatArray = np.minimum(np.maximum(command, self._low), self._high)
+        return allowed
 
     def read_encoders(
         self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY

@@ -82,7 +82,8 @@ def make_task(spec: RobotSpec) -> Task:
 def draw_goals(task: Task, rng: np.random.Generator, size: int) -> FloatArray | None:
     """Goals (size, G) of as many episodes; None for a task that always asks for the same."""
     draw = getattr(task, "draw_goals", None)
-    return None if draw is None else draw(rng, size)
+    goals: FloatArray | None = None if draw is None else draw(rng, size)
+    return goals
 
 
 __all__ = [
