@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -139,12 +139,16 @@ class RealLogBench(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class LearnBench(Verb):
-    """MBPO from scratch in one of gymnasium's environments: return by environment steps."""
+    """MBPO or PETS from scratch in one of gymnasium's environments: return by environment steps."""
 
     env: str = "Pendulum-v1"
-    """the environment"""
-    steps: int = 2000
-    """environment steps of a run"""
+    """the environment: Pendulum-v1, InvertedPendulum-v5 or CartPoleSwingUp-v0"""
+    agent: Literal["mbpo", "pets"] = "mbpo"
+    """what learns: policy and model, or a planner on the model alone"""
+    learned_reward: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """learn reward and termination as well, instead of being told"""
+    steps: int | None = None
+    """environment steps of a run; what the setting says by default"""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """one run each"""
     episodes: int = 100

@@ -1,10 +1,11 @@
-"""`robot-mbrl bench learn`: MBPO from scratch on gymnasium's environments, seed by seed.
+"""`robot-mbrl bench learn`: MBPO or PETS from scratch on gymnasium's environments, seed by seed.
 
-Each run is judged over the same start states by the environment's own reward.
+Each run is judged over the same start states by the environment's own reward, and by the returns of
+the episodes in which it learned.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +14,18 @@ import numpy as np
 import torch
 
 from launch.bench import LearnBench
+from launch.learn_settings import find_setting
 from launch.progress import progress
-from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
-from robot_mbrl.contract.errors import DataError
-from robot_mbrl.contract.plain_layout import PlainLayout
-from robot_mbrl.evaluate import Act, actor_policy
-from robot_mbrl.online import OnlineConfig, OnlineLearning
-from robot_mbrl.tasks.classic import InvertedPendulumV5, PendulumV1
+from robot_mbrl.evaluate import Act
+from robot_mbrl.online import OnlineLearning
 
 FIRST_START = 10_000  # seeds of the start states of every evaluation
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One environment: how it is rewarded, and what learns it."""
-
-    task: Any
-    agent: MbpoConfig
-    online: OnlineConfig
-
-
-PENDULUM = MbpoConfig(
-    sac=SacConfig(gamma=0.99, target_entropy=-1.0, decay_from=1.0, actor_average=0.99),
-    ensemble=EnsembleConfig(members=5, hidden=96),
-    imagination=ImaginationConfig(branches=400, horizon=3, every=250, keep_rounds=20),
-    real_share=0.1,
-)
-BALANCE = replace(
-    PENDULUM,
-    sac=replace(PENDULUM.sac, target_entropy=-0.5),
-    imagination=replace(PENDULUM.imagination, horizon=5),
-)
-SETTINGS = {
-    "Pendulum-v1": Setting(PendulumV1(), PENDULUM, OnlineConfig()),
-    # A first guess: no result of this one is claimed yet.
-    "InvertedPendulum-v5": Setting(InvertedPendulumV5(), BALANCE, OnlineConfig()),
-}
 
 
 def make_env(name: str) -> gymnasium.Env[np.ndarray, np.ndarray]:
     """The environment with actions in [-1, 1]."""
     one = np.float32(1.0)
     return gymnasium.wrappers.RescaleAction(gymnasium.make(name), -one, one)
-
-
-def columns_of(space: gymnasium.Space[np.ndarray]) -> int:
-    """Length of the vectors of a space."""
-    return int(np.prod(space.shape or ()))
 
 
 def evaluate_policy(name: str, act: Act, episodes: int) -> np.ndarray:
@@ -77,21 +42,17 @@ def evaluate_policy(name: str, act: Act, episodes: int) -> np.ndarray:
 
 
 def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
-    """One seed; returns its curve."""
-    setting = SETTINGS[name]
-    online = replace(setting.online, steps=bench.steps)
+    """One seed; returns its curve and its trials."""
+    setting = find_setting(name, bench.agent)
+    online = replace(setting.online, steps=bench.steps or setting.online.steps)
     env = make_env(name)
-    (obs_size,), (action_size,) = (
-        env.observation_space.shape or (0,),
-        env.action_space.shape or (0,),
-    )
-    layout = PlainLayout(obs_size, action_size)
-    agent = Mbpo(layout, setting.task, setting.agent, online.steps, seed)
+    task = setting.learned_task(seed) if bench.learned_reward else setting.task
+    agent = setting.make_agent(task, online.steps, seed)
 
     def judge(steps: int) -> dict[str, float]:
         last = steps >= online.steps
         episodes = bench.episodes if last else max(1, bench.episodes // 5)
-        returns = evaluate_policy(name, actor_policy(agent.sac.average), episodes)
+        returns = evaluate_policy(name, agent.policy(), episodes)
         return {
             "return": float(returns.mean()),
             "least": float(returns.min()),
@@ -100,13 +61,33 @@ def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
 
     report = OnlineLearning(env, agent, online, judge, seed).run(tell)
     env.close()
-    return {"env": name, "seed": seed, "curve": report.evaluations, "nll": report.holdout_nll}
+    return {
+        "env": name,
+        "agent": bench.agent,
+        "learned_reward": bench.learned_reward,
+        "seed": seed,
+        "curve": report.evaluations,
+        "trials": report.trials,
+        "holdout_loss": report.holdout_nll,
+    }
+
+
+def summarize(row: dict[str, Any]) -> str:
+    """One run in one line."""
+    last, trials = row["curve"][-1], [t["return"] for t in row["trials"]]
+    text = (
+        f"{row['env']} {row['agent']} seed {row['seed']}: return {last['return']:.1f}, least "
+        f"{last['least']:.1f} over {last['episodes']:.0f} start states after {last['steps']:.0f} "
+        "steps"
+    )
+    if trials:
+        text += f"; of {len(trials)} trials the last {trials[-1]:.1f}, the best {max(trials):.1f}"
+    return text
 
 
 def measure_learning(bench: LearnBench) -> dict[str, Any]:
     """Every seed; prints a line for each and writes `learn.json`."""
-    if bench.env not in SETTINGS:
-        raise DataError(f"--env: no settings for {bench.env!r}; there are: {', '.join(SETTINGS)}")
+    find_setting(bench.env, bench.agent)
     torch.set_num_threads(1)
     rows = []
     for seed in bench.seeds:
@@ -114,16 +95,12 @@ def measure_learning(bench: LearnBench) -> dict[str, Any]:
             rows.append(
                 learn(bench.env, seed, bench, lambda n, t, x, tell=tell: tell("steps", n, t, x))
             )
-        last = rows[-1]["curve"][-1]
-        print(
-            f"{bench.env} seed {seed}: return {last['return']:.1f}, least {last['least']:.1f} "
-            f"over {last['episodes']:.0f} start states after {last['steps']:.0f} steps",
-            flush=True,
-        )
+        print(summarize(rows[-1]), flush=True)
     final = [r["curve"][-1]["return"] for r in rows]
     result = {
         "env": bench.env,
-        "steps": bench.steps,
+        "agent": bench.agent,
+        "steps": rows[0]["curve"][-1]["steps"],
         "median": float(np.median(final)),
         "runs": rows,
     }

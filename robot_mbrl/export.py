@@ -11,7 +11,7 @@ import math
 import platform
 import tempfile
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination
 from robot_mbrl.planners.mppi import MppiConfig
 from robot_mbrl.planners.planner import PlannerName, SamplingConfig, make_plan, noise_shape
+from robot_mbrl.planners.propagation import PropagationConfig, draw_propagation
 from robot_mbrl.planners.random_shooting import RandomShootingConfig
 from robot_mbrl.planners.sampling import shift
 
@@ -58,6 +59,8 @@ class ControllerConfig:
     """score lost per unit of disagreement and step"""
     terminal_value: bool = True
     """close the horizon with the critics"""
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
+    """how uncertainty is carried along a plan; particles cost as many rows as members"""
 
     @property
     def chosen(self) -> SamplingConfig:
@@ -80,6 +83,13 @@ class PlannerModule(nn.Module):
             gamma=agent.config.sac.gamma,
             disagreement_penalty=config.disagreement_penalty,
             terminal_value=config.terminal_value,
+            # Part of the file: the controller stays a function of its inputs alone.
+            propagation=draw_propagation(
+                config.propagation,
+                agent.model,
+                config.chosen.horizon,
+                torch.Generator().manual_seed(0),
+            ),
         )
 
     def forward(self, observation: Tensor, plan: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
@@ -163,7 +173,8 @@ def export_controller(
         "rate_hz": spec.control.rate_hz,
         "planner": {"name": config.planner}
         | asdict(planner)
-        | {"disagreement_penalty": config.disagreement_penalty},
+        | {"disagreement_penalty": config.disagreement_penalty}
+        | {"propagation": config.propagation.kind},
         "thresholds": thresholds,
         "lineage": lineage,
         "versions": {

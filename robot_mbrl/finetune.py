@@ -251,7 +251,12 @@ def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> Dyna
     sizes = agent.config.ensemble
     sticks = config.sticks or sizes.sticks
     fresh = DynamicsEnsemble(
-        agent.layout, sizes.members, sizes.hidden, agent.torch_rng, sticks=sticks
+        agent.layout,
+        sizes.members,
+        sizes.hidden,
+        agent.torch_rng,
+        sticks=sticks,
+        kind=sizes.kind,
     )
     fit_normalizers(fresh, real)
     return fresh

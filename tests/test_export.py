@@ -34,6 +34,7 @@ from robot_mbrl.onboard import load_controller
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.mppi import MppiConfig
+from robot_mbrl.planners.propagation import PropagationConfig
 from robot_mbrl.planners.random_shooting import RandomShootingConfig
 
 CONFIG = ControllerConfig(
@@ -227,10 +228,18 @@ OTHERS = [
     ControllerConfig("icem", icem=IcemConfig(horizon=2, candidates=9, elites=4, proposals=3)),
     ControllerConfig("mppi", mppi=MppiConfig(horizon=2, candidates=7, proposals=3)),
     ControllerConfig("random", random=RandomShootingConfig(horizon=2, candidates=8, proposals=3)),
+    *(
+        ControllerConfig(
+            "mppi",
+            mppi=MppiConfig(horizon=2, candidates=7, proposals=3),
+            propagation=PropagationConfig(kind, particles=9),
+        )
+        for kind in ("mean", "ts1", "tsinf", "moment")
+    ),
 ]
 
 
-@pytest.mark.parametrize("config", OTHERS, ids=lambda c: c.planner)
+@pytest.mark.parametrize("config", OTHERS, ids=lambda c: f"{c.planner}-{c.propagation.kind}")
 def test_every_sampling_planner_goes_on_board_through_the_same_door(
     config: ControllerConfig, exported: Exported, tmp_path: Path
 ) -> None:
@@ -246,6 +255,7 @@ def test_every_sampling_planner_goes_on_board_through_the_same_door(
     )
     assert metadata["planner"]["name"] == config.planner
     assert metadata["planner"]["candidates"] == config.chosen.candidates
+    assert metadata["planner"]["propagation"] == config.propagation.kind
     controller = load_controller(path, exported.spec)
     module, rng = PlannerModule(exported.agent, config), np.random.default_rng(0)
     for obs in observations[::25]:

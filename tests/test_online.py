@@ -6,12 +6,16 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 
 from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.models.fit import FitConfig
+from robot_mbrl.models.reward import LearnedTask, RewardFitConfig
 from robot_mbrl.online import OnlineConfig, OnlineLearning
+from robot_mbrl.planners.icem import IcemConfig
 
 SMALL = MbpoConfig(
     sac=SacConfig(actor_hidden=8, critic_hidden=8, batch=16),
@@ -106,3 +110,48 @@ def test_a_seed_reproduces_a_run_and_another_does_not() -> None:
 def test_imagination_is_used_unless_all_rows_are_real(share: float) -> None:
     agent, _ = learned(agent_config=replace(SMALL, real_share=share))
     assert (len(agent.imagined) > 0) == (share < 1)
+
+
+def run(agent: Mbpo | Pets, config: OnlineConfig = CONFIG) -> OnlineLearning:
+    online = OnlineLearning(Slide(), agent, config, lambda steps: {"x": float(steps)}, 0)
+    online.run(lambda *_: None)
+    return online
+
+
+def pets(seed: int = 0) -> Pets:
+    planner = IcemConfig(horizon=4, candidates=12, iterations=2, elites=3, proposals=0)
+    config = PetsConfig(EnsembleConfig(members=2, hidden=8), planner)
+    return Pets(PlainLayout(2, 1), Centre(), config, CONFIG.steps, seed)  # type: ignore[arg-type]
+
+
+def test_a_planner_learns_online_by_the_same_loop() -> None:
+    agents = [pets(seed) for seed in (0, 0, 1)]
+    runs = [run(agent) for agent in agents]
+    data = [agent.real.all() for agent in agents]
+    assert len(data[0]) == CONFIG.steps and len(runs[0].report.holdout_nll) == 2
+    np.testing.assert_array_equal(data[0].action, data[1].action)
+    assert (data[0].action[CONFIG.warmup :] != data[2].action[CONFIG.warmup :]).any()
+    np.testing.assert_allclose(data[0].reward, -(data[0].next_obs[:, 0] ** 2), rtol=1e-5)
+    assert agents[0].policy()(np.zeros((3, 2))).shape == (3, 1)
+
+
+def test_trials_are_told_by_the_environments_own_return() -> None:
+    """Seven for every step, up to 12 steps."""
+    _, online = learned()
+    trials = online.report.trials
+    ends = np.array([t["steps"] for t in trials])
+    lengths = np.diff(np.concatenate([[0], ends]))
+    assert lengths.max() <= 12 and ends[-1] > CONFIG.steps - 12
+    np.testing.assert_allclose([t["return"] for t in trials], 7 * lengths)
+
+
+def test_a_learned_task_learns_what_the_environment_pays_and_when_it_ends() -> None:
+    task = LearnedTask(2, 1, 8, torch.Generator().manual_seed(0))
+    agent = Mbpo(PlainLayout(2, 1), task, SMALL, 400, 0)  # type: ignore[arg-type]
+    fit = RewardFitConfig(steps=150, lr=1e-2)
+    run(agent, replace(CONFIG, steps=400, warmup=390, fit_every=100, reward_fit=fit))
+    data = agent.real.all()
+    assert (data.reward == 7).all()  # the environment's, not the task's guess
+    np.testing.assert_allclose(task.reward(data.next_obs, data.action), 7.0, atol=0.1)
+    assert (task.terminated(data.next_obs) == data.terminated).mean() > 0.95
+    assert len(agent.imagined) > 0

@@ -20,10 +20,11 @@ from robot_mbrl.agents.view import TaskView
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.ensemble import DynamicsEnsemble, ModelKind
 from robot_mbrl.tasks import Task
 
 Progress = Callable[[int, int], None]
+Policy = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,19 @@ class EnsembleConfig:
     """Size of the dynamics model."""
 
     members: int = 5
-    """E, independent networks"""
+    """E, independent networks; 1 is a single model, which never disagrees"""
     hidden: int = 96
     """width of their two hidden layers"""
     sticks: bool = False
     """dry friction as a part of the model: for robots that rest by friction; costs a little time"""
+    kind: ModelKind = "gaussian"
+    """gaussian: mean and noise by likelihood; deterministic: the mean alone by squared error"""
+
+
+def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:
+    """An untrained model of the configured kind."""
+    sizes = (config.members, config.hidden)
+    return DynamicsEnsemble(layout, *sizes, rng, sticks=config.sticks, kind=config.kind)
 
 
 @dataclass(frozen=True)
@@ -96,10 +105,7 @@ class Mbpo:
         size, actions = layout.size, layout.action_size
         view = TaskView(layout, task)
         self.sac = Sac(size, actions, config.sac, self.torch_rng, view)
-        sizes = config.ensemble
-        self.model = DynamicsEnsemble(
-            layout, sizes.members, sizes.hidden, self.torch_rng, sticks=sizes.sticks
-        )
+        self.model = make_ensemble(layout, config.ensemble, self.torch_rng)
         self.real = ReplayBuffer(size, actions, capacity)
         self.simulated = ReplayBuffer(size, actions, 1)
         self.disagreement_limit = np.inf
@@ -107,7 +113,7 @@ class Mbpo:
 
     def set_model(self, model: DynamicsEnsemble) -> None:
         """Go on with another model; the settings say what it is made of."""
-        sizes = EnsembleConfig(model.members, model.hidden, model.sticks)
+        sizes = EnsembleConfig(model.members, model.hidden, model.sticks, model.kind)
         self.model, self.config = model, replace(self.config, ensemble=sizes)
 
     def blend(
@@ -137,6 +143,36 @@ class Mbpo:
         noise = torch.randn(len(obs), self.layout.action_size, generator=self.torch_rng)
         with torch.no_grad():
             return self.sac.actor.sample(torch.as_tensor(obs), noise)[0].numpy()
+
+    def begin_episode(self) -> None:
+        """The policy remembers nothing."""
+
+    def model_fitted(self, data: Transitions) -> None:
+        """After a fit to real transitions: forget what the old model imagined."""
+        self.sac.set_observation_statistics(data.obs.astype(np.float64))
+        self.measure_disagreement(data)
+        self.imagined.clear()
+
+    def improve(self, step: int, updates: int) -> None:
+        """SAC updates after learning's step `step`, with new imagined rollouts where due.
+
+        Rounds of imagination are `every` SAC updates apart.
+        """
+        every = self.config.imagination.every
+        due = (step * updates) // every != ((step - 1) * updates) // every
+        if self.real_share < 1 and (due or not len(self.imagined)):
+            starts = self.real.sample(self.config.imagination.branches, self.rng)
+            self.imagine(self.real.split(starts).obs)
+        self.update(updates)
+
+    def policy(self) -> Policy:
+        """What is evaluated: the averaged actor, observations (B, O) -> actions (B, A)."""
+
+        def act(obs: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return self.sac.average.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
+
+        return act
 
     @torch.no_grad()
     def measure_disagreement(self, transitions: Transitions) -> None:

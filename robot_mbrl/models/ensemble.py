@@ -1,20 +1,24 @@
 """Probabilistic ensemble of E independent networks with batched weights (PETS, Chua et al. 2018).
 
-Each member predicts a Gaussian over the residual r = dq - v dt: how far the position increment dq
-over one tick departs from constant velocity. Everything else of the next observation follows from
-dq exactly (`ObservationLayout.advance`), so every predicted observation is consistent.
+Each member predicts a Gaussian (or only its mean, see `kind`) over the residual r = dq - v dt: how
+far the position increment dq over one tick departs from constant velocity. Everything else of the
+next observation follows from dq exactly (`ObservationLayout.advance`), so every predicted
+observation is consistent.
 """
 
 import copy
 import math
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.models.normalizer import Normalizer, Whitener
+
+ModelKind = Literal["gaussian", "deterministic"]
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
 GRIP_START = -3.0  # an untrained grip is next to nothing: softplus(-3) = 0.05 residual spreads
@@ -46,10 +50,14 @@ class DynamicsEnsemble(nn.Module):
         hidden: width of the two hidden layers (SiLU).
         rng: makes the initial weights.
         sticks: dry friction is part of the model, see `grip`.
+        kind: "gaussian" predicts mean and noise; "deterministic" the mean alone, fitted by squared
+            error: its noise is one number per coordinate, the error on held-out rows, and what it
+            imagines has none.
     """
 
     elites: Tensor
     std_scale: Tensor
+    log_error: Tensor
 
     def __init__(
         self,
@@ -59,8 +67,12 @@ class DynamicsEnsemble(nn.Module):
         rng: torch.Generator,
         *,
         sticks: bool = False,
+        kind: ModelKind = "gaussian",
     ) -> None:
         super().__init__()
+        if kind not in ("gaussian", "deterministic"):
+            raise SpecError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
+        self.kind: ModelKind = kind
         self.layout, self.members, self.hidden, self.sticks = layout, members, hidden, sticks
         joints = len(layout.joints)
         # a goal, the last columns, moves nothing
@@ -69,13 +81,22 @@ class DynamicsEnsemble(nn.Module):
         self.outputs = Normalizer(joints)
         self.whitens = True
         n_in = self.moves + layout.action_size
+        n_out = self._outputs_per_joint * joints
         self.layers = nn.ModuleList(
             BatchedLinear(members, a, b, rng)
-            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, (2 + sticks) * joints)]
+            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, n_out)]
         )
         self.register_buffer("elites", torch.arange(members))
         # Multiplies predicted standard deviations so that they cover held-out data; see fit.py.
         self.register_buffer("std_scale", torch.ones(joints))
+        if kind == "deterministic":
+            # Log of the held-out error of the normalized residual; see fit.py.
+            self.register_buffer("log_error", torch.zeros(joints))
+
+    @property
+    def _outputs_per_joint(self) -> int:
+        """Mean, log-std of a Gaussian, grip."""
+        return 1 + (self.kind == "gaussian") + self.sticks
 
     def residual(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Normalized residual's mean and log standard deviation, (E, B, J) each.
@@ -87,8 +108,11 @@ class DynamicsEnsemble(nn.Module):
         x = self.inputs(x) if self.whitens else x
         x = F.silu(self.layers[0](x))
         x = F.silu(self.layers[1](x))
-        mean, log_std, *grip = self.layers[2](x).chunk(2 + self.sticks, -1)
-        mean = self.grip(obs, mean, grip[0]) if self.sticks else mean
+        mean, *rest = self.layers[2](x).chunk(self._outputs_per_joint, -1)
+        mean = self.grip(obs, mean, rest[-1]) if self.sticks else mean
+        if self.kind == "deterministic":
+            return mean, self.log_error.expand_as(mean)
+        log_std = rest[0]
         log_std = LOG_STD_MAX - F.softplus(LOG_STD_MAX - log_std)
         log_std = LOG_STD_MIN + F.softplus(log_std - LOG_STD_MIN)
         return mean, log_std
@@ -114,7 +138,9 @@ class DynamicsEnsemble(nn.Module):
         if self.sticks:
             return copy.deepcopy(self)
         rng = torch.Generator()
-        model = DynamicsEnsemble(self.layout, self.members, self.hidden, rng, sticks=True)
+        model = DynamicsEnsemble(
+            self.layout, self.members, self.hidden, rng, sticks=True, kind=self.kind
+        )
         state, joints = self.state_dict(), len(self.layout.joints)
         state["layers.2.weight"] = F.pad(state["layers.2.weight"], (0, joints))
         state["layers.2.bias"] = F.pad(state["layers.2.bias"], (0, joints), value=GRIP_ADDED)
@@ -142,7 +168,8 @@ class DynamicsEnsemble(nn.Module):
         return next_obs
 
     def sample(self, obs: Tensor, action: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """One draw of the next observation by a random elite for each row (TS1).
+        """One draw of the next observation by a random elite for each row (TS1); a deterministic
+        model draws no noise.
 
         Args:
             obs: (B, O).
@@ -155,8 +182,9 @@ class DynamicsEnsemble(nn.Module):
         mean, std = self.increments(self.spread(obs), self.spread(action))
         pick = self.elites[torch.randint(len(self.elites), (len(obs),), generator=rng)]
         rows = torch.arange(len(obs))
-        noise = torch.randn(mean.shape[1:], generator=rng)
-        dq = mean[pick, rows] + std[pick, rows] * noise
+        dq = mean[pick, rows]
+        if self.kind == "gaussian":
+            dq = dq + std[pick, rows] * torch.randn(mean.shape[1:], generator=rng)
         return self.layout.advance(obs, dq, action, xp=torch), self.disagreement(mean)
 
     def elite_model(self) -> "DynamicsEnsemble":
@@ -167,6 +195,7 @@ class DynamicsEnsemble(nn.Module):
             self.hidden,
             torch.Generator(),
             sticks=self.sticks,
+            kind=self.kind,
         )
         state = self.state_dict()
         for name in state:

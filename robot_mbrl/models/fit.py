@@ -17,7 +17,7 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.calibration import noise_scale
-from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.ensemble import LOG_STD_MAX, LOG_STD_MIN, DynamicsEnsemble
 from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss
 
 Progress = Callable[[int, int, float], None]
@@ -57,7 +57,8 @@ class FitReport:
     """What came out.
 
     Attributes:
-        holdout_nll: held-out negative log-likelihood per member, (E,), normalized units.
+        holdout_nll: held-out loss per member, (E,), in normalized units: negative log-likelihood,
+            or the squared error of deterministic members.
         steps: gradient steps taken.
         elites: chosen members.
         std_scale: factor per joint that makes 90 % intervals cover 90 % of held-out rows.
@@ -107,6 +108,22 @@ def negative_log_likelihood(
     return (0.5 * z**2 + log_std).mean((1, 2))
 
 
+def squared_error(model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor) -> Tensor:
+    """Mean squared error of each member, (E,), of the normalized residual; inputs (E, B, .).
+
+    1 is what the data's mean as the only prediction would have.
+    """
+    mean, _ = model.residual(obs, action)
+    return ((model.target(obs, dq) - mean) ** 2).mean((1, 2))
+
+
+def member_loss(model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor) -> Tensor:
+    """The loss of the model's kind per member, (E,)."""
+    if model.kind == "deterministic":
+        return squared_error(model, obs, action, dq)
+    return negative_log_likelihood(model, obs, action, dq)
+
+
 def fit_ensemble(
     model: DynamicsEnsemble,
     sources: list[Source],
@@ -146,7 +163,7 @@ def fit_ensemble(
     step = 0
     for step in range(1, config.steps + 1):
         obs, action, dq = _bootstrap_batch(rows, draws, sizes, rng)
-        loss = negative_log_likelihood(model, jitter(obs), action, dq).sum()
+        loss = member_loss(model, jitter(obs), action, dq).sum()
         if stretches:
             loss = loss + config.multistep_weight * stretches.loss().sum()
         optimizer.zero_grad(set_to_none=True)
@@ -162,6 +179,8 @@ def fit_ensemble(
     best.restore()
     elites = np.sort(np.argsort(best.score)[: config.elites])
     model.elites = torch.as_tensor(elites)
+    if model.kind == "deterministic":
+        measure_error(model, held)
     scale = calibrate_std(model, holdout)
     return FitReport(best.nll, step, tuple(int(e) for e in elites), scale)
 
@@ -241,7 +260,7 @@ class _Best:
     @torch.no_grad()
     def look(self) -> None:
         model, held = self.model, self.held
-        nll = negative_log_likelihood(
+        nll = member_loss(
             model, model.spread(held.obs), model.spread(held.action), model.spread(held.dq)
         ).numpy()
         score = nll
@@ -258,6 +277,16 @@ class _Best:
 
     def restore(self) -> None:
         self.model.layers.load_state_dict(self.weights)
+
+
+@torch.no_grad()
+def measure_error(model: DynamicsEnsemble, held: _Rows) -> None:
+    """Give a deterministic model its noise: each coordinate's held-out error, that of the elites'
+    members on average (root mean square)."""
+    mean, _ = model.residual(model.spread(held.obs), model.spread(held.action))
+    error = model.target(held.obs, held.dq) - mean[model.elites]
+    log_error = 0.5 * torch.log((error**2).mean((0, 1)))
+    model.log_error.copy_(log_error.clamp(LOG_STD_MIN, LOG_STD_MAX))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """What a plan is worth: roll it out through every member of the ensemble, close with the value.
 
-Shapes: N candidate plans, H horizon, E elite members, O observation, A action.
+Shapes: N candidate plans, H horizon, E elite members, P particles of each plan (E of them unless
+something else is chosen), O observation, A action.
 """
 
 import torch
@@ -10,6 +11,7 @@ from robot_mbrl.agents.sac import Actor, Critics
 from robot_mbrl.agents.view import View
 from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.planners.propagation import OWN_MEANS, Propagation
 from robot_mbrl.planners.scoring import Imagined
 from robot_mbrl.tasks import Task
 
@@ -19,13 +21,15 @@ class Imagination(nn.Module):
 
     Args:
         model: the ensemble; its elites are used (a copy that holds only them), each propagating its
-            own mean (TS-infinity without aleatoric noise).
+            own mean unless `propagation` says otherwise.
         task: reward and termination.
         actor: proposes actions and closes the horizon; None without a policy.
         critics: terminal value; their mean, as in TD-MPC2; None without a value.
         gamma: discount per tick.
         disagreement_penalty: score lost per unit of disagreement and step.
         terminal_value: False plans on the summed reward alone.
+        propagation: how the uncertainty of each step is carried on to the next; drawn for the
+            elites and for at least the horizon of the plans, see propagation.py.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Imagination(nn.Module):
         gamma: float,
         disagreement_penalty: float,
         terminal_value: bool = True,
+        propagation: Propagation = OWN_MEANS,
     ) -> None:
         super().__init__()
         if terminal_value and (actor is None or critics is None):
@@ -48,7 +53,7 @@ class Imagination(nn.Module):
         self.actor, self.critics = actor, critics
         self.view = actor.view if isinstance(actor, Actor) else View(model.layout.size)
         self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
-        self.terminal_value = terminal_value
+        self.terminal_value, self.propagation = terminal_value, propagation
 
     def forward(self, obs: Tensor, plans: Tensor, proposals: int = 0) -> Imagined:
         """Score plans.
@@ -63,15 +68,13 @@ class Imagination(nn.Module):
             Imagined. Raises PlannerError for proposals without a policy.
         """
         n, horizon, _ = plans.shape
-        x = obs.expand(self.model.members, n, obs.shape[-1])
+        x = obs.expand(self.propagation.particles(self.model), n, obs.shape[-1])
         states, actions, choices, means = [], [], [], []
         for h in range(horizon):
             choice = self._choose(x, plans[:, h], proposals)
             action = self.view.act(x.mean(0), choice)
-            shared = self.model.spread(action)
-            mean, _ = self.model.increments(x, shared)
+            x, mean = self.propagation.step(self.model, x, action, h)
             means.append(mean)
-            x = self.model.layout.advance(x, mean, shared, xp=torch)
             states.append(x)
             actions.append(action)
             choices.append(choice)
@@ -80,7 +83,7 @@ class Imagination(nn.Module):
         return Imagined(torch.stack(choices, 1), score, spreads.transpose(0, 1), value)
 
     def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
-        """Choices (N, A): the plan, or the policy's at the members' mean state plus the plan."""
+        """Choices (N, A): the plan, or the policy's at the particles' mean state plus the plan."""
         if not proposals:
             return planned
         if self.actor is None:
@@ -91,17 +94,17 @@ class Imagination(nn.Module):
 
     def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> tuple[Tensor, Tensor]:
         """Score (N,): discounted reward up to termination, terminal value, penalty; and of that the
-        terminal value. States (H, E, N, O)."""
-        horizon, elites, n, _ = states.shape
-        reward = self.task.reward(states, actions[:, None].expand(-1, elites, -1, -1), xp=torch)
+        terminal value. States (H, P, N, O)."""
+        horizon, particles, n, _ = states.shape
+        reward = self.task.reward(states, actions[:, None].expand(-1, particles, -1, -1), xp=torch)
         ended = self.task.terminated(states, xp=torch).to(reward.dtype).cumsum(0)
         alive = (torch.cat([torch.zeros_like(ended[:1]), ended]) < 0.5).to(reward.dtype)
         discount = self.gamma ** torch.arange(horizon + 1, dtype=reward.dtype)
         ret = (discount[:-1, None, None] * alive[:-1] * reward).sum(0).mean(0)
         value = torch.zeros_like(ret)
         if self.terminal_value and self.actor is not None and self.critics is not None:
-            last = states[-1].reshape(elites * n, -1)
-            q = self.critics(last, self.actor.act(last)).mean(0).reshape(elites, n)
+            last = states[-1].reshape(particles * n, -1)
+            q = self.critics(last, self.actor.act(last)).mean(0).reshape(particles, n)
             value = (discount[-1] * alive[-1] * q).mean(0)
         score = ret + value - self.disagreement_penalty * spreads.sum(0)
         score = torch.where(torch.isfinite(score), score, torch.full_like(score, -torch.inf))

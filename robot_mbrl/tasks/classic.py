@@ -48,3 +48,30 @@ class InvertedPendulumV5:
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
         """Fallen, (...,) of bool."""
         return xp.abs(next_obs[..., 1]) > self.limit_rad
+
+
+@dataclass(frozen=True)
+class CartPoleSwingUp:
+    """PETS' cart-pole swing-up, observed as (x, cos, sin, v, w) with the angle 0 hanging down:
+
+        r = exp(-|tip - goal|^2 / l^2) - 0.01 u^2,   tip = (x - l sin, -l cos), goal = (0, l),
+
+    with the control u = `control` a, a in [-1, 1]; it never terminates (Chua et al. 2018; numbers
+    of kchua/handful-of-trials, dmbrl/env/cartpole.py). It rewards the state reached, as they do.
+    """
+
+    length_m: float = 0.6
+    control: float = 3.0
+    effort: float = 0.01
+
+    def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
+        """Reward (...,)."""
+        length = self.length_m
+        across = next_obs[..., 0] - length * next_obs[..., 2]
+        below = length + length * next_obs[..., 1]
+        near = xp.exp(-(across**2 + below**2) / length**2)
+        return near - self.effort * ((self.control * action) ** 2).sum(-1)
+
+    def terminated(self, next_obs: Any, xp: Any = np) -> Any:
+        """Never, (...,) of bool."""
+        return next_obs[..., 1] > 2

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from launch.bench_learn import make_env
-from robot_mbrl.tasks.classic import InvertedPendulumV5, PendulumV1
+from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
 
 
 def roll(name: str, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -41,9 +41,23 @@ def test_inverted_pendulum_rewards_and_ends_as_the_environment_does() -> None:
     np.testing.assert_array_equal(task.reward(obs, actions), rewards)
 
 
-@pytest.mark.parametrize("task", [PendulumV1(), InvertedPendulumV5()], ids=["pendulum", "inverted"])
-def test_torch_and_numpy_agree(task: PendulumV1 | InvertedPendulumV5) -> None:
+def test_cart_pole_rewards_the_tip_for_being_near_its_goal() -> None:
+    task, length = CartPoleSwingUp(), 0.6
+    for x, angle, u in [(0.0, np.pi, 0.0), (0.3, 0.7, 1.0), (-1.0, -2.5, -0.5)]:
+        tip = np.array([x - length * np.sin(angle), -length * np.cos(angle)])
+        distance = np.linalg.norm(tip - [0.0, length])
+        expected = np.exp(-((distance / length) ** 2)) - 0.01 * (3 * u) ** 2
+        obs = np.array([x, np.cos(angle), np.sin(angle), 9.0, 9.0])
+        assert task.reward(obs, np.array([u])) == pytest.approx(expected)
+        assert not task.terminated(obs)
+
+
+TASKS = (PendulumV1(), InvertedPendulumV5(), CartPoleSwingUp())
+
+
+@pytest.mark.parametrize("task", TASKS, ids=["pendulum", "inverted", "cart-pole"])
+def test_torch_and_numpy_agree(task: PendulumV1 | InvertedPendulumV5 | CartPoleSwingUp) -> None:
     rng = np.random.default_rng(0)
-    obs, action = rng.standard_normal((9, 4)), rng.uniform(-1, 1, (9, 1))
+    obs, action = rng.standard_normal((9, 5)), rng.uniform(-1, 1, (9, 1))
     ours = task.reward(torch.as_tensor(obs), torch.as_tensor(action), xp=torch)
     np.testing.assert_allclose(ours.numpy(), task.reward(obs, action), atol=1e-6)

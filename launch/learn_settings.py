@@ -1,0 +1,100 @@
+"""Settings of `bench learn`: which environment is rewarded how, and what learns it with what."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.pets import Pets, PetsConfig
+from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.contract.angle_layout import AngleLayout
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.plain_layout import Layout, PlainLayout
+from robot_mbrl.models.fit import FitConfig
+from robot_mbrl.models.reward import LearnedTask
+from robot_mbrl.online import OnlineConfig
+from robot_mbrl.planners.icem import IcemConfig
+from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
+from sim.cartpole import NAME as CART_POLE  # the import registers it
+
+REWARD_HIDDEN = 64  # width of a learned reward's layers
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment: how it is rewarded and observed, and what learns it."""
+
+    task: Any
+    layout: Layout
+    agent: MbpoConfig | PetsConfig
+    online: OnlineConfig
+
+    def make_agent(self, task: Any, steps: int, seed: int) -> Mbpo | Pets:
+        """An agent that has learned nothing, with room for `steps` transitions."""
+        if isinstance(self.agent, PetsConfig):
+            return Pets(self.layout, task, self.agent, steps, seed)
+        return Mbpo(self.layout, task, self.agent, steps, seed)
+
+    def learned_task(self, seed: int) -> LearnedTask:
+        """Reward and termination that are yet to be learned."""
+        rng = torch.Generator().manual_seed(seed)
+        return LearnedTask(self.layout.size, self.layout.action_size, REWARD_HIDDEN, rng)
+
+
+PENDULUM = MbpoConfig(
+    sac=SacConfig(gamma=0.99, target_entropy=-1.0, decay_from=1.0, actor_average=0.99),
+    ensemble=EnsembleConfig(members=5, hidden=96),
+    imagination=ImaginationConfig(branches=400, horizon=3, every=250, keep_rounds=20),
+    real_share=0.1,
+)
+# Entropy, rollout length and updates a step (below) are those of published runs of MBPO on it.
+BALANCE = replace(
+    PENDULUM,
+    sac=replace(PENDULUM.sac, target_entropy=-0.05),
+    imagination=replace(PENDULUM.imagination, horizon=1),
+)
+PLAN_PENDULUM = PetsConfig(
+    ensemble=EnsembleConfig(members=5, hidden=64),
+    planner=IcemConfig(
+        horizon=20, candidates=40, iterations=3, elites=6, proposals=0, sigma=0.7, keep=0.5
+    ),
+)
+PLAN_CART_POLE = PetsConfig(
+    ensemble=EnsembleConfig(members=5, hidden=128),
+    planner=IcemConfig(
+        horizon=25, candidates=60, iterations=3, elites=8, proposals=0, sigma=0.5, keep=0.5
+    ),
+)
+PLAN_FIT = FitConfig(steps=600, check_every=50, patience=6, elites=5)
+
+PENDULUM_ANGLE = AngleLayout(3, 1, angles=((0, 1),))
+CART_POLE_ANGLE = AngleLayout(5, 1, angles=((1, 2),))
+
+SETTINGS = {
+    ("Pendulum-v1", "mbpo"): Setting(PendulumV1(), PlainLayout(3, 1), PENDULUM, OnlineConfig()),
+    ("Pendulum-v1", "pets"): Setting(
+        PendulumV1(),
+        PENDULUM_ANGLE,
+        PLAN_PENDULUM,
+        OnlineConfig(steps=1500, fit_every=100, fit=PLAN_FIT, evaluate_every=1500),
+    ),
+    # A first guess: no result of this one is claimed yet.
+    ("InvertedPendulum-v5", "mbpo"): Setting(
+        InvertedPendulumV5(), PlainLayout(4, 1), BALANCE, OnlineConfig(updates_per_step=10)
+    ),
+    (CART_POLE, "pets"): Setting(
+        CartPoleSwingUp(),
+        CART_POLE_ANGLE,
+        PLAN_CART_POLE,
+        OnlineConfig(fit_every=200, fit=replace(PLAN_FIT, steps=1000), evaluate_every=2000),
+    ),
+}
+
+
+def find_setting(env: str, agent: str) -> Setting:
+    """The setting. Raises DataError where there is none."""
+    if (env, agent) not in SETTINGS:
+        known = ", ".join(f"--env {e} --agent {a}" for e, a in SETTINGS)
+        raise DataError(f"no settings for --env {env} --agent {agent}; there are: {known}")
+    return SETTINGS[env, agent]
