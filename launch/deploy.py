@@ -36,8 +36,10 @@ class Settings(Verb):
     """folder for the episode files"""
     monitor: Literal["stop", "watch", "off"] = "stop"
     """what innovation and disagreement do: stop the robot, only be noted, or nothing"""
+    goal: tuple[float, ...] | None = None
+    """of a task that has goals, such as a point x y z in m; drawn for each episode by default"""
     seed: int = 0
-    """of the planner's noise, and of an in-process mock"""
+    """of the planner's noise, the goals drawn, and of an in-process mock"""
 
 
 def run(settings: Settings) -> Outcome:
@@ -69,6 +71,7 @@ def deploy(
             lineage=controller.metadata.lineage | {"controller": str(settings.controller)},
             monitor=settings.monitor,
             thresholds=thresholds,
+            goal=settings.goal,
         )
         return run_episodes(session, controller, plan, settings.episodes, keep_going=keep_going)
 

@@ -22,6 +22,8 @@ from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, 
 from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 
 VERBS = {
+    "new-robot": "make a robot folder from any URDF",
+    "sim": "watch a simulated episode, or what randomization draws",
     "pretrain": "learn model, policy and value in randomized simulation",
     "export": "write a run as one controller.onnx",
     "sim2sim": "judge a controller in the engine it was not trained in",

@@ -12,7 +12,8 @@ from hardware import is_mock, open_connection
 from launch.live_line import Acts, LiveLine, WatchedController
 from launch.operator_stop import OperatorStop
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
-from robot_mbrl.contract.errors import SafetyError
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.errors import DataError, SafetyError
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
 from robot_mbrl.onboard import (
@@ -28,7 +29,7 @@ from robot_mbrl.onboard import (
 )
 from robot_mbrl.onboard.monitor import Alarm
 from robot_mbrl.onboard.realtime import realtime_priority
-from robot_mbrl.tasks import make_task
+from robot_mbrl.tasks import draw_goals, make_task
 
 MONITORS = ("stop", "watch", "off")
 NORMAL_ENDS = (StopReason.FINISHED, StopReason.OPERATOR)
@@ -68,6 +69,7 @@ class EpisodePlan:
         extra: anything else for the header.
         monitor: "stop", "watch" (note alarms, do not stop) or "off".
         thresholds: of the monitors; None where there are none.
+        goal: of a task that asks for another in each episode; drawn by default.
     """
 
     ticks: int
@@ -77,6 +79,7 @@ class EpisodePlan:
     extra: dict[str, Any] = field(default_factory=dict)
     monitor: str = "stop"
     thresholds: MonitorThresholds | None = None
+    goal: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ class Session:
         spec: the robot.
         port: as in `hardware.open_connection`.
         stop: turns Ctrl-C into a request.
-        seed: of the in-process mock; its reality's own by default.
+        seed: of the in-process mock, its reality's own by default; and of the goals that the task
+            draws, 0 by default.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Session:
     ) -> None:
         self.spec, self.port, self.task = spec, port, make_task(spec)
         self._stop = stop
+        self._goals = np.random.default_rng(seed or 0)
         self._rng = np.random.default_rng(seed) if is_mock(port) and seed is not None else None
         self.safe = self._connect()
 
@@ -143,9 +148,9 @@ class Session:
     def run(self, controller: Acts, plan: EpisodePlan, title: str) -> EpisodeResult:
         """Run and record one episode; raises what is no stop of the supervisor: a full disk."""
         watched = WatchedController(controller)
+        observer = Observer(ObservationLayout.from_spec(self.spec), goal=self._goal(plan))
         monitor = make_monitor(self.spec, plan)
         writer = self._open_episode(plan)
-        observer = Observer(ObservationLayout.from_spec(self.spec))
         live = LiveLine(title, watched, self.safe, plan.ticks)
         ahead = contextlib.nullcontext() if is_mock(self.port) else realtime_priority()
         with self._stop.during_episode(), live, ahead:
@@ -163,6 +168,19 @@ class Session:
         score = score_episode(read_episode(writer.path), self.task)
         told = f"{alarm.reason.value}: {alarm.message}" if alarm else ""
         return EpisodeResult(writer.path, report, score, told)
+
+    def _goal(self, plan: EpisodePlan) -> FloatArray | None:
+        names = self.spec.task.goal
+        if plan.goal is None:
+            drawn = draw_goals(self.task, self._goals, 1)
+            return None if drawn is None else drawn[0]
+        if len(plan.goal) != len(names):
+            raise DataError(
+                f"--goal: expected {len(names)} numbers ({', '.join(names)}), got {len(plan.goal)}"
+                if names
+                else f"--goal: task {self.spec.task.name!r} has no goals to choose from"
+            )
+        return np.array(plan.goal)
 
     def _open_episode(self, plan: EpisodePlan) -> EpisodeWriter:
         created = datetime.datetime.now(datetime.UTC)

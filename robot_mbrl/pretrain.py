@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
 from robot_mbrl.alarms import calibrate_alarms, surprises_in
@@ -129,7 +130,8 @@ class Pretraining:
         self._obs = self._restart_worlds(0)
         while len(self.agent.real) < self.config.warmup_steps:
             self._noise = correlated_noise(self._noise, self.agent.rng)
-            self._step(np.clip(self._noise, -1, 1).astype(np.float32))
+            choice = torch.as_tensor(np.clip(self._noise, -1, 1).astype(np.float32))
+            self._step(self.agent.sac.view.act(torch.as_tensor(self._obs), choice).numpy())
         obs = self.agent.real.all().obs
         self.agent.sac.set_observation_statistics(obs.astype(np.float64))
 
@@ -137,6 +139,7 @@ class Pretraining:
         obs, reward, terminated, truncated, info = self.env.step(action)
         ended = (terminated | truncated)[:, None]
         next_obs = np.where(ended, info.get("final_obs", obs), obs)
+        action = info.get("applied", action).astype(np.float32)
         self.agent.real.add(
             Transitions(self._obs, action, next_obs, reward.astype(np.float32), terminated)
         )

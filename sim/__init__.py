@@ -8,10 +8,11 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.env import RobotEnv
 from sim.build import mujoco_model
+from sim.picture import Picture
 from sim.robot import SimulatedRobot
 from sim.vec_env import SimVecEnv
 
-__all__ = ["make_env", "make_vec_env", "mujoco_model"]
+__all__ = ["Picture", "make_env", "make_vec_env", "mujoco_model"]
 
 
 def make_env(
@@ -20,6 +21,7 @@ def make_env(
     backend: str = "mujoco",
     randomize: bool = True,
     seed: int = 0,
+    render_mode: str | None = None,
     **settings: Any,
 ) -> RobotEnv:
     """One simulated robot as a `gymnasium.Env`.
@@ -30,6 +32,7 @@ def make_env(
         randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at
             0.
         seed: of the generator, until `reset(seed=...)`.
+        render_mode: "rgb_array" for pictures by `render`, without a screen.
         settings: `episode_s`, `task`, see RobotEnv.
 
     Raises SpecError for an unknown backend or one that is not installed.
@@ -37,7 +40,9 @@ def make_env(
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     variations = spec.randomization if randomize else {}
     world = SimulatedRobot(spec, variations, np.random.default_rng(seed), backend)
-    return RobotEnv(world, world, spec, **settings)
+    if render_mode == "rgb_array":
+        settings = {"draw": Picture(spec).draw} | settings
+    return RobotEnv(world, world, spec, render_mode=render_mode, **settings)
 
 
 def make_vec_env(

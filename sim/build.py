@@ -7,6 +7,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.spec import ActuatorSpec
 from sim.physical_fields import apply_parameters
+from sim.urdf_xml import physics_xml
 
 # Nothing collides, and the constraints of one chain of joints never fall apart into islands that
 # could be solved apart; looking for them takes an eighth of a small robot's step.
@@ -46,18 +47,20 @@ def mujoco_model(
 def mujoco_spec(spec: RobotSpec) -> mujoco.MjSpec:
     """The nominal robot before compilation, for those who add to it. Raises SpecError."""
     try:
-        mjs = mujoco.MjSpec.from_file(str(spec.urdf))
+        mjs = mujoco.MjSpec.from_string(physics_xml(spec.urdf))
     except ValueError as error:
         raise SpecError(f"{spec.urdf}: MuJoCo cannot read this URDF: {error}") from error
     mjs.option.timestep = 1 / spec.control.physics_rate_hz
     mjs.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     mjs.option.disableflags |= NEEDLESS
+    for joint in mjs.joints:  # the URDF's effort: what motors can do stands in robot.toml
+        joint.actfrclimited = mujoco.mjtLimited.mjLIMITED_FALSE
     for actuator in spec.actuators:
-        _add_actuator(mjs, actuator)
+        _add_actuator(mjs, spec, actuator)
     return mjs
 
 
-def _add_actuator(mjs: mujoco.MjSpec, actuator: ActuatorSpec) -> None:
+def _add_actuator(mjs: mujoco.MjSpec, spec: RobotSpec, actuator: ActuatorSpec) -> None:
     motor = actuator.motor
     element = mjs.add_actuator(
         name=actuator.name, target=actuator.joint, trntype=mujoco.mjtTrn.mjTRN_JOINT
@@ -65,16 +68,31 @@ def _add_actuator(mjs: mujoco.MjSpec, actuator: ActuatorSpec) -> None:
     if motor.kind == "dc_motor":
         constant = motor.torque_constant_nm_a
         element.set_to_dcmotor(motorconst=[constant, constant], resistance=motor.resistance_ohm)
-    elif actuator.command in ("torque", "current"):
+    elif motor.kind == "servo":
+        _set_to_servo(element, spec, actuator)
+    else:
         element.set_to_motor()
         element.gainprm[0] = motor.torque_constant_nm_a if actuator.command == "current" else 1.0
-    else:
-        raise SpecError(
-            f"actuator {actuator.name!r}: {actuator.command} commands are not simulated yet"
-        )
-    # A torque command is at the joint; voltage and current act on the motor side of the gear.
-    element.gear = np.array(
-        [1.0 if actuator.command == "torque" else motor.gear_ratio, 0, 0, 0, 0, 0]
-    )
+    # Torques and servo commands are at the joint; voltage and current act on the motor side of the
+    # gear.
+    geared = actuator.command in ("voltage", "current")
+    element.gear = np.array([motor.gear_ratio if geared else 1.0, 0, 0, 0, 0, 0])
     reflected = motor.rotor_inertia_kg_m2 * motor.gear_ratio**2
     mjs.joint(actuator.joint).armature += reflected
+
+
+def _set_to_servo(element: mujoco.MjsActuator, spec: RobotSpec, actuator: ActuatorSpec) -> None:
+    """The law of `MotorSpec` kind "servo": gain and bias inside the torque limit, back-EMF
+    outside."""
+    motor, joint = actuator.motor, spec.joints[spec.joint_index(actuator.joint)]
+    if actuator.command == "position":
+        element.set_to_position(kp=motor.stiffness_nm_rad, kv=motor.damping_nm_s_rad)
+        # As the supervisor does: a position beyond the soft limits is not asked for.
+        margin = spec.safety.soft_limit_margin_rad
+        low, high = joint.position_limit_rad
+        element.ctrllimited, element.ctrlrange = True, [low + margin, high - margin]
+    else:
+        element.set_to_velocity(kv=motor.damping_nm_s_rad)
+    element.forcelimited = True
+    element.forcerange = [-motor.torque_limit_nm, motor.torque_limit_nm]
+    element.damping = [motor.torque_limit_nm / motor.no_load_speed_rad_s, 0, 0]

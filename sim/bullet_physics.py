@@ -17,9 +17,10 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters
 from sim.bullet_client import WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_urdf import UrdfWriter
+from sim.electronics import holding
 from sim.joint_step import multiply, next_velocity
 from sim.latency import Latency
-from sim.motor_law import armature_kg_m2, motor_law
+from sim.motor_law import Motors, armature_kg_m2
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class BulletPhysics:
         self._q, self._v = np.zeros(shape), np.zeros(shape)
         self._armature = np.broadcast_to(armature_kg_m2(spec), shape)
         self._damping, self._friction = np.zeros(shape), np.zeros(shape)
-        self._gain = np.zeros((num_worlds, len(spec.actuators)))
+        self._motors = Motors(spec, num_worlds)
         self._latency = Latency(spec, num_worlds)
         ids = np.arange(num_worlds)
         self.reset({p: np.full(num_worlds, v) for p, v in spec.nominal.items()}, ids)
@@ -71,7 +72,7 @@ class BulletPhysics:
             self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
             self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
         self._latency.set_parameters(parameters, ids)
-        self._latency.start(self._q[ids], np.zeros((len(ids), len(self.spec.actuators))), ids)
+        self._latency.start(self._q[ids], holding(self.spec, self._q[ids]), ids)
         self._outdated |= {int(world) // WORLDS_PER_CLIENT for world in ids}
         return self.readings()
 
@@ -87,10 +88,7 @@ class BulletPhysics:
             path = f"joints.{joint.name}."
             self._damping[ids, k] = self._nominal_damping[k] * parameters[path + "damping"]
             self._friction[ids, k] = self._nominal_friction[k] * parameters[path + "friction"]
-        for a, actuator in enumerate(self.spec.actuators):
-            law = motor_law(actuator, parameters)
-            self._gain[ids, a] = law.gain
-            self._damping[ids, self.spec.actuated[a]] += law.brake
+        self._motors.set_parameters(parameters, ids)
 
     def set_state(
         self, q: FloatArray, v: FloatArray, ids: np.ndarray, commands: FloatArray | None
@@ -115,23 +113,19 @@ class BulletPhysics:
         self._rebuild()
         late, path = self._latency.late_commands(commands, substeps), []
         for n in range(substeps):
-            drive = self._gain * late[:, n]
-            torque = np.zeros_like(self._q)
-            for a, joint in enumerate(self.spec.actuated):
-                torque[:, joint] += drive[:, a]
-            self._advance(torque)
+            self._advance(*self._motors.drive(late[:, n], self._q, self._v))
             path.append(self._q.copy())
         self._latency.move(np.stack(path, 1))
         return self.readings()
 
-    def _advance(self, drive: FloatArray) -> None:
+    def _advance(self, drive: FloatArray, damping: FloatArray) -> None:
         mass, bias = self._mass_and_bias()
         velocity = next_velocity(
             self._v,
             mass,
             drive - bias,
             armature=self._armature,
-            damping=self._damping,
+            damping=self._damping + damping,
             friction=self._friction,
             dt=self._dt,
         )
@@ -164,7 +158,7 @@ class BulletPhysics:
         found = client.describe(world % WORLDS_PER_CLIENT)
         for j, joint in enumerate(self.spec.joints):
             found["joints"][joint.name] |= {
-                "damping": self._damping[world, j],
+                "damping": self._damping[world, j] + self._motors.brake[world, j],
                 "friction": self._friction[world, j],
                 "armature": self._armature[world, j],
             }

@@ -20,6 +20,7 @@ class Electronics:
 
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
         self.spec = spec
+        self._low, self._high = _position_range(spec)
         self._limit = np.array([a.limit for a in spec.actuators])
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
         self._latencies = [p for p in spec.nominal if p.endswith("latency_ms")]
@@ -34,6 +35,8 @@ class Electronics:
         """
         self._check_latencies(parameters)
         for a, actuator in enumerate(self.spec.actuators):
+            if actuator.motor.kind == "servo":
+                continue  # its command is an angle or a speed, no share of its supply
             self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
 
@@ -54,7 +57,8 @@ class Electronics:
     def commands(self, action: FloatArray, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """Actions (n, A) in [-1, 1] of worlds `ids` -> what their motors get, in physical units."""
         command: FloatArray = action * self._limit * self._supply[ids]
-        return command
+        allowed: FloatArray = np.minimum(np.maximum(command, self._low), self._high)
+        return allowed
 
     def read_encoders(
         self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY
@@ -64,3 +68,23 @@ class Electronics:
         counts = np.floor(angles / self._rad_per_count + noise + 0.5)
         measured: FloatArray = counts * self._rad_per_count
         return measured
+
+
+def _position_range(spec: RobotSpec) -> tuple[FloatArray, FloatArray]:
+    """What is asked of position servos, (A,) each: as the supervisor does, none beyond the soft
+    limits. Infinite for other motors."""
+    low, high = np.full(len(spec.actuators), -np.inf), np.full(len(spec.actuators), np.inf)
+    for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
+        if actuator.command == "position":
+            margin = spec.safety.soft_limit_margin_rad
+            low[a] = spec.joints[j].position_limit_rad[0] + margin
+            high[a] = spec.joints[j].position_limit_rad[1] - margin
+    return low, high
+
+
+def holding(spec: RobotSpec, q: FloatArray) -> FloatArray:
+    """Commands (n, A) that leave joints where they are, q (n, J): a position servo's own position,
+    nothing for other motors."""
+    position = np.array([a.command == "position" for a in spec.actuators])
+    held: FloatArray = np.where(position, q[:, list(spec.actuated)], 0.0)
+    return held

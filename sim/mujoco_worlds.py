@@ -10,10 +10,10 @@ from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
 from sim.delay_line import EVERY
-from sim.electronics import Electronics
+from sim.electronics import Electronics, holding
 from sim.engine_clock import stop_engine_clock
 from sim.latency import Latency
-from sim.physical_fields import FIELDS, PhysicalFields
+from sim.physical_fields import PhysicalFields
 
 
 class MujocoWorlds:
@@ -49,7 +49,7 @@ class MujocoWorlds:
         self._spares: MujocoWorlds | None = None
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
         self._physical = PhysicalFields(spec, self.model)
-        self._fields = {name: self._batch.expand(name) for name in FIELDS}
+        self._fields = {name: self._batch.expand(name) for name in self._physical.names}
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal
@@ -73,10 +73,9 @@ class MujocoWorlds:
         self._start(ids)
 
     def _start(self, ids: np.ndarray) -> None:
-        """Fill the latencies of worlds `ids` as if they had always been where they are, without
-        drive."""
-        still = np.zeros((len(ids), len(self.spec.actuators)))
-        self._latency.start(self._state_q[np.ix_(ids, self._qpos)], still, ids)
+        """Fill the latencies of worlds `ids` as if they had always been where they are."""
+        q = self._state_q[np.ix_(ids, self._qpos)]
+        self._latency.start(q, holding(self.spec, q), ids)
 
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`."""

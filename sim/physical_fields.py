@@ -16,6 +16,7 @@ FIELDS = (
     "dof_frictionloss",
     "actuator_gainprm",
 )
+SERVO_FIELDS = ("actuator_biasprm", "actuator_forcerange", "actuator_damping")
 
 
 class PhysicalFields:
@@ -31,7 +32,9 @@ class PhysicalFields:
 
     def __init__(self, spec: RobotSpec, model: mujoco.MjModel) -> None:
         self.spec = spec
-        self._nominal = {name: getattr(model, name).copy() for name in FIELDS}
+        servo = any(a.motor.kind == "servo" for a in spec.actuators)
+        self.names = FIELDS + SERVO_FIELDS * servo
+        self._nominal = {name: getattr(model, name).copy() for name in self.names}
         bodies = sorted((model.body(link).id, link) for link in spec.links)  # parents come first
         self._links = [(b, link, int(model.body_parentid[b])) for b, link in bodies]
         self._dofs = [int(model.joint(j.name).dofadr[0]) for j in spec.joints]
@@ -65,19 +68,38 @@ class PhysicalFields:
         gain = fields["actuator_gainprm"]
         for a, actuator in enumerate(self.spec.actuators):
             path, nominal = f"actuators.{actuator.name}.", self._nominal["actuator_gainprm"][a]
-            constant = parameters[path + "torque_constant"]
             if actuator.motor.kind == "dc_motor":  # gainprm: resistance, motor constant
                 gain[ids, a, 0] = nominal[0] * parameters[path + "resistance"]
-                gain[ids, a, 1] = nominal[1] * constant
+                gain[ids, a, 1] = nominal[1] * parameters[path + "torque_constant"]
+            elif actuator.motor.kind == "servo":
+                self._write_servo(fields, parameters, ids, a)
             else:
-                gain[ids, a, 0] = nominal[0] * constant
+                gain[ids, a, 0] = nominal[0] * parameters[path + "torque_constant"]
+
+    def _write_servo(
+        self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray, a: int
+    ) -> None:
+        """biasprm: 0, -stiffness, -damping; gainprm: the one that the command is compared by."""
+        actuator, nominal = self.spec.actuators[a], self._nominal
+        path = f"actuators.{actuator.name}."
+        stiffness, damping = parameters[path + "stiffness"], parameters[path + "damping"]
+        bias, gain = nominal["actuator_biasprm"][a], nominal["actuator_gainprm"][a]
+        compared = stiffness if actuator.command == "position" else damping
+        fields["actuator_gainprm"][ids, a, 0] = gain[0] * compared
+        fields["actuator_biasprm"][ids, a, 1] = bias[1] * stiffness
+        fields["actuator_biasprm"][ids, a, 2] = bias[2] * damping
+        # the back-EMF's slope, stall torque / no-load speed, follows the stall torque
+        scale = parameters[path + "torque_limit"]
+        limits = nominal["actuator_forcerange"][a] * scale[:, None]
+        fields["actuator_forcerange"][ids, a] = limits
+        fields["actuator_damping"][ids, a] = nominal["actuator_damping"][a] * scale
 
 
 def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]) -> None:
     """Turn the nominal model into that of other parameters, in place; those left out are
     nominal."""
     physical = PhysicalFields(spec, model)
-    fields = {name: getattr(model, name)[None] for name in FIELDS}  # views
+    fields = {name: getattr(model, name)[None] for name in physical.names}  # views
     values = {path: np.array([value]) for path, value in (spec.nominal | parameters).items()}
     physical.write(fields, values, np.array([0]))
     mujoco.mj_setConst(model, mujoco.MjData(model))

@@ -112,7 +112,7 @@ class MujocoPlant:
         self._dof = np.array([j.dofadr[0] for j in joints])
         self._coulomb = self.model.dof_frictionloss[self._dof].copy()
         self._supply = np.array(
-            [values[f"actuators.{a.name}.supply"] for a in self._spec.actuators]
+            [values.get(f"actuators.{a.name}.supply", 1.0) for a in self._spec.actuators]
         )
 
     def _rebuild(self, time_s: float) -> None:

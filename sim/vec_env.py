@@ -11,7 +11,7 @@ from robot_mbrl.contract.checks import check_finite, check_shape
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
 from robot_mbrl.env import action_space, observation_space
-from robot_mbrl.tasks import Task, make_task
+from robot_mbrl.tasks import Task, draw_goals, make_task
 from sim.spares import Spares
 from sim.worlds import make_worlds
 
@@ -68,7 +68,7 @@ class SimVecEnv(VectorEnv):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of
-        drawing.
+        drawing, and `{"goal": (B, G)}` or (G,) goals.
 
         Returns observations (B, O) and info. Raises SpecError for a parameter that the robot lacks.
         """
@@ -86,11 +86,15 @@ class SimVecEnv(VectorEnv):
         self.worlds.reset(drawn, ids)
         self._spares.forget()
         self._table[:] = list(drawn.values())
-        return self._first_observations(ids).astype(np.float32), self._info()
+        obs = self._first_observations(ids, (options or {}).get("goal"))
+        return obs.astype(np.float32), self._info()
 
-    def _first_observations(self, ids: np.ndarray) -> np.ndarray:
+    def _first_observations(self, ids: np.ndarray, goal: Any = None) -> np.ndarray:
         self.steps[ids] = 0
-        return self._observer.reset(self.worlds.measure(self._rng, ids), ids)
+        goals = draw_goals(self.task, self._rng, len(ids))
+        if goal is not None:
+            goals = np.broadcast_to(goal, (len(ids), len(self.layout.goal))).astype(float)
+        return self._observer.reset(self.worlds.measure(self._rng, ids), ids, goals)
 
     def _draw(self, size: int) -> Parameters:
         drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, size)
@@ -121,13 +125,13 @@ class SimVecEnv(VectorEnv):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Apply actions (B, A) for one control period.
 
-        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info. Raises
-        ShapeError, NotFiniteError.
+        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info, where
+        `applied` (B, A) is what was done of the actions. Raises ShapeError, NotFiniteError.
         """
         actions = np.asarray(actions, dtype=np.float64)
         check_shape("actions", actions, (self.num_envs, self.layout.action_size))
         check_finite("actions", actions)
-        actions = np.clip(actions, -1.0, 1.0)
+        actions = self.layout.slew(self._observer.last_action, np.clip(actions, -1.0, 1.0))
         self.worlds.step(actions)
         obs = self._observer.update(self.worlds.measure(self._rng), actions)
         self.steps += 1
@@ -135,9 +139,9 @@ class SimVecEnv(VectorEnv):
         terminated = self.task.terminated(obs)
         truncated = (self.steps >= self.max_steps) & ~terminated
         done = terminated | truncated
-        info = {}
+        info: dict[str, Any] = {"applied": actions}
         if done.any():
-            info = {"final_obs": obs.astype(np.float32), "_final_obs": done}
+            info |= {"final_obs": obs.astype(np.float32), "_final_obs": done}
             ids = np.flatnonzero(done)
             self._table[:, ids] = self._spares.take(ids)
             obs = self._first_observations(ids)

@@ -30,7 +30,7 @@ class Scripted:
         script = self.scripts[world]
         return float(script[tick] == "g") if tick < len(script) else 1.0
 
-    def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: int, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
         self.tick, self.seed = 0, seed
         return np.zeros((len(self.scripts), 1)), {}
 

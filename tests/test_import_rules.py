@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OURS = ("robot_mbrl", "hardware", "sim", "calibration", "launch")
 EVERYTHING = OURS
+MOVIES = ("PIL", "imageio_ffmpeg")  # the second only if somebody has installed it
 PLOTTING = ("matplotlib", "tensorboard")
 # Models, planners and agents may import each other downwards: see the test against cycles.
 LEARNING = (
@@ -42,7 +43,10 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("numpy", "mujoco", "pybullet", "pybullet_utils", "gymnasium"),
     ),
     "calibration": (("robot_mbrl.data", "sim"), ("numpy", "scipy", "mujoco")),
-    "launch": (EVERYTHING, ("numpy", "tyro", "rich", "torch", "mujoco", "gymnasium", *PLOTTING)),
+    "launch": (
+        EVERYTHING,
+        ("numpy", "tyro", "rich", "torch", "mujoco", "gymnasium", *PLOTTING, *MOVIES),
+    ),
 }
 # hardware.make_env wraps a serial robot in the one environment, so it is the one door upwards.
 

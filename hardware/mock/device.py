@@ -115,7 +115,7 @@ class MockDevice:
         values = self.reality.parameters_at(self.time_s)
         names = [a.name for a in self.spec.actuators]
         self._latency_s = [values[f"actuators.{n}.latency_ms"] * 1e-3 for n in names]
-        self._supply = min(values[f"actuators.{n}.supply"] for n in names)
+        self._supply = min(values.get(f"actuators.{n}.supply", 1.0) for n in names)
         self._age_s = values["sensors.latency_ms"] * 1e-3
         self._noise_counts = values["sensors.noise_counts"]
         self._changes = [t for t in self.reality.event_times_s if t > self.time_s]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.agents.sac import Batch, Sac, SacConfig
+from robot_mbrl.agents.view import TaskView
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
@@ -102,7 +103,8 @@ class Mbpo:
         self.torch_rng = torch.Generator().manual_seed(seed)
         self.rng = np.random.default_rng(seed)
         size, actions = layout.size, layout.action_size
-        self.sac = Sac(size, actions, config.sac, self.torch_rng)
+        view = TaskView(layout, task)
+        self.sac = Sac(size, actions, config.sac, self.torch_rng, view)
         self.model = make_ensemble(layout, config.ensemble, self.torch_rng)
         self.real = ReplayBuffer(size, actions, capacity)
         self.simulated = ReplayBuffer(size, actions, 1)

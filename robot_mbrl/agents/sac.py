@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from robot_mbrl.agents.view import View
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.models.ensemble import BatchedLinear
 from robot_mbrl.models.normalizer import Whitener
@@ -51,12 +52,21 @@ class SacConfig:
 
 
 class Actor(nn.Module):
-    """Squashed Gaussian policy: a = tanh(u), u ~ N(mean(obs), std(obs))."""
+    """Squashed Gaussian policy: its choice is tanh(u), u ~ N(mean(obs), std(obs)), of which the
+    view makes an action."""
 
-    def __init__(self, obs_size: int, action_size: int, hidden: int, rng: torch.Generator) -> None:
+    def __init__(
+        self,
+        obs_size: int,
+        action_size: int,
+        hidden: int,
+        rng: torch.Generator,
+        view: View | None = None,
+    ) -> None:
         super().__init__()
-        self.inputs = Whitener(obs_size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
-        sizes = [(obs_size, hidden), (hidden, hidden), (hidden, 2 * action_size)]
+        self.view = view or View(obs_size)
+        self.inputs = Whitener(self.view.size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
+        sizes = [(self.view.size, hidden), (hidden, hidden), (hidden, 2 * action_size)]
         layers = [BatchedLinear(1, a, b, rng) for a, b in sizes]
         with torch.no_grad():
             layers[2].weight.mul_(0.1)  # start close to zero action
@@ -64,18 +74,23 @@ class Actor(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-std of u for obs (B, O): (B, A) each."""
-        x = self.inputs(obs)[None]
+        x = self.inputs(self.view.see(obs))[None]
         x = F.relu(self.layers[0](x))
         x = F.relu(self.layers[1](x))
         mean, log_std = self.layers[2](x)[0].chunk(2, -1)
         return mean, log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
 
-    def act(self, obs: Tensor) -> Tensor:
-        """The deterministic action (B, A) for obs (B, O)."""
+    def choose(self, obs: Tensor) -> Tensor:
+        """The deterministic choice (B, A) in [-1, 1] for obs (B, O)."""
         return torch.tanh(self(obs)[0])
 
+    def act(self, obs: Tensor) -> Tensor:
+        """The deterministic action (B, A) for obs (B, O)."""
+        return self.view.act(obs, self.choose(obs))
+
     def sample(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Action (B, A) made from standard normal noise (B, A), and its log-probability (B,).
+        """Action (B, A) made from standard normal noise (B, A), and its choice's log-probability
+        (B,).
 
         log pi = log N(u) - sum log(1 - tanh(u)^2), in the form that does not overflow.
         """
@@ -83,28 +98,34 @@ class Actor(nn.Module):
         u = mean + log_std.exp() * noise
         normal = -0.5 * noise**2 - log_std - 0.5 * math.log(2 * math.pi)
         squash = 2 * (math.log(2) - u - F.softplus(-2 * u))
-        return torch.tanh(u), (normal - squash).sum(-1)
+        return self.view.act(obs, torch.tanh(u)), (normal - squash).sum(-1)
 
 
 class Critics(nn.Module):
     """C action-value functions with batched weights."""
 
     def __init__(
-        self, obs_size: int, action_size: int, config: SacConfig, rng: torch.Generator
+        self,
+        obs_size: int,
+        action_size: int,
+        config: SacConfig,
+        rng: torch.Generator,
+        view: View | None = None,
     ) -> None:
         super().__init__()
+        self.view = view or View(obs_size)
         hidden, self.count, self.layer_norm = (
             config.critic_hidden,
             config.critics,
             config.layer_norm,
         )
-        self.inputs = Whitener(obs_size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
-        sizes = [(obs_size + action_size, hidden), (hidden, hidden), (hidden, 1)]
+        self.inputs = Whitener(self.view.size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
+        sizes = [(self.view.size + action_size, hidden), (hidden, hidden), (hidden, 1)]
         self.layers = nn.ModuleList(BatchedLinear(self.count, a, b, rng) for a, b in sizes)
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Q values (C, B) of obs (B, O) and action (B, A)."""
-        x = torch.cat([self.inputs(obs), action], -1)
+        x = torch.cat([self.inputs(self.view.see(obs)), self.view.choice(obs, action)], -1)
         x = x.expand(self.count, *x.shape)
         for layer in self.layers[:2]:
             x = layer(x)
@@ -137,13 +158,19 @@ class Sac:
     """The agent: networks, optimizers, one update."""
 
     def __init__(
-        self, obs_size: int, action_size: int, config: SacConfig, rng: torch.Generator
+        self,
+        obs_size: int,
+        action_size: int,
+        config: SacConfig,
+        rng: torch.Generator,
+        view: View | None = None,
     ) -> None:
         self.config, self.obs_size, self.action_size = config, obs_size, action_size
-        self.actor = Actor(obs_size, action_size, config.actor_hidden, rng)
-        self.average = Actor(obs_size, action_size, config.actor_hidden, rng)
-        self.critics = Critics(obs_size, action_size, config, rng)
-        self.targets = Critics(obs_size, action_size, config, rng)
+        self.view = view or View(obs_size)
+        self.actor = Actor(obs_size, action_size, config.actor_hidden, rng, self.view)
+        self.average = Actor(obs_size, action_size, config.actor_hidden, rng, self.view)
+        self.critics = Critics(obs_size, action_size, config, rng, self.view)
+        self.targets = Critics(obs_size, action_size, config, rng, self.view)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self.average.load_state_dict(self.actor.state_dict())
         self.targets.load_state_dict(self.critics.state_dict())
@@ -219,8 +246,9 @@ class Sac:
 
     def set_observation_statistics(self, obs: FloatArray) -> None:
         """Fix the networks' input whitening from observations (B, O)."""
+        seen = self.view.see(torch.as_tensor(obs)).numpy()
         for network in (self.actor, self.average, self.critics, self.targets):
-            network.inputs.fit(obs)
+            network.inputs.fit(seen)
 
 
 def _step(

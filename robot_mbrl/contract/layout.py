@@ -3,8 +3,8 @@ prediction.
 
 One measurement block holds, for each joint, its position (sin and cos where it wraps), then all
 velocities. The observation is the newest block, the last applied actions (newest first), then
-earlier blocks (newest first). Example, one wrapping joint "p", one motor "m", one past action, one
-past block:
+earlier blocks (newest first), then the goal of the episode, if the task has one. Example, one
+wrapping joint "p", one motor "m", one past action, one past block:
 
     p.sin  p.cos  p.velocity | m.action[-1] | p.sin[-1]  p.cos[-1]  p.velocity[-1]
 
@@ -36,6 +36,10 @@ class ObservationLayout:
         alpha: velocity filter gain of each joint, in (0, 1].
         action_history: number of past actions.
         observation_history: number of earlier measurement blocks.
+        goal: names of the numbers that make an episode's goal.
+        holds: of each actuator, what keeps its joint where it is: (joint, action per rad) of a
+            position command, None where no action does.
+        action_step: how far each action may move in one tick; infinite where it may jump.
     """
 
     joints: tuple[str, ...]
@@ -45,6 +49,9 @@ class ObservationLayout:
     alpha: tuple[float, ...]
     action_history: int
     observation_history: int
+    goal: tuple[str, ...] = ()
+    holds: tuple[tuple[int, float] | None, ...] = ()
+    action_step: tuple[float, ...] = ()
 
     @classmethod
     def from_spec(cls, spec: RobotSpec) -> "ObservationLayout":
@@ -60,6 +67,12 @@ class ObservationLayout:
             ),
             action_history=spec.control.action_history,
             observation_history=spec.control.observation_history,
+            goal=tuple(f"goal.{name}" for name in spec.task.goal),
+            holds=tuple(
+                (j, 1 / a.limit) if a.command == "position" else None
+                for a, j in zip(spec.actuators, spec.actuated, strict=True)
+            ),
+            action_step=tuple(a.command_speed_rad_s * dt / a.limit for a in spec.actuators),
         )
 
     @cached_property
@@ -77,18 +90,45 @@ class ObservationLayout:
             f"{a}.action[-{k}]" for k in range(1, self.action_history + 1) for a in self.actuators
         ]
         blocks = [f"{c}[-{k}]" for k in range(1, self.observation_history + 1) for c in self.block]
-        return self.block + tuple(actions) + tuple(blocks)
+        return self.block + tuple(actions) + tuple(blocks) + self.goal
 
     @cached_property
     def size(self) -> int:
         """O, the number of columns."""
         block = len(self.block)
-        return block * (1 + self.observation_history) + self.action_size * self.action_history
+        past = block * (1 + self.observation_history) + self.action_size * self.action_history
+        return past + len(self.goal)
 
     @property
     def action_size(self) -> int:
         """A, the number of actuators."""
         return len(self.actuators)
+
+    @cached_property
+    def slewed(self) -> bool:
+        """Whether any action may move only so far in a tick."""
+        return any(step < math.inf for step in self.action_step)
+
+    def last_action(self, obs: Any) -> Any:
+        """The newest applied action (..., A); needs an action history."""
+        m = len(self.block)
+        return obs[..., m : m + self.action_size]
+
+    def slew(self, last: Any, action: Any, xp: Any = np) -> Any:
+        """The action (..., A), at most `action_step` from the last one (..., A)."""
+        if not self.slewed:
+            return action
+        step = xp.asarray(self.action_step, dtype=last.dtype)
+        return xp.minimum(xp.maximum(action, last - step), last + step)
+
+    def hold(self, q: FloatArray) -> FloatArray:
+        """Actions (..., A) that leave joints at q (..., J) rad where they are; 0 where none
+        does."""
+        held = np.zeros((*q.shape[:-1], self.action_size))
+        for a, hold in enumerate(self.holds):
+            if hold is not None:
+                held[..., a] = np.clip(q[..., hold[0]] * hold[1], -1.0, 1.0)
+        return held
 
     def column(self, name: str) -> int:
         """Index of a named column; raises KeyError listing the columns."""
@@ -145,6 +185,8 @@ class ObservationLayout:
         if self.observation_history:
             start = m + a * self.action_history
             parts += [obs[..., :m], obs[..., start : start + m * (self.observation_history - 1)]]
+        if self.goal:
+            parts.append(obs[..., self.size - len(self.goal) :])
         return xp.concatenate(parts, -1)
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
@@ -168,27 +210,41 @@ class Observer:
 
     The same code serves the vector simulator (batch shape (B,)), the single simulator and the real
     robot (batch shape ()).
+
+    Attributes:
+        goal: of the episode, (*batch, G); `reset` changes it where it is given another.
     """
 
-    def __init__(self, layout: ObservationLayout, batch: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        layout: ObservationLayout,
+        batch: tuple[int, ...] = (),
+        goal: FloatArray | None = None,
+    ) -> None:
         self.layout = layout
+        self.goal = np.zeros((*batch, len(layout.goal)))
+        if goal is not None:
+            self.goal[...] = goal
         self._alpha = np.asarray(layout.alpha)
         self._q = np.zeros((*batch, len(layout.joints)))
         self._v = np.zeros_like(self._q)
         self._obs = np.zeros((*batch, layout.size))
 
-    def reset(self, q: FloatArray, mask: Any = ...) -> FloatArray:
+    def reset(self, q: FloatArray, mask: Any = ..., goal: FloatArray | None = None) -> FloatArray:
         """Start at positions q (..., J) at rest, with a history of the same; returns obs (..., O).
 
-        `mask` selects the worlds to reset; q then holds only those.
+        `mask` selects the worlds to reset; q and goal (..., G) then hold only those. Without a goal
+        the one from before stays.
         """
         layout = self.layout
         self._q[mask] = q
         self._v[mask] = 0.0
         block = layout.measure(q, np.zeros_like(q))
-        actions = np.zeros((*q.shape[:-1], layout.action_size * layout.action_history))
+        if goal is not None:
+            self.goal[mask] = goal
+        actions = [layout.hold(q)] * layout.action_history
         history = [block] * layout.observation_history
-        self._obs[mask] = np.concatenate([block, actions, *history], -1)
+        self._obs[mask] = np.concatenate([block, *actions, *history, self.goal[mask]], -1)
         return self._obs.copy()
 
     def update(self, q: FloatArray | None, action: FloatArray) -> FloatArray:
@@ -210,8 +266,14 @@ class Observer:
             start = m + a * layout.action_history
             parts += [old[..., :m], old[..., start : start + m * (layout.observation_history - 1)]]
         self._v = v
-        self._obs = np.concatenate(parts, -1)
+        self._obs = np.concatenate([*parts, self.goal], -1)
         return self._obs.copy()
+
+    @property
+    def last_action(self) -> FloatArray:
+        """The newest applied action (..., A), or what holds the robot at its start."""
+        action: FloatArray = self.layout.last_action(self._obs).copy()
+        return action
 
     @property
     def q(self) -> FloatArray:

@@ -23,6 +23,8 @@ LINK_SCALES = ("mass", "length")
 JOINT_SCALES = ("damping", "friction")
 ACTUATOR_SCALES = ("resistance", "torque_constant", "supply")
 DIRECT_SCALES = ("torque_constant", "supply")  # a drive with its own loop hides its resistance
+SERVO_SCALES = ("stiffness", "damping", "torque_limit")
+SCALES_OF = {"dc_motor": ACTUATOR_SCALES, "direct": DIRECT_SCALES, "servo": SERVO_SCALES}
 ABSOLUTE_LIMITS = {
     "latency_ms": (0.0, 100.0),
     "noise_counts": (0.0, 100.0),
@@ -55,13 +57,13 @@ def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
     nominal = {f"links.{link}.{key}": 1.0 for link in spec.links for key in LINK_SCALES}
     nominal |= {f"joints.{j.name}.{key}": 1.0 for j in spec.joints for key in JOINT_SCALES}
     for actuator in spec.actuators:
-        keys = ACTUATOR_SCALES if actuator.motor.kind == "dc_motor" else DIRECT_SCALES
+        keys = SCALES_OF[actuator.motor.kind]
         nominal |= {f"actuators.{actuator.name}.{key}": 1.0 for key in keys}
         nominal[f"actuators.{actuator.name}.latency_ms"] = actuator.latency_ms
     nominal["sensors.latency_ms"] = spec.sensor.latency_ms
     nominal["sensors.noise_counts"] = spec.sensor.noise_counts
     for joint in spec.joints:
-        nominal[f"initial.{joint.name}.position_rad"] = 0.0
+        nominal[f"initial.{joint.name}.position_rad"] = joint.home_rad
         nominal[f"initial.{joint.name}.velocity_rad_s"] = 0.0
     return nominal
 

@@ -4,7 +4,6 @@ URDF)."""
 import hashlib
 import json
 import math
-import xml.etree.ElementTree as ET
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from robot_mbrl.contract.errors import CalibrationError, SpecError
 from robot_mbrl.contract.parameters import Variation, nominal_parameters, read_randomization
 from robot_mbrl.contract.table import Table, read_toml
+from robot_mbrl.contract.urdf import read_urdf
 
 BUILT_IN = Path(__file__).parent.parent / "robots"
 COMMAND_UNITS = {
@@ -21,6 +21,7 @@ COMMAND_UNITS = {
     "velocity": "rad_s",
     "position": "rad",
 }
+SERVO_COMMANDS = ("position", "velocity")
 INFINITE_RAD = 1e9
 
 
@@ -61,6 +62,7 @@ class JointSpec:
     position_limit_rad: tuple[float, float]
     velocity_limit_rad_s: float
     velocity_filter_hz: float
+    home_rad: float = 0.0
 
     @property
     def rad_per_count(self) -> float:
@@ -75,6 +77,10 @@ class MotorSpec:
     kind "dc_motor": tau = gear kt (V - gear kt w) / R, the voltage-driven motor without inductance.
     kind "direct": the drive closes its own loop, tau = command (torque) or kt gear command
     (current).
+    kind "servo": the drive closes a loop around the joint, tau = clip(stiffness (command - q) -
+    damping w, +-torque_limit) for a position, clip(damping (command - w), +-torque_limit) for a
+    velocity, less torque_limit w / no_load_speed, the back-EMF of the motor inside. All at the
+    joint, behind the gear.
     """
 
     kind: str
@@ -82,6 +88,10 @@ class MotorSpec:
     torque_constant_nm_a: float
     gear_ratio: float
     rotor_inertia_kg_m2: float
+    stiffness_nm_rad: float = 0.0
+    damping_nm_s_rad: float = 0.0
+    torque_limit_nm: float = math.inf
+    no_load_speed_rad_s: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,8 @@ class ActuatorSpec:
     limit: float
     latency_ms: float
     motor: MotorSpec
+    command_speed_rad_s: float = math.inf
+    """a position command moves no faster than this towards what is asked"""
 
     @property
     def unit(self) -> str:
@@ -147,10 +159,14 @@ class HomeSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """Name of the task (built in, or "module:Class") and its parameters."""
+    """Name of the task (built in, or "module:Class") and its parameters; for a task with another
+    goal in each episode also the names of its numbers, which end every observation, and the link
+    whose origin is the tip."""
 
     name: str
-    parameters: dict[str, float]
+    parameters: dict[str, float | dict[str, float]]
+    goal: tuple[str, ...] = ()
+    tip: str = "tip"
 
 
 @dataclass(frozen=True)
@@ -215,16 +231,28 @@ class RobotSpec:
         digits. How finely a simulator integrates is no concern of a controller."""
         control = asdict(self.control)
         del control["physics_rate_hz"]
+        joints = [asdict(j) for j in self.joints]
+        for joint in joints:  # where a robot starts is no concern of a controller either
+            del joint["home_rad"]
+        task = asdict(self.task)
+        if not self.task.goal:
+            del task["goal"], task["tip"]
         relevant = {
             "name": self.name,
             "control": control,
-            "joints": [asdict(j) for j in self.joints],
+            "joints": joints,
             "actuators": [
                 {"name": a.name, "joint": a.joint, "command": a.command, "limit": a.limit}
+                | ({"speed": a.command_speed_rad_s} if a.command_speed_rad_s < math.inf else {})
                 for a in self.actuators
             ],
-            "task": asdict(self.task),
+            "task": task,
         }
+        if self.task.goal:  # a goal lies in space, and what is there depends on the links
+            relevant["places"] = [
+                [j.parent, j.child, j.origin_m.tolist(), j.rotation.tolist(), j.axis.tolist()]
+                for j in read_urdf(self.urdf).joints
+            ]
         text = json.dumps(relevant, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -247,7 +275,8 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     urdf = folder / head.text("urdf")
     name, description = head.text("name"), head.text("description")
     head.finish()
-    links, movable = _read_urdf(urdf)
+    turning = read_urdf(urdf).turning
+    links, movable = tuple(j.child for j in turning), tuple(j.name for j in turning)
     joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
     for joint in joints:
         if joint.name not in movable:
@@ -266,8 +295,8 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     sensor = root.table("sensor", optional=True)
     task = root.table("task")
     task_name = task.text("name")
-    parameters = task.table("parameters", optional=True)
-    values = {k: parameters.number(k, -1e6, 1e6) for k in parameters.keys()}  # noqa: SIM118
+    values, goal = _task_parameters(task.table("parameters", optional=True)), task.names("goal")
+    tip = task.text("tip", default="tip")
     task.finish()
     spec = RobotSpec(
         name=name,
@@ -285,14 +314,28 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
         link=_link(root.table("link")),
         safety=_safety(root.table("safety")),
         home=_home(root.table("home")),
-        task=TaskSpec(task_name, values),
+        task=TaskSpec(task_name, values, goal, tip),
         randomization={},
         joint_offset_rad=(0.0,) * len(joints),
     )
     sensor.finish()
+    if not spec.control.action_history and any(a.command_speed_rad_s < math.inf for a in actuators):
+        raise root.table("control").fail(
+            "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
+        )
     variations = read_randomization(root.table("randomization", optional=True), spec.nominal)
     root.finish()
     return replace(spec, randomization=variations)
+
+
+def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
+    """Numbers, or tables of numbers such as one per joint."""
+    return {
+        key: {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
+        if t.is_table(key)
+        else t.number(key, -1e6, 1e6)
+        for key in t.keys()  # noqa: SIM118
+    }
 
 
 def _distinct(tables: list[Table]) -> list[Table]:
@@ -303,23 +346,6 @@ def _distinct(tables: list[Table]) -> list[Table]:
             raise t.fail("name", "a name that is not used before")
         seen.add(t.text("name"))
     return tables
-
-
-def _read_urdf(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of moving links and movable joints; raises SpecError for a broken or missing file."""
-    try:
-        root = ET.parse(path).getroot()
-    except FileNotFoundError as error:
-        raise SpecError(
-            f"{path}: no such URDF; [robot] urdf is relative to the robot folder"
-        ) from error
-    except ET.ParseError as error:
-        raise SpecError(f"{path}: not valid XML: {error}") from error
-    movable = [
-        j for j in root.iter("joint") if j.get("type") in ("revolute", "continuous", "prismatic")
-    ]
-    children = [c.get("link", "") for j in movable if (c := j.find("child")) is not None]
-    return tuple(children), tuple(j.get("name", "") for j in movable)
 
 
 def _control(t: Table) -> ControlSpec:
@@ -347,13 +373,36 @@ def _joint(t: Table) -> JointSpec:
         ),
         velocity_limit_rad_s=t.number("velocity_limit_rad_s", 1e-3, 1e4, "rad/s"),
         velocity_filter_hz=t.number("velocity_filter_hz", 0.1, 1e5, "Hz"),
+        home_rad=t.number("home_rad", -100, 100, "rad", default=0.0),
     )
+    low, high = spec.position_limit_rad
+    if not low <= spec.home_rad <= high:
+        raise t.fail(
+            "home_rad", f"an angle within position_limit_rad, {low:g} to {high:g} rad (default 0)"
+        )
     t.finish()
     return spec
 
 
 def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
     command = t.text("command", tuple(COMMAND_UNITS))
+    motor = _servo(t, command) if command in SERVO_COMMANDS else _motor(t, command)
+    spec = ActuatorSpec(
+        name=t.text("name"),
+        joint=t.text("joint", joints),
+        command=command,
+        limit=t.number(f"limit_{COMMAND_UNITS[command]}", 1e-6, 1e6, COMMAND_UNITS[command]),
+        latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
+        motor=motor,
+        command_speed_rad_s=t.number("command_speed_rad_s", 1e-3, 1e4, "rad/s")
+        if t.has("command_speed_rad_s") and command == "position"
+        else math.inf,
+    )
+    t.finish()
+    return spec
+
+
+def _motor(t: Table, command: str) -> MotorSpec:
     kind = "dc_motor" if command == "voltage" else "direct"
     model = t.table(kind)
     motor = MotorSpec(
@@ -368,16 +417,30 @@ def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
         rotor_inertia_kg_m2=model.number("rotor_inertia_kg_m2", 0, 10, "kg m2"),
     )
     model.finish()
-    spec = ActuatorSpec(
-        name=t.text("name"),
-        joint=t.text("joint", joints),
-        command=command,
-        limit=t.number(f"limit_{COMMAND_UNITS[command]}", 1e-6, 1e6, COMMAND_UNITS[command]),
-        latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
-        motor=motor,
+    return motor
+
+
+def _servo(t: Table, command: str) -> MotorSpec:
+    model = t.table("servo")
+    motor = MotorSpec(
+        kind="servo",
+        resistance_ohm=1.0,
+        torque_constant_nm_a=1.0,
+        gear_ratio=model.number("gear_ratio", 1e-3, 1e4, default=1.0),
+        rotor_inertia_kg_m2=model.number("rotor_inertia_kg_m2", 0, 10, "kg m2"),
+        stiffness_nm_rad=model.number("stiffness_nm_rad", 1e-6, 1e6, "N m/rad")
+        if command == "position"
+        else 0.0,
+        damping_nm_s_rad=model.number(
+            "damping_nm_s_rad", 0 if command == "position" else 1e-9, 1e6, "N m s/rad"
+        ),
+        torque_limit_nm=model.number("torque_limit_nm", 1e-6, 1e6, "N m"),
+        no_load_speed_rad_s=model.number("no_load_speed_rad_s", 1e-3, 1e4, "rad/s")
+        if model.has("no_load_speed_rad_s")
+        else math.inf,
     )
-    t.finish()
-    return spec
+    model.finish()
+    return motor
 
 
 def _link(t: Table) -> LinkSpec:

@@ -55,6 +55,10 @@ class Table:
         """Whether the key is present."""
         return key in self._data
 
+    def is_table(self, key: str) -> bool:
+        """Whether the key is present and holds a table."""
+        return isinstance(self._data.get(key), dict)
+
     def number(
         self, key: str, low: float, high: float, unit: str = "", default: float | None = None
     ) -> float:
@@ -74,6 +78,15 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.fail(key, expected)
         return value
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """A list of different non-empty strings; () where it is absent."""
+        value, expected = self._get(key, (), "a list of different names"), "a list of names"
+        if not isinstance(value, (list, tuple)) or len(set(map(str, value))) != len(value):
+            raise self.fail(key, expected)
+        if not all(isinstance(v, str) and v for v in value):
+            raise self.fail(key, expected)
+        return tuple(value)
 
     def text(self, key: str, choices: Sequence[str] = (), default: str | None = None) -> str:
         """A non-empty string, one of `choices` if given."""

@@ -75,10 +75,12 @@ class DynamicsEnsemble(nn.Module):
         self.kind: ModelKind = kind
         self.layout, self.members, self.hidden, self.sticks = layout, members, hidden, sticks
         joints = len(layout.joints)
-        self.inputs = Whitener(layout.size + layout.action_size, floor=0.02)
+        # a goal, the last columns, moves nothing
+        self.moves = layout.size - len(getattr(layout, "goal", ()))
+        self.inputs = Whitener(self.moves + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
         self.whitens = True
-        n_in = layout.size + layout.action_size
+        n_in = self.moves + layout.action_size
         n_out = self._outputs_per_joint * joints
         self.layers = nn.ModuleList(
             BatchedLinear(members, a, b, rng)
@@ -102,7 +104,7 @@ class DynamicsEnsemble(nn.Module):
         obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018,
         A.1).
         """
-        x = torch.cat([obs, action], -1)
+        x = torch.cat([obs[..., : self.moves], action], -1)
         x = self.inputs(x) if self.whitens else x
         x = F.silu(self.layers[0](x))
         x = F.silu(self.layers[1](x))

@@ -95,7 +95,7 @@ def fit_normalizers(model: DynamicsEnsemble, transitions: Transitions) -> None:
     finetuning."""
     obs, action = transitions.obs.astype(np.float64), transitions.action.astype(np.float64)
     dq = model.layout.increments(obs, transitions.next_obs.astype(np.float64))
-    model.inputs.fit(np.concatenate([obs, action], -1))
+    model.inputs.fit(np.concatenate([obs[:, : model.moves], action], -1))
     model.outputs.fit(dq - model.layout.velocities(obs) * model.layout.dt)
 
 

@@ -17,7 +17,7 @@ in this time, as a tick's difference of a noisy encoder jitters by tenths of rad
 
 
 def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
-    """Move the joints to zero (modulo 2 pi where they wrap) and wait until all rest.
+    """Move the joints to `home_rad` (modulo 2 pi where they wrap) and wait until all rest.
 
     Arms the robot if need be, even where a joint rests beyond its limit, and leaves it disarmed.
     The supervisor's checks apply.
@@ -37,7 +37,7 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
     start = due = clock.now()
     observation = observer.reset(safe.read().q_rad)
     while clock.now() - start <= spec.home.timeout_s:
-        q = wrapped(observer.q, spec)
+        q = from_home(observer.q, spec)
         seen.append(q)
         speed = np.ptp(np.stack(seen), axis=0) / REST_S
         if len(seen) == seen.maxlen and not not_at_rest(q, speed, spec):
@@ -57,17 +57,18 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
     )
 
 
-def wrapped(q: FloatArray, spec: RobotSpec) -> FloatArray:
-    """Positions (J,) with wrapping joints in [-pi, pi)."""
+def from_home(q: FloatArray, spec: RobotSpec) -> FloatArray:
+    """How far positions (J,) are from home, wrapping joints in [-pi, pi)."""
     wraps = np.array([j.wraps for j in spec.joints])
+    q = q - np.array([j.home_rad for j in spec.joints])
     return np.where(wraps, (q + math.pi) % (2 * math.pi) - math.pi, q)
 
 
 def not_at_rest(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> list[str]:
-    """The joints that are away from zero or moving, in words; q and velocity (J,)."""
+    """The joints that are away from home or moving, in words; q from home and velocity (J,)."""
     home = spec.home
     return [
-        f"joint {joint.name!r} at {q[j]:.3f} rad, {velocity[j]:.2f} rad/s"
+        f"joint {joint.name!r} at {q[j] + joint.home_rad:.3f} rad, {velocity[j]:.2f} rad/s"
         for j, joint in enumerate(spec.joints)
         if abs(q[j]) > home.position_tolerance_rad
         or abs(velocity[j]) > home.velocity_tolerance_rad_s
@@ -75,11 +76,16 @@ def not_at_rest(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> list[st
 
 
 def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatArray:
-    """PD command (A,) towards zero, as an action in [-1, 1]; a position command is zero itself."""
+    """PD command (A,) towards home, as an action in [-1, 1]; a position command is home itself.
+
+    q: how far the joints are from home, (J,).
+    """
     home = spec.home
     action = np.zeros(len(spec.actuators))
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
-        if actuator.command != "position":
+        if actuator.command == "position":
+            action[a] = np.clip(spec.joints[j].home_rad / actuator.limit, -1.0, 1.0)
+        else:
             pull = -home.position_gain * q[j] - home.velocity_gain * velocity[j]
             action[a] = np.clip(pull / actuator.limit, -1.0, 1.0)
     return action

@@ -13,7 +13,14 @@ from contextlib import suppress
 
 import numpy as np
 
-from robot_mbrl.contract import Clock, Command, Robot, RobotSpec, RobotState
+from robot_mbrl.contract import (
+    Clock,
+    Command,
+    ObservationLayout,
+    Robot,
+    RobotSpec,
+    RobotState,
+)
 from robot_mbrl.contract.checks import FloatArray, check_shape
 from robot_mbrl.contract.errors import (
     DeviceFault,
@@ -58,6 +65,7 @@ class SafeRobot(LatchedRobot):
         self._send_failures = 0
         self._late = 0
         self._applied = np.zeros(len(self.spec.actuators))
+        self._layout = ObservationLayout.from_spec(self.spec)
         self._way_in: WayIn | None = None
 
     # --- entering and leaving -----------------------------------------------------------------
@@ -83,6 +91,7 @@ class SafeRobot(LatchedRobot):
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
         self._samples.keep(state, self.clock.now())
+        self._applied = self._layout.hold(np.asarray(state.q_rad))
         self.state = SafetyState.ARMED
         return state
 
@@ -169,6 +178,7 @@ class SafeRobot(LatchedRobot):
         kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
         if self._way_in:
             kept = self._way_in.restrict(kept)
+        kept = self._layout.slew(self._applied, kept)
         self.counts["clamped"] += int((clamped != action).any())
         self.counts["soft_limit"] += int((kept != clamped).any())
         if (kept != action).any():

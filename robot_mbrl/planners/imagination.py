@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_mbrl.agents.sac import Actor, Critics
+from robot_mbrl.agents.view import View
 from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.planners.propagation import OWN_MEANS, Propagation
@@ -50,6 +51,7 @@ class Imagination(nn.Module):
             )
         self.model, self.task = model.elite_model(), task
         self.actor, self.critics = actor, critics
+        self.view = actor.view if isinstance(actor, Actor) else View(model.layout.size)
         self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
         self.terminal_value, self.propagation = terminal_value, propagation
 
@@ -58,37 +60,41 @@ class Imagination(nn.Module):
 
         Args:
             obs: (O,), or one for each plan, (N, O).
-            plans: (N, H, A), within [-1, 1].
-            proposals: in the first so many rows the policy acts and the plan is added to its
-                action.
+            plans: (N, H, A), choices within [-1, 1], see agents.view.
+            proposals: in the first so many rows the policy chooses and the plan is added to its
+                choice.
 
         Returns:
             Imagined. Raises PlannerError for proposals without a policy.
         """
         n, horizon, _ = plans.shape
         x = obs.expand(self.propagation.particles(self.model), n, obs.shape[-1])
-        states, executed, means = [], [], []
+        states, actions, choices, means = [], [], [], []
         for h in range(horizon):
-            action = self._choose(x, plans[:, h], proposals)
+            choice = self._choose(x, plans[:, h], proposals)
+            action = self.view.act(x.mean(0), choice)
             x, mean = self.propagation.step(self.model, x, action, h)
             means.append(mean)
             states.append(x)
-            executed.append(action)
+            actions.append(action)
+            choices.append(choice)
         spreads = self.model.disagreement(torch.stack(means, 1))
-        return self._score(torch.stack(states), torch.stack(executed), spreads)
+        score, value = self._score(torch.stack(states), torch.stack(actions), spreads)
+        return Imagined(torch.stack(choices, 1), score, spreads.transpose(0, 1), value)
 
     def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
-        """Actions (N, A): the plan, or the policy at the particles' mean state plus the plan."""
+        """Choices (N, A): the plan, or the policy's at the particles' mean state plus the plan."""
         if not proposals:
             return planned
         if self.actor is None:
             raise PlannerError(f"{proposals} proposals asked of a model without a policy, use 0")
-        policy = self.actor.act(x[:, :proposals].mean(0))
+        policy = self.actor.choose(x[:, :proposals].mean(0))
         proposed = (policy + planned[:proposals]).clamp(-1.0, 1.0)
         return torch.cat([proposed, planned[proposals:]])
 
-    def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> Imagined:
-        """Discounted reward up to termination, terminal value, penalty; states (H, P, N, O)."""
+    def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> tuple[Tensor, Tensor]:
+        """Score (N,): discounted reward up to termination, terminal value, penalty; and of that the
+        terminal value. States (H, P, N, O)."""
         horizon, particles, n, _ = states.shape
         reward = self.task.reward(states, actions[:, None].expand(-1, particles, -1, -1), xp=torch)
         ended = self.task.terminated(states, xp=torch).to(reward.dtype).cumsum(0)
@@ -102,4 +108,4 @@ class Imagination(nn.Module):
             value = (discount[-1] * alive[-1] * q).mean(0)
         score = ret + value - self.disagreement_penalty * spreads.sum(0)
         score = torch.where(torch.isfinite(score), score, torch.full_like(score, -torch.inf))
-        return Imagined(actions.transpose(0, 1), score, spreads.transpose(0, 1), value)
+        return score, value

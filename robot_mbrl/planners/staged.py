@@ -49,7 +49,8 @@ class StagedImagination:
         """Each member's mean next observation; the members' mean reward less the penalty, which is
         not discounted."""
         model, task = self.imagination.model, self.imagination.task
-        x, shared = self._split(state), model.spread(action)
+        x = self._split(state)
+        shared = model.spread(self.imagination.view.act(x.mean(0), action))
         mean, _ = model.increments(x, shared)
         x = model.layout.advance(x, mean, shared, xp=torch)
         penalty = self.imagination.disagreement_penalty * model.disagreement(mean)

@@ -7,13 +7,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.tasks.furuta import FurutaSwingUp
 from robot_mbrl.tasks.pendulum import PendulumSwingUp
+from robot_mbrl.tasks.reach_point import ReachPoint
+from robot_mbrl.tasks.reach_pose import ReachPose
 
 
 class Task(Protocol):
     """What a task must offer; `xp` is numpy or torch.
+
+    A task with a goal of its own in each episode (`[task] goal`) also has `draw_goals(rng, size)`,
+    (size, G). One that knows better than the observation what matters may have `features(obs, xp)`,
+    (..., F): policy and value see them beside the observation. A task class that needs more of the
+    robot than the layout is built by its `from_spec(spec, layout, **parameters)`.
 
     Attributes:
         episode_s: length of an episode in s.
@@ -38,7 +46,12 @@ class Task(Protocol):
         """Whether the state counts as reached, (...,) of bool."""
 
 
-BUILT_IN = {"furuta_swing_up": FurutaSwingUp, "pendulum_swing_up": PendulumSwingUp}
+BUILT_IN = {
+    "furuta_swing_up": FurutaSwingUp,
+    "pendulum_swing_up": PendulumSwingUp,
+    "reach_point": ReachPoint,
+    "reach_pose": ReachPose,
+}
 
 
 def make_task(spec: RobotSpec) -> Task:
@@ -50,14 +63,35 @@ def make_task(spec: RobotSpec) -> Task:
             kind = getattr(importlib.import_module(module), attribute)
         else:
             kind = BUILT_IN[name]
-        task: Task = kind(layout, **spec.task.parameters)
-        return task
+        parameters: dict[str, Any] = dict(spec.task.parameters)
+        if hasattr(kind, "from_spec"):
+            task: Task = kind.from_spec(spec, layout, **parameters)
+        else:
+            task = kind(layout, **parameters)
     except (KeyError, ImportError, AttributeError) as error:
         raise SpecError(
             f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
         ) from error
-    except TypeError as error:
+    except (TypeError, SpecError) as error:
         raise SpecError(f"task.parameters of {name!r}: {error}") from error
+    if layout.goal and not hasattr(task, "draw_goals"):
+        raise SpecError(f"task.goal: task {name!r} knows no goals; remove the key")
+    return task
 
 
-__all__ = ["FurutaSwingUp", "PendulumSwingUp", "Task", "make_task"]
+def draw_goals(task: Task, rng: np.random.Generator, size: int) -> FloatArray | None:
+    """Goals (size, G) of as many episodes; None for a task that always asks for the same."""
+    draw = getattr(task, "draw_goals", None)
+    goals: FloatArray | None = None if draw is None else draw(rng, size)
+    return goals
+
+
+__all__ = [
+    "FurutaSwingUp",
+    "PendulumSwingUp",
+    "ReachPoint",
+    "ReachPose",
+    "Task",
+    "draw_goals",
+    "make_task",
+]

@@ -24,6 +24,7 @@ def layouts(draw: st.DrawFn) -> ObservationLayout:
         alpha=tuple(draw(st.lists(st.floats(0.05, 1.0), min_size=joints, max_size=joints))),
         action_history=draw(st.integers(0, 3)),
         observation_history=draw(st.integers(0, 3)),
+        goal=tuple(f"goal.g{k}" for k in range(draw(st.integers(0, 2)))),
     )
 
 
@@ -175,3 +176,37 @@ def test_codec_goes_both_ways(furuta: RobotSpec) -> None:
     np.testing.assert_array_equal(codec.to_physical(np.array([[-1.0, 0.5]])), [[-5.0, 0.125]])
     np.testing.assert_array_equal(codec.to_action(np.array([2.5, -0.25])), [0.5, -1.0])
     assert ActionCodec.from_spec(furuta).limit.tolist() == [5.0]
+
+
+def test_a_goal_ends_every_observation_until_the_next_one() -> None:
+    layout = toy_layout(goal=("goal.x", "goal.y"))
+    assert layout.columns[-2:] == ("goal.x", "goal.y")
+    observer = Observer(layout, (3,), goal=np.array([0.5, 0.6]))
+    obs = observer.reset(np.zeros((3, 3)))
+    np.testing.assert_array_equal(obs[:, -2:], [[0.5, 0.6]] * 3)
+    observer.reset(np.zeros((1, 3)), np.array([1]), np.array([[7.0, 8.0]]))
+    obs = observer.update(np.ones((3, 3)), np.zeros((3, 2)))
+    np.testing.assert_array_equal(obs[:, -2:], [[0.5, 0.6], [7.0, 8.0], [0.5, 0.6]])
+    later = layout.advance(obs, np.ones((3, 3)), np.zeros((3, 2)))
+    np.testing.assert_array_equal(later[:, -2:], obs[:, -2:])
+
+
+def test_a_position_servo_starts_with_the_command_that_holds_it() -> None:
+    """Joint "wrist" at 0.5 rad, 2 rad a unit; the fan is no servo."""
+    layout = toy_layout(action_history=2, holds=((2, 0.5), None))
+    obs = Observer(layout).reset(np.array([0.1, 0.2, 0.5]))
+    for back in (1, 2):
+        assert obs[layout.column(f"motor.action[-{back}]")] == 0.25
+        assert obs[layout.column(f"fan.action[-{back}]")] == 0.0
+    assert layout.hold(np.array([0.0, 0.0, -9.0])).tolist() == [-1.0, 0.0]
+
+
+def test_an_action_moves_only_as_far_as_its_step() -> None:
+    layout = toy_layout(action_step=(0.1, math.inf))
+    last = np.array([[0.2, 0.2], [0.2, 0.2], [0.2, 0.2]])
+    action = np.array([[1.0, 1.0], [-1.0, -1.0], [0.25, 0.25]])
+    got = layout.slew(last, action)
+    np.testing.assert_allclose(got, [[0.3, 1.0], [0.1, -1.0], [0.25, 0.25]])
+    torched = layout.slew(torch.as_tensor(last), torch.as_tensor(action), xp=torch)
+    np.testing.assert_array_equal(torched.numpy(), got)
+    assert toy_layout().slew(last, action) is action

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,22 @@ def test_foreign_or_broken_calibration_is_refused(
 ) -> None:
     with pytest.raises(CalibrationError, match=message):
         furuta.with_calibration(calibration)
+
+
+def test_what_a_controller_of_the_arm_relies_on(tmp_path: Path) -> None:
+    """Its goal lies in space, so its links count; so does how far a command may move in a tick."""
+    folder = Path(shutil.copytree(BUILT_IN / "arm", tmp_path / "arm"))
+    arm = load_robot("arm").fingerprint
+    assert load_robot(folder).fingerprint == arm
+    for file, old, new in (
+        ("arm.urdf", '<origin xyz="0 0 0.13"/>', '<origin xyz="0 0 0.14"/>'),
+        ("robot.toml", "command_speed_rad_s = 2.0", "command_speed_rad_s = 1.5"),
+    ):
+        text = (folder / file).read_text()
+        (folder / file).write_text(text.replace(old, new))
+        assert load_robot(folder).fingerprint != arm
+        (folder / file).write_text(text)
+    text = (folder / "robot.toml").read_text().replace("action_history = 3", "action_history = 0")
+    (folder / "robot.toml").write_text(text)
+    with pytest.raises(SpecError, match=r"control\.action_history: expected at least 1"):
+        load_robot(folder)

@@ -7,7 +7,7 @@ from onboard_fakes import FakeRobot, LockstepClock
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import LinkError, LinkTimeout, SafetyError
 from robot_mbrl.onboard import SafeRobot, SafetyState, StopReason, go_home
-from robot_mbrl.onboard.home import home_action, wrapped
+from robot_mbrl.onboard.home import from_home, home_action
 
 
 class DampedRobot(FakeRobot):
@@ -94,6 +94,6 @@ def test_tolerances_matter(spec, clock):
 
 
 def test_only_joints_that_wrap_are_wrapped(spec):
-    assert wrapped(np.array([7.0, 7.0]), spec) == pytest.approx([7.0, 7.0 - 2 * np.pi])
+    assert from_home(np.array([7.0, 7.0]), spec) == pytest.approx([7.0, 7.0 - 2 * np.pi])
     pendulum = load_robot("simple_pendulum")
-    assert wrapped(np.array([-15.7]), pendulum) == pytest.approx([-15.7 + 4 * np.pi])
+    assert from_home(np.array([-15.7]), pendulum) == pytest.approx([-15.7 + 4 * np.pi])

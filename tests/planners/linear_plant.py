@@ -65,6 +65,9 @@ class LinearActor(nn.Module):
         super().__init__()
         self.gain = torch.tensor(gain)
 
+    def choose(self, obs: Tensor) -> Tensor:
+        return self.act(obs)
+
     def act(self, obs: Tensor) -> Tensor:
         return (-(obs * self.gain).sum(-1, keepdim=True)).clamp(-1, 1)
 

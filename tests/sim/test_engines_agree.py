@@ -1,12 +1,15 @@
 """The two engines are one robot: same commands, same motion, nominal and randomized."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.parameters import Parameters, sample_parameters
 from sim.bullet_worlds import BulletWorlds
 from sim.mujoco_worlds import MujocoWorlds
+from tests.sim.test_servo import servo
 
 B, TICKS = 8, 50  # 1 s at 50 Hz
 FRICTIONLESS_RAD, FRICTION_RAD = 5e-4, 0.02
@@ -27,11 +30,12 @@ def measured(spec: RobotSpec, drawn: Parameters) -> dict[str, np.ndarray]:
     result = []
     for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, threads=1)):
         worlds.reset(drawn, np.arange(B))
+        home = ObservationLayout.from_spec(spec).hold(np.array([j.home_rad for j in spec.joints]))
         commands, noise = np.random.default_rng(1), np.random.default_rng(2)
         path = []
         for tick in range(TICKS):
             if tick % 5 == 0:
-                action = commands.uniform(-0.2, 0.2, (B, 1))
+                action = home + commands.uniform(-0.2, 0.2, (B, len(home)))
             worlds.step(action)
             path.append((worlds.true_state()[0], worlds.measure(noise)))
         worlds.close()
@@ -42,7 +46,7 @@ def measured(spec: RobotSpec, drawn: Parameters) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("randomized", [False, True], ids=["nominal", "randomized"])
 @pytest.mark.parametrize("friction", [0.01, None], ids=["frictionless", "friction"])
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "arm"])
 def test_a_second_of_equal_commands(name: str, friction: float | None, randomized: bool) -> None:
     spec = load_robot(name)
     paths = measured(spec, draw(spec, randomized=randomized, friction=friction))
@@ -56,3 +60,34 @@ def test_a_second_of_equal_commands(name: str, friction: float | None, randomize
     np.testing.assert_allclose(
         paths["encoder"][1], paths["encoder"][0], atol=tolerance + 1.01 * counts + step_rad
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "motor"),
+    [
+        ("position", {}),
+        ("position", {"no_load_speed_rad_s": 5.0, "torque_limit_nm": 0.01}),
+        ("velocity", {}),
+    ],
+    ids=["position", "saturated", "velocity"],
+)
+def test_a_second_of_equal_servo_commands(
+    command: str, motor: dict[str, float], tmp_path: Path
+) -> None:
+    """One law in both engines, clipped or not: they agree to rounding."""
+    spec = servo(tmp_path, command, **motor)
+    drawn, paths = draw(spec, randomized=False, friction=None), []
+    scales = [f"actuators.motor.{key}" for key in ("stiffness", "damping", "torque_limit")]
+    drawn |= {path: np.linspace(0.7, 1.4, B) for path in scales}
+    for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, threads=1)):
+        worlds.reset(drawn, np.arange(B))
+        commands, path = np.random.default_rng(0), []
+        for tick in range(TICKS):
+            if tick % 5 == 0:
+                action = commands.uniform(-1, 1, (B, 1))
+            worlds.step(action)
+            path.append(worlds.true_state()[0])
+        worlds.close()
+        paths.append(np.array(path))
+    assert np.ptp(paths[0], axis=0).min() > 0.1
+    np.testing.assert_allclose(paths[1], paths[0], atol=1e-9)

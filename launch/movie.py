@@ -1,0 +1,63 @@
+"""Frames into a file: GIF by Pillow, MP4 by the ffmpeg program where there is one."""
+
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from robot_mbrl.contract.errors import DataError
+
+Frames = Sequence[np.ndarray]
+
+
+def write_gif(path: Path, frames: Frames, rate_hz: float) -> None:
+    """Write frames (height, width, 3); GIF counts hundredths of a second. Raises DataError."""
+    images = [Image.fromarray(frame).quantize(128) for frame in frames]
+    duration_ms = max(20, 10 * round(100 / rate_hz))
+    try:
+        images[0].save(
+            path,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=duration_ms,
+            loop=0,
+        )
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error}") from error
+
+
+def write_mp4(path: Path, frames: Frames, rate_hz: float) -> None:
+    """Write frames (height, width, 3) as H.264 by ffmpeg. Raises DataError."""
+    height, width = frames[0].shape[:2]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{rate_hz:g}"]
+    coded = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]
+    command = [find_ffmpeg(), "-y", "-loglevel", "error", *raw, "-i", "-", *coded]
+    pixels = b"".join(frame.tobytes() for frame in frames)
+    done = subprocess.run(command, input=pixels, capture_output=True, check=False)
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip()
+        raise DataError(f"{path}: ffmpeg cannot write this video: {told}; try --gif")
+
+
+def find_ffmpeg() -> str:
+    """The program: on the path, or that of the package imageio-ffmpeg. Raises DataError.
+
+    It is run as a program of its own, never linked: its licence (LGPL or GPL, as built) is not
+    that of this project, so it is no dependency either.
+    """
+    on_path = shutil.which("ffmpeg")
+    if on_path:
+        return on_path
+    if importlib.util.find_spec("imageio_ffmpeg"):
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    raise DataError(
+        "--video needs the ffmpeg program: `apt install ffmpeg` or `pip install imageio-ffmpeg`; "
+        "--gif needs neither"
+    )
