@@ -8,7 +8,7 @@ EVERY = np.s_[:]
 
 
 class DelayLine:
-    """The last values (B, K) put in, one a step.
+    """The last values (B, K) put in, one a step, each read with its own lag.
 
     Example: after putting 1.0, 2.0, 4.0, a lag of 0 reads 4.0, of 1 reads 2.0, of 1.5 reads 1.5.
 
@@ -18,9 +18,19 @@ class DelayLine:
     """
 
     def __init__(self, shape: tuple[int, int], max_lag: int) -> None:
-        self._length = max_lag + 2
+        self._length, self._columns = max_lag + 2, shape[1]
         self._values = np.zeros((shape[0], self._length, shape[1]))  # the newest last
         self._world, self._column = np.ogrid[: shape[0], : shape[1]]
+        # Flat indices: numpy is slow with three. They change with the lags only.
+        self._newer, self._share = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        self.set_lag(np.zeros(shape), EVERY)
+
+    def set_lag(self, lag: FloatArray, ids: np.ndarray | slice) -> None:
+        """Give worlds `ids` (n,) lags (n, K) or (n, 1) in steps."""
+        whole = np.floor(lag).astype(int)
+        row = self._world[ids] * self._length + self._length - 1 - whole
+        self._newer[ids] = row * self._columns + self._column
+        self._share[ids] = lag - whole
 
     def fill(self, values: FloatArray, ids: np.ndarray) -> None:
         """As if worlds `ids` (n,) had held values (n, K) for ever."""
@@ -31,27 +41,22 @@ class DelayLine:
         left = self._values[:, values.shape[1] :]
         self._values = np.concatenate([left, values[:, -self._length :]], 1)
 
-    def read(self, lag: FloatArray, ids: np.ndarray | slice = EVERY) -> FloatArray:
-        """Values (n, K) of worlds `ids`, `lag` (n, K) or (n, 1) steps ago, linear between steps."""
-        whole = np.floor(lag).astype(int)
-        share = lag - whole
-        row = self._world[ids] * self._length + self._length - 1 - whole
-        newer = row * self._values.shape[2] + self._column
-        values = self._values.ravel()  # one index: numpy is slow with three
+    def read(self, ids: np.ndarray | slice = EVERY) -> FloatArray:
+        """Late values (n, K) of worlds `ids`, linear between steps."""
+        newer, share, values = self._newer[ids], self._share[ids], self._values.ravel()
         # not newer + share * (older - newer): a whole lag shall give exactly what was put in
         result: FloatArray = (1 - share) * values.take(newer)
-        result += share * values.take(newer - self._values.shape[2])
+        result += share * values.take(newer - self._columns)
         return result
 
-    def hold(self, value: FloatArray, lag: np.ndarray, steps: int) -> FloatArray:
+    def hold(self, value: FloatArray, steps: int) -> FloatArray:
         """Put `value` (B, K) in for `steps` steps; returns what comes out at each of them, (B,
-        steps, K), after a `lag` (B, K) of whole steps."""
-        held = np.broadcast_to(value[:, None], (len(value), steps, value.shape[1]))
+        steps, K), by whole lags."""
+        held = np.broadcast_to(value[:, None], (len(value), steps, self._columns))
         joined = np.concatenate([self._values, held], 1)
         self._values = joined[:, steps:].copy()
-        row = self._world * joined.shape[1] + self._length - lag
-        first = row * joined.shape[2] + self._column
+        first = self._newer + (self._world * steps + 1) * self._columns
         late: FloatArray = joined.ravel().take(
-            first[:, None] + joined.shape[2] * np.arange(steps)[:, None]
+            first[:, None] + self._columns * np.arange(steps)[:, None]
         )
         return late

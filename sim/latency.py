@@ -33,7 +33,7 @@ class Latency:
         longest = math.ceil(1000 * max_latency_s(spec) * self._per_ms)
         self._commands = DelayLine(shape, longest)
         self._angles = DelayLine((num_worlds, len(spec.joints)), longest)
-        self._command_lag = np.zeros(shape, dtype=np.int64)
+        self._command_lag = np.zeros(shape)
         self._angle_lag = np.zeros((num_worlds, 1))
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
@@ -41,11 +41,17 @@ class Latency:
         for a, path in enumerate(self._paths):
             self._command_lag[ids, a] = np.ceil(parameters[path] * self._per_ms - ROUNDING)
         self._angle_lag[ids, 0] = parameters["sensors.latency_ms"] * self._per_ms
+        self._set_lags(ids)
 
     def take(self, other: "Latency", rows: slice, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) the latencies of another's worlds `rows` (n,)."""
         self._command_lag[ids] = other._command_lag[rows]
         self._angle_lag[ids] = other._angle_lag[rows]
+        self._set_lags(ids)
+
+    def _set_lags(self, ids: np.ndarray) -> None:
+        self._commands.set_lag(self._command_lag[ids], ids)
+        self._angles.set_lag(self._angle_lag[ids], ids)
 
     def start(self, angles: FloatArray, commands: FloatArray | None, ids: np.ndarray) -> None:
         """As if worlds `ids` (n,) had always been at `angles` (n, J) under `commands` (n, A).
@@ -58,7 +64,7 @@ class Latency:
 
     def late_commands(self, commands: FloatArray, steps: int) -> FloatArray:
         """Hold commands (B, A) for so many physics steps -> what acts in each, (B, steps, A)."""
-        return self._commands.hold(commands, self._command_lag, steps)
+        return self._commands.hold(commands, steps)
 
     def move(self, angles: FloatArray) -> None:
         """The true angles (B, n, J) after each of the next n physics steps."""
@@ -66,7 +72,7 @@ class Latency:
 
     def late_angles(self, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """The angles (n, J) that the encoders of worlds `ids` (n,) show now."""
-        return self._angles.read(self._angle_lag[ids], ids)
+        return self._angles.read(ids)
 
 
 def max_latency_s(spec: RobotSpec) -> float:
