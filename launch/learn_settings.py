@@ -48,8 +48,8 @@ PENDULUM = MbpoConfig(
     imagination=ImaginationConfig(branches=400, horizon=3, every=250, keep_rounds=20),
     real_share=0.1,
 )
-# Entropy and updates a step (below) are those of published runs of MBPO on it. With their rollouts of
-# one tick one seed of three ended at a return of 148; these end where members disagree.
+# Entropy and updates a step (below) are those of published runs of MBPO on it. With rollouts of one
+# tick, as theirs, one seed of three ended at a return of 148; these end where members disagree.
 BALANCE = replace(
     PENDULUM,
     sac=replace(PENDULUM.sac, target_entropy=-0.05),
