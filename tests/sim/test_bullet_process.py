@@ -70,7 +70,7 @@ def test_an_error_in_a_child_is_raised_here_and_worlds_forgotten_end_theirs(
 ) -> None:
     child = BulletProcess(furuta, 1)
     child.start("step", np.zeros((1, 7)), 1)  # seven motors
-    with pytest.raises(ValueError, match="dimensions"):
+    with pytest.raises(ValueError, match="shapes"):
         child.finish()
     child.start("readings")  # it goes on
     assert not child.finish().q_rad.any()
