@@ -8,12 +8,12 @@ split whole episodes -> fit candidates (real share of each batch) from the pretr
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.agents.mbpo import Mbpo, make_ensemble
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.chains import draw_chains
 from robot_mbrl.data.episodes import Episode, read_episode
@@ -249,15 +249,8 @@ def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> Dyna
     if config.model == "finetuned":
         return agent.model.with_grip() if config.sticks else copy.deepcopy(agent.model)
     sizes = agent.config.ensemble
-    sticks = config.sticks or sizes.sticks
-    fresh = DynamicsEnsemble(
-        agent.layout,
-        sizes.members,
-        sizes.hidden,
-        agent.torch_rng,
-        sticks=sticks,
-        kind=sizes.kind,
-    )
+    sizes = replace(sizes, sticks=config.sticks or sizes.sticks)
+    fresh = make_ensemble(agent.layout, sizes, agent.torch_rng)
     fit_normalizers(fresh, real)
     return fresh
 

@@ -2,6 +2,8 @@ import pytest
 import torch
 
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.errors import DataError
+from sim.gl import offscreen_context
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,3 +15,12 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def furuta() -> RobotSpec:
     return load_robot("furuta")
+
+
+@pytest.fixture(scope="session")
+def gl() -> None:
+    """Pictures can be drawn here, by a graphics card or without."""
+    try:
+        offscreen_context(16, 16).free()
+    except DataError as error:
+        pytest.skip(str(error))

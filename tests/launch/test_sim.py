@@ -10,17 +10,8 @@ from PIL import Image
 from launch.main import main
 from launch.movie import find_ffmpeg
 from robot_mbrl.contract.errors import DataError
-from sim.gl import offscreen_context
 
 SHORT = ["sim", "--robot", "furuta", "--seconds", "0.2", "--size", "64", "48", "--json"]
-
-
-@pytest.fixture(scope="module")
-def gl() -> None:
-    try:
-        offscreen_context(16, 16).free()
-    except DataError as error:
-        pytest.skip(str(error))
 
 
 def test_a_gif_plays_as_long_as_the_episode(tmp_path, gl, capsys):

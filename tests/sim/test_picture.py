@@ -15,14 +15,6 @@ from tests.rig import FURUTA_URDF, furuta_toml, write_robot
 SHAPE = '<cylinder radius="0.004" length="0.085"/>'
 
 
-@pytest.fixture(scope="module")
-def gl() -> None:
-    try:
-        offscreen_context(16, 16).free()
-    except DataError as error:
-        pytest.skip(str(error))
-
-
 def mesh_robot(folder: Path, mesh: str) -> RobotSpec:
     urdf = FURUTA_URDF.replace(SHAPE, f'<mesh filename="{mesh}" scale="0.1 0.1 0.1"/>')
     return load_robot(write_robot(folder, furuta_toml(), urdf))
