@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  || { echo "$(PYTHON) is older than 3.11; try: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
-	  -c constraints.txt -e '.[train,dev]'
+	  -c constraints.txt -e '.[train,dev,bench]'
 	@touch $(STAMP)
 
 test: $(STAMP)

@@ -139,12 +139,12 @@ class RealLogBench(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class LearnBench(Verb):
-    """MBPO or PETS from scratch in one of gymnasium's environments: return by environment steps."""
+    """MBPO, PETS or a model-free peer from scratch: return by environment steps and CPU time."""
 
     env: str = "Pendulum-v1"
-    """the environment: Pendulum-v1, InvertedPendulum-v5 or CartPoleSwingUp-v0"""
-    agent: Literal["mbpo", "pets"] = "mbpo"
-    """what learns: policy and model, or a planner on the model alone"""
+    """Pendulum-v1, InvertedPendulum-v5, CartPoleSwingUp-v0, or the robot furuta (one machine)"""
+    agent: Literal["mbpo", "pets", "sac"] = "mbpo"
+    """what learns: policy and model, a planner on the model alone, or stable-baselines3's SAC"""
     learned_reward: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """learn reward and termination as well, instead of being told"""
     steps: int | None = None
@@ -153,12 +153,33 @@ class LearnBench(Verb):
     """one run each"""
     episodes: int = 100
     """start states of the last evaluation, the same for every run; a fifth of them before"""
+    evaluate_every: int | None = None
+    """environment steps between evaluations; what the setting says by default"""
     out: Path | None = None
     """JSON file for the curves"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AblateBench(Verb):
+    """What each part of MBPO is worth: one thing changed at a time, from scratch. Hours."""
+
+    env: str = "Pendulum-v1"
+    """an environment for which `bench learn` has settings of MBPO"""
+    steps: int = 1000
+    """environment steps of each run"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """runs of each"""
+    episodes: int = 100
+    """start states of the evaluation, the same for every run"""
+    only: tuple[str, ...] = ()
+    """names of ablations; all by default"""
+    out: Path = Path("runs/ablations.json")
+    """JSON file; what is in it already is not repeated"""
+
+
 Settings = (
-    Annotated[LearnBench, tyro.conf.subcommand(name="learn")]
+    Annotated[AblateBench, tyro.conf.subcommand(name="ablate")]
+    | Annotated[LearnBench, tyro.conf.subcommand(name="learn")]
     | Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
     | Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
     | Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
@@ -257,7 +278,15 @@ def bench_learn(settings: LearnBench) -> dict[str, Any]:
     return measure_learning(settings)
 
 
+def bench_ablate(settings: AblateBench) -> dict[str, Any]:
+    """MBPO with one thing changed at a time."""
+    from launch.bench_ablate import measure_ablations  # needs torch
+
+    return measure_ablations(settings)
+
+
 BENCHES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    AblateBench: bench_ablate,
     LearnBench: bench_learn,
     RealLogBench: bench_real_log,
     StopsBench: bench_stops,

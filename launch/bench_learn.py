@@ -1,67 +1,86 @@
-"""`robot-mbrl bench learn`: MBPO or PETS from scratch on gymnasium's environments, seed by seed.
+"""`robot-mbrl bench learn`: MBPO, PETS or a model-free peer from scratch, seed by seed.
 
 Each run is judged over the same start states by the environment's own reward, and by the returns of
-the episodes in which it learned.
+the episodes in which it learned. What a step costs is counted as CPU time of the process on one
+thread, evaluations apart: unlike wall-clock it can be compared between runs on a busy machine.
 """
 
+import functools
 import json
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 
 from launch.bench import LearnBench
-from launch.learn_settings import find_setting
+from launch.learn_settings import PeerSetting, Setting, find_setting
+from launch.learn_worlds import evaluate_policy, make_env
 from launch.progress import progress
+from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.agents.pets import Pets
+from robot_mbrl.analysis.coverage import cross_validated_coverage
 from robot_mbrl.evaluate import Act
 from robot_mbrl.online import OnlineLearning
 
-FIRST_START = 10_000  # seeds of the start states of every evaluation
+LEVEL = 0.9  # of the intervals whose coverage is told
+Tell = Callable[[int, int, dict[str, float]], None]
 
 
-def make_env(name: str) -> gymnasium.Env[np.ndarray, np.ndarray]:
-    """The environment with actions in [-1, 1]."""
-    one = np.float32(1.0)
-    return gymnasium.wrappers.RescaleAction(gymnasium.make(name), -one, one)
+class Judge:
+    """Evaluates a policy now and then, and counts what learning alone costs.
+
+    Args:
+        name: the environment.
+        episodes: start states of the last evaluation; a fifth of them before.
+        steps: environment steps after which the last one comes.
+    """
+
+    def __init__(self, name: str, episodes: int, steps: int) -> None:
+        self.name, self.episodes, self.steps = name, episodes, steps
+        self.began_s = time.process_time()
+
+    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+        """The policy after so many steps; "cpu_s" is the time that learning took so far."""
+        cpu_s = time.process_time() - self.began_s
+        last = steps >= self.steps
+        judged = evaluate_policy(
+            self.name, act, self.episodes if last else max(1, self.episodes // 5)
+        )
+        self.began_s = time.process_time() - cpu_s
+        return judged | {"cpu_s": cpu_s}
 
 
-def evaluate_policy(name: str, act: Act, episodes: int) -> np.ndarray:
-    """Returns (episodes,) from the start states of seeds FIRST_START and on."""
-    envs = gymnasium.vector.SyncVectorEnv([lambda: make_env(name)] * episodes)
-    obs, _ = envs.reset(seed=[FIRST_START + k for k in range(episodes)])
-    running, returns = np.ones(episodes, bool), np.zeros(episodes)
-    while running.any():
-        obs, reward, ended, truncated, _ = envs.step(act(obs.astype(np.float32)))
-        returns += reward * running
-        running &= ~(ended | truncated)
-    envs.close()
-    return returns
-
-
-def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
+def learn(name: str, seed: int, bench: LearnBench, tell: Tell) -> dict[str, Any]:
     """One seed; returns its curve and its trials."""
     setting = find_setting(name, bench.agent)
-    online = replace(setting.online, steps=bench.steps or setting.online.steps)
+    if isinstance(setting, PeerSetting):
+        return learn_peer(name, setting, seed, bench, tell)
+    return learn_setting(name, setting, seed, bench, tell)[0]
+
+
+def learn_setting(
+    name: str, setting: Setting, seed: int, bench: LearnBench, tell: Tell
+) -> tuple[dict[str, Any], Mbpo | Pets]:
+    """One seed of one of our agents; returns its record and the agent."""
+    online = setting.online
+    online = replace(
+        online,
+        steps=bench.steps or online.steps,
+        evaluate_every=bench.evaluate_every or online.evaluate_every,
+    )
     env = make_env(name)
     task = setting.learned_task(seed) if bench.learned_reward else setting.task
     agent = setting.make_agent(task, online.steps, seed)
-
-    def judge(steps: int) -> dict[str, float]:
-        last = steps >= online.steps
-        episodes = bench.episodes if last else max(1, bench.episodes // 5)
-        returns = evaluate_policy(name, agent.policy(), episodes)
-        return {
-            "return": float(returns.mean()),
-            "least": float(returns.min()),
-            "episodes": float(episodes),
-        }
-
-    report = OnlineLearning(env, agent, online, judge, seed).run(tell)
+    judge = Judge(name, bench.episodes, online.steps)
+    learning = OnlineLearning(env, agent, online, lambda n: judge(n, agent.policy()), seed)
+    report = learning.run(tell)
     env.close()
-    return {
+    coverage = cross_validated_coverage(agent.model, learning.held_out(), LEVEL)
+    row = {
         "env": name,
         "agent": bench.agent,
         "learned_reward": bench.learned_reward,
@@ -69,7 +88,22 @@ def learn(name: str, seed: int, bench: LearnBench, tell: Any) -> dict[str, Any]:
         "curve": report.evaluations,
         "trials": report.trials,
         "holdout_loss": report.holdout_nll,
+        "coverage_90": dict(zip(agent.layout.joints, coverage.tolist(), strict=True)),
     }
+    return row, agent
+
+
+def learn_peer(
+    name: str, setting: PeerSetting, seed: int, bench: LearnBench, tell: Tell
+) -> dict[str, Any]:
+    """One seed of stable-baselines3."""
+    from launch.peer_sac import learn_sac  # an extra package
+
+    steps = bench.steps or setting.steps
+    judge = Judge(name, bench.episodes, steps)
+    every = bench.evaluate_every or setting.evaluate_every
+    curve = learn_sac(make_env(name), setting, steps, every, judge, seed, tell)
+    return {"env": name, "agent": bench.agent, "seed": seed, "curve": curve, "trials": []}
 
 
 def summarize(row: dict[str, Any]) -> str:
@@ -78,8 +112,10 @@ def summarize(row: dict[str, Any]) -> str:
     text = (
         f"{row['env']} {row['agent']} seed {row['seed']}: return {last['return']:.1f}, least "
         f"{last['least']:.1f} over {last['episodes']:.0f} start states after {last['steps']:.0f} "
-        "steps"
+        f"steps and {last['cpu_s']:.0f} s"
     )
+    if "success" in last:
+        text += f", success {last['success']:.0%}"
     if trials:
         text += f"; of {len(trials)} trials the last {trials[-1]:.1f}, the best {max(trials):.1f}"
     return text
@@ -92,9 +128,7 @@ def measure_learning(bench: LearnBench) -> dict[str, Any]:
     rows = []
     for seed in bench.seeds:
         with progress(f"{bench.env} seed {seed}") as tell:
-            rows.append(
-                learn(bench.env, seed, bench, lambda n, t, x, tell=tell: tell("steps", n, t, x))
-            )
+            rows.append(learn(bench.env, seed, bench, functools.partial(tell, "steps")))
         print(summarize(rows[-1]), flush=True)
     final = [r["curve"][-1]["return"] for r in rows]
     result = {

@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 
+from launch.learn_worlds import one_machine
 from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.angle_layout import AngleLayout
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.plain_layout import Layout, PlainLayout
@@ -15,10 +17,20 @@ from robot_mbrl.models.fit import FitConfig
 from robot_mbrl.models.reward import LearnedTask
 from robot_mbrl.online import OnlineConfig
 from robot_mbrl.planners.icem import IcemConfig
+from robot_mbrl.tasks import make_task
 from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
 from sim.cartpole import NAME as CART_POLE  # the import registers it
 
 REWARD_HIDDEN = 64  # width of a learned reward's layers
+
+
+@dataclass(frozen=True)
+class PeerSetting:
+    """Arguments of stable-baselines3's SAC beyond its defaults."""
+
+    steps: int
+    evaluate_every: int
+    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,17 @@ PLAN_FIT = FitConfig(steps=600, check_every=50, patience=6, elites=5)
 PENDULUM_ANGLE = AngleLayout(3, 1, angles=((0, 1),))
 CART_POLE_ANGLE = AngleLayout(5, 1, angles=((1, 2),))
 
-SETTINGS = {
+# The robot's own ticks are the data: about 2,500 a minute.
+FURUTA_SPEC = one_machine("furuta")
+FURUTA_LAYOUT = ObservationLayout.from_spec(FURUTA_SPEC)
+FURUTA = MbpoConfig(
+    sac=SacConfig(decay_from=1.0, actor_average=0.995),
+    ensemble=EnsembleConfig(members=5, hidden=96),
+    imagination=ImaginationConfig(branches=1000, horizon=10, every=250, keep_rounds=20),
+    real_share=0.1,
+)
+
+SETTINGS: dict[tuple[str, str], Setting | PeerSetting] = {
     ("Pendulum-v1", "mbpo"): Setting(PendulumV1(), PlainLayout(3, 1), PENDULUM, OnlineConfig()),
     ("Pendulum-v1", "pets"): Setting(
         PendulumV1(),
@@ -94,10 +116,27 @@ SETTINGS = {
             evaluate_every=2000,
         ),
     ),
+    ("furuta", "mbpo"): Setting(
+        make_task(FURUTA_SPEC),
+        FURUTA_LAYOUT,
+        FURUTA,
+        OnlineConfig(
+            steps=10_000,
+            warmup=500,
+            updates_per_step=10,
+            fit_every=250,
+            fit=FitConfig(steps=1000, check_every=100, patience=4, elites=4),
+            evaluate_every=500,
+        ),
+    ),
+    # rl-zoo3 has 1e-3 and otherwise the defaults for Pendulum-v1; nothing for the others
+    ("Pendulum-v1", "sac"): PeerSetting(10_000, 500, {"learning_rate": 1e-3}),
+    ("InvertedPendulum-v5", "sac"): PeerSetting(10_000, 500, {}),
+    ("furuta", "sac"): PeerSetting(100_000, 2000, {"learning_rate": 1e-3, "gamma": 0.98}),
 }
 
 
-def find_setting(env: str, agent: str) -> Setting:
+def find_setting(env: str, agent: str) -> Setting | PeerSetting:
     """The setting. Raises DataError where there is none."""
     if (env, agent) not in SETTINGS:
         known = ", ".join(f"--env {e} --agent {a}" for e, a in SETTINGS)

@@ -133,6 +133,11 @@ class OnlineLearning:
             progress(step + 1, config.steps, numbers)
         return self.report
 
+    def held_out(self) -> Transitions:
+        """The real transitions that no model was fitted to."""
+        data = self.agent.real.all()
+        return data.take(np.flatnonzero(self.held[: len(data)]))
+
     def _restart(self, seed: int | None = None) -> np.ndarray:
         self.agent.begin_episode()
         self.earned = 0.0
@@ -144,6 +149,7 @@ class OnlineLearning:
         result: tuple[Any, ...] = self.env.step(action)
         next_obs, ended, truncated = np.asarray(result[0], np.float32), result[2], result[3]
         reward = float(result[1])
+        action = np.asarray(result[4].get("applied", action), np.float32)  # a supervisor may cut it
         self.earned += reward
         if not isinstance(agent.task, LearnedTask):
             reward = agent.task.reward(next_obs.astype(np.float64), action)

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("robot_mbrl", "hardware", "sim", "calibration", "launch")
 EVERYTHING = OURS
 MOVIES = ("PIL", "imageio_ffmpeg")  # the second only if somebody has installed it
+PEERS = ("stable_baselines3", "pytorch_mppi")  # what benches compare with
 PLOTTING = ("matplotlib", "tensorboard")
 # Models, planners and agents may import each other downwards: see the test against cycles.
 LEARNING = (
@@ -45,7 +46,7 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "calibration": (("robot_mbrl.data", "sim"), ("numpy", "scipy", "mujoco")),
     "launch": (
         EVERYTHING,
-        ("numpy", "tyro", "rich", "torch", "mujoco", "gymnasium", *PLOTTING, *MOVIES),
+        ("numpy", "tyro", "rich", "torch", "mujoco", "gymnasium", *PLOTTING, *MOVIES, *PEERS),
     ),
 }
 # hardware.make_env wraps a serial robot in the one environment, so it is the one door upwards.

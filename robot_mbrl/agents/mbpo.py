@@ -59,8 +59,9 @@ class ImaginationConfig:
     """updates between two rounds of imagination"""
     keep_rounds: int = 8
     """rounds of imagined transitions that are kept; older ones came from an older policy"""
-    stop_quantile: float = 0.99
-    """a rollout ends where disagreement passes this quantile of its values on real transitions"""
+    stop_quantile: float | None = 0.99
+    """a rollout ends where disagreement passes this quantile of its values on real transitions;
+    None never ends one for that"""
     disagreement_weight: float = 0.0
     """w: a transition of disagreement d counts 1 / (1 + w d), by keeping it with that probability;
     0 keeps all"""
@@ -177,10 +178,14 @@ class Mbpo:
     @torch.no_grad()
     def measure_disagreement(self, transitions: Transitions) -> None:
         """Set the limit at which imagined rollouts stop, from real transitions."""
+        quantile = self.config.imagination.stop_quantile
+        if quantile is None:
+            self.disagreement_limit = np.inf
+            return
         obs, action = torch.as_tensor(transitions.obs), torch.as_tensor(transitions.action)
         mean, _ = self.model.increments(self.model.spread(obs), self.model.spread(action))
         values = self.model.disagreement(mean).double().numpy()
-        self.disagreement_limit = float(np.quantile(values, self.config.imagination.stop_quantile))
+        self.disagreement_limit = float(np.quantile(values, quantile))
 
     @torch.no_grad()
     def imagine(self, starts: np.ndarray) -> float:

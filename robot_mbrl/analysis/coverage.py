@@ -8,7 +8,15 @@ import numpy as np
 
 from robot_mbrl.analysis.recordings import Recording
 from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.models.calibration import LEVELS, coverage_curve, gaussian_nll, noise_scale
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.calibration import (
+    LEVELS,
+    coverage_curve,
+    gaussian_nll,
+    half_width,
+    noise_scale,
+)
 from robot_mbrl.models.conformal import ConformalThreshold, episode_threshold, tick_threshold
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.uncertainty import Uncertainty, estimate_uncertainty
@@ -103,8 +111,15 @@ class Alarm:
 
 def judge(model: DynamicsEnsemble, recording: Recording) -> Judged:
     """Predict every tick of an episode one step ahead."""
-    uncertainty = estimate_uncertainty(model, recording.obs, recording.action)
-    before, after = (np.asarray(x, np.float64) for x in (recording.obs, recording.next_obs))
+    return judge_rows(model, recording.obs, recording.action, recording.next_obs)
+
+
+def judge_rows(
+    model: DynamicsEnsemble, obs: np.ndarray, action: np.ndarray, next_obs: np.ndarray
+) -> Judged:
+    """Predict transitions obs (B, O), action (B, A), next_obs (B, O) one step ahead."""
+    uncertainty = estimate_uncertainty(model, obs, action)
+    before, after = (np.asarray(x, np.float64) for x in (obs, next_obs))
     return Judged(model.layout.increments(before, after) - uncertainty.mean, uncertainty)
 
 
@@ -134,6 +149,31 @@ def measure_coverage(
         calibrating_episodes=len(calibrate),
         judging_episodes=len(test),
     )
+
+
+def cross_validated_coverage(
+    model: DynamicsEnsemble, held: Transitions, level: float, folds: int = 5
+) -> FloatArray:
+    """Coverage (J,) of intervals of `level` on transitions that the model was not fitted to.
+
+    For when there are only a few hundred: each fold is judged with the noise scale that the others
+    give. Raises DataError when a fold would be empty.
+    """
+    if len(held) < folds:
+        raise DataError(f"coverage needs at least {folds} held-out transitions, got {len(held)}")
+    judged = judge_rows(model, held.obs, held.action, held.next_obs)
+    own = model.std_scale.double().numpy()
+    inside = np.zeros(judged.error.shape, bool)
+    fold = np.arange(len(held)) % folds
+    for k in range(folds):
+        known, test = fold != k, fold == k
+        noise = (judged.uncertainty.aleatoric / own) ** 2
+        spread = judged.uncertainty.epistemic**2
+        scale = noise_scale(judged.error[known], noise[known], spread[known], level)
+        std = np.sqrt(scale**2 * noise[test] + spread[test])
+        inside[test] = np.abs(judged.error[test]) <= half_width(level) * std
+    coverage: FloatArray = inside.mean(0)
+    return coverage
 
 
 def conformal_alarms(

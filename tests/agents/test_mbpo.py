@@ -211,6 +211,12 @@ def test_disagreement_limit_is_the_quantile_on_real_transitions() -> None:
     )
 
 
+def test_without_a_quantile_disagreement_ends_nothing() -> None:
+    agent = make(imagination=replace(CONFIG.imagination, stop_quantile=None))
+    agent.measure_disagreement(rows(41, 1.0))
+    assert agent.disagreement_limit == np.inf
+
+
 @pytest.mark.parametrize(("share", "real"), [(0.0, 0), (0.3, 6), (0.5, 10), (0.97, 19), (1.0, 20)])
 def test_batches_hold_exactly_the_share_of_real_rows(share: float, real: int) -> None:
     agent = make(real_share=share)

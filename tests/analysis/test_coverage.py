@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from robot_mbrl.analysis.coverage import Judged, conformal_alarms, judge, measure_coverage
+from robot_mbrl.analysis.coverage import (
+    Judged,
+    conformal_alarms,
+    cross_validated_coverage,
+    judge,
+    measure_coverage,
+)
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.uncertainty import Uncertainty
-from tests.analysis.coasting import biased, coast
+from tests.analysis.coasting import biased, coast, layout
 
 TRUE = np.array([1e-3, 5e-2])  # rad
 
@@ -49,6 +57,21 @@ def test_spreads_are_told_apart_and_in_both_units():
     np.testing.assert_allclose(report.epistemic, 1.5)
     np.testing.assert_allclose(report.aleatoric_rad, TRUE)
     np.testing.assert_allclose(report.epistemic_rad, 3 * TRUE)
+
+
+def test_few_transitions_are_covered_by_what_the_others_say():
+    """Slides that err by N(0, .01^2) where the model says 1e-3: calibration has to find it."""
+    plant, rng = layout(), np.random.default_rng(0)
+    obs = np.repeat(coast(2).obs[:1], 500, 0)
+    errors = 0.01 * rng.standard_normal((500, 2))
+    dq = plant.velocities(obs) * plant.dt + errors
+    next_obs = plant.advance(obs, dq, np.zeros((500, 2)))
+    none = np.zeros(500, np.float32)
+    rows = Transitions(obs, np.zeros((500, 2)), next_obs, none, none.astype(bool))
+    coverage = cross_validated_coverage(biased(0.0, 0.0, elites=[0, 1]), rows, 0.9)
+    np.testing.assert_allclose(coverage, 0.9, atol=0.02)
+    with pytest.raises(DataError, match="at least 5"):
+        cross_validated_coverage(biased(0.0, elites=[0]), rows.take(np.arange(4)), 0.9)
 
 
 def test_unlike_episodes_show_in_the_range_of_single_ones():

@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 
 from launch.bench import LearnBench
-from launch.bench_learn import evaluate_policy, learn, make_env, summarize
-from launch.learn_settings import SETTINGS, find_setting
+from launch.bench_learn import learn, summarize
+from launch.learn_settings import SETTINGS, PeerSetting, Setting, find_setting
+from launch.learn_worlds import evaluate_policy, gym_returns, make_env
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.models.reward import LearnedTask
 
+OURS = {key: s for key, s in SETTINGS.items() if isinstance(s, Setting)}
 
-@pytest.mark.parametrize(("env", "agent"), SETTINGS)
+
+@pytest.mark.parametrize(("env", "agent"), OURS)
 def test_agents_fit_their_environment(env: str, agent: str) -> None:
-    setting, world = find_setting(env, agent), make_env(env)
+    setting, world = OURS[env, agent], make_env(env)
     obs, _ = world.reset(seed=0)
     layout = setting.layout
     assert obs.shape == (layout.size,) and world.action_space.shape == (layout.action_size,)
@@ -24,8 +27,8 @@ def test_agents_fit_their_environment(env: str, agent: str) -> None:
 
 
 def test_angles_of_an_observation_are_on_the_circle() -> None:
-    for name, agent in SETTINGS:
-        layout = find_setting(name, agent).layout
+    for (name, _agent), setting in OURS.items():
+        layout = setting.layout
         obs, _ = make_env(name).reset(seed=1)
         for cosine, sine in getattr(layout, "angles", ()):
             assert obs[cosine] ** 2 + obs[sine] ** 2 == pytest.approx(1.0)
@@ -37,7 +40,7 @@ def test_what_there_is_not_is_refused_with_what_there_is() -> None:
 
 
 def test_evaluations_start_from_the_same_states() -> None:
-    returns = [evaluate_policy("Pendulum-v1", lambda o: np.zeros((len(o), 1)), 3) for _ in "ab"]
+    returns = [gym_returns("Pendulum-v1", lambda o: np.zeros((len(o), 1)), 3) for _ in "ab"]
     np.testing.assert_array_equal(*returns)
     assert len(set(returns[0].tolist())) == 3
 
@@ -56,7 +59,28 @@ def test_a_short_run_is_told_in_one_line(learned: bool) -> None:
 
 
 def test_a_learned_task_is_made_for_the_layout() -> None:
-    setting = find_setting("Pendulum-v1", "mbpo")
+    setting = OURS["Pendulum-v1", "mbpo"]
     task = setting.learned_task(0)
     assert isinstance(task, LearnedTask)
     assert task.reward(np.zeros((4, 3)), np.zeros((4, 1))).shape == (4,)
+
+
+def test_a_robot_is_judged_by_success_on_one_machine() -> None:
+    judged = evaluate_policy("furuta", lambda o: np.zeros((len(o), 1), np.float32), 3)
+    assert judged["success"] == 0.0 and judged["episodes"] == 3.0
+    env = make_env("furuta")
+    drawn = [env.reset(seed=k)[1]["parameters"] for k in (0, 1)]
+    changed = {key for key in drawn[0] if drawn[0][key] != drawn[1][key]}
+    assert changed and all(key.startswith("initial.") for key in changed)
+
+
+@pytest.mark.slow
+def test_the_peer_is_judged_as_we_are() -> None:
+    pytest.importorskip("stable_baselines3")
+    assert isinstance(find_setting("Pendulum-v1", "sac"), PeerSetting)
+    bench = LearnBench(agent="sac", steps=300, episodes=2, evaluate_every=150)
+    rows = [learn(bench.env, 0, bench, lambda *_: None) for _ in "ab"]
+    steps, costs = ([c[key] for c in rows[0]["curve"]] for key in ("steps", "cpu_s"))
+    assert steps == [150.0, 300.0] and 0 < costs[0] < costs[1]
+    first, second = ([c["return"] for c in r["curve"]] for r in rows)
+    assert first == second

@@ -1,0 +1,123 @@
+"""`robot-mbrl bench ablate`: what each part of MBPO is worth, from scratch, over several seeds.
+
+A run that is in the output file already is not repeated, so that a killed table goes on.
+"""
+
+import functools
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from launch.ablations import ABLATIONS
+from launch.bench import AblateBench, LearnBench
+from launch.bench_learn import Tell, learn_setting
+from launch.learn_settings import Setting, find_setting
+from launch.learn_worlds import evaluate_policy
+from launch.progress import progress
+from robot_mbrl.agents.mbpo import Mbpo, Policy
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.planners.icem import IcemConfig
+from robot_mbrl.planners.imagination import Imagination
+from robot_mbrl.planners.warm import WarmPlanner
+
+PLANNED = "planner, H = {horizon}, {value} value"
+HORIZONS = (5, 20)
+PLANNED_STARTS = 20
+
+
+def measure_ablations(bench: AblateBench) -> dict[str, Any]:
+    """Every chosen ablation and seed; prints a table and writes the JSON after each run."""
+    unknown = [n for n in bench.only if n not in ABLATIONS]
+    if unknown:
+        raise DataError(f"--only {unknown[0]!r}: there is no such ablation; {', '.join(ABLATIONS)}")
+    torch.set_num_threads(1)
+    done = json.loads(bench.out.read_text("utf-8"))["runs"] if bench.out.exists() else []
+    result = {"env": bench.env, "steps": bench.steps, "runs": done}
+    bench.out.parent.mkdir(parents=True, exist_ok=True)
+    for seed in bench.seeds:
+        for name in bench.only or ABLATIONS:
+            if any(r["name"] == name and r["seed"] == seed for r in done):
+                continue
+            with progress(f"{name}, seed {seed}") as tell:
+                done += run_ablation(bench, name, seed, functools.partial(tell, "steps"))
+            bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    print_table(done)
+    return result
+
+
+def run_ablation(bench: AblateBench, name: str, seed: int, tell: Tell) -> list[dict[str, Any]]:
+    """One run; that of everything as it is also tells what planners on its model reach."""
+    setting = find_setting(bench.env, "mbpo")
+    if not isinstance(setting, Setting):
+        raise DataError(f"{bench.env}: MBPO has no settings there")
+    settings = LearnBench(
+        env=bench.env, steps=bench.steps, episodes=bench.episodes, evaluate_every=bench.steps
+    )
+    changed = ABLATIONS[name](setting)
+    row, agent = learn_setting(bench.env, changed, seed, settings, tell)
+    last = row["curve"][-1]
+    common = {"seed": seed, "cpu_s": last["cpu_s"]}
+    rows = [
+        {
+            "name": name,
+            "return": last["return"],
+            "holdout_loss": row["holdout_loss"][-1],
+            **common,
+        }
+    ]
+    if name == "as it is" and isinstance(agent, Mbpo):
+        rows += [
+            {
+                "name": PLANNED.format(horizon=h, value="with" if value else "without"),
+                "return": evaluate_policy(
+                    bench.env, planner_of(agent, h, value, seed), PLANNED_STARTS
+                )["return"],
+                **common,
+            }
+            for h in HORIZONS
+            for value in (True, False)
+        ]
+    return rows
+
+
+def planner_of(agent: Mbpo, horizon: int, value: bool, seed: int) -> Policy:
+    """iCEM on an agent's model, without the policy's proposals; the horizon closed with the
+    agent's value, or not."""
+    config = IcemConfig(
+        horizon=horizon, candidates=40, iterations=3, elites=6, proposals=0, sigma=0.7, keep=0.5
+    )
+    imagination = Imagination(
+        agent.model,
+        agent.task,
+        agent.sac.average,
+        agent.sac.critics,
+        gamma=agent.config.sac.gamma,
+        disagreement_penalty=0.0,
+        terminal_value=value,
+    )
+    rng = torch.Generator().manual_seed(seed)
+    planner = WarmPlanner(imagination, config, agent.layout.action_size, rng)
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        return planner.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
+
+    return act
+
+
+def print_table(runs: list[dict[str, Any]]) -> None:
+    """Median and every seed, one row an ablation."""
+    table = Table("", "median return", "seeds", "CPU s")
+    for name in dict.fromkeys(r["name"] for r in runs):
+        rows = sorted((r for r in runs if r["name"] == name), key=lambda r: r["seed"])
+        returns = [r["return"] for r in rows]
+        table.add_row(
+            name,
+            f"{np.median(returns):.0f}",
+            ", ".join(f"{x:.0f}" for x in returns),
+            f"{np.median([r['cpu_s'] for r in rows]):.0f}",
+        )
+    Console().print(table)

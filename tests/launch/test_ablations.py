@@ -1,0 +1,37 @@
+"""Each ablation changes the run it is said to change, and a killed table goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from launch.ablations import ABLATIONS
+from launch.bench import AblateBench
+from launch.bench_ablate import measure_ablations
+from launch.learn_settings import Setting, find_setting
+from robot_mbrl.contract.errors import DataError
+
+
+@pytest.mark.parametrize("name", [n for n in ABLATIONS if n != "as it is"])
+def test_an_ablation_changes_the_settings(name: str) -> None:
+    setting = find_setting("Pendulum-v1", "mbpo")
+    assert isinstance(setting, Setting)
+    assert ABLATIONS[name](setting) != setting
+    assert ABLATIONS["as it is"](setting) == setting
+
+
+@pytest.mark.slow
+def test_a_table_goes_on_where_it_ended(tmp_path: Path) -> None:
+    out, names = tmp_path / "a.json", ("nothing imagined", "single model")
+    bench = AblateBench(steps=230, seeds=(0,), episodes=2, only=names[:1], out=out)
+    first = measure_ablations(bench)["runs"]
+    again = AblateBench(steps=230, seeds=(0,), episodes=2, only=names, out=out)
+    both = measure_ablations(again)["runs"]
+    assert [r["name"] for r in both] == list(names)
+    assert both[0] == first[0] and both[1]["return"] != both[0]["return"]
+    assert json.loads(out.read_text())["runs"] == both
+
+
+def test_an_unknown_ablation_is_named_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'no luck'.*single model"):
+        measure_ablations(AblateBench(only=("no luck",), out=tmp_path / "a.json"))
