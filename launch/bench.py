@@ -177,8 +177,21 @@ class AblateBench(Verb):
     """JSON file; what is in it already is not repeated"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CurvesBench(Verb):
+    """Draw what `bench learn --out` wrote: by environment steps and by CPU time."""
+
+    runs: tuple[Path, ...]
+    """JSON files of one environment, one an agent"""
+    measure: Literal["return", "least", "success"] = "return"
+    """mean return over start states, the least of them, or a robot's success"""
+    out: Path = Path("runs/curves.svg")
+    """the figure"""
+
+
 Settings = (
-    Annotated[AblateBench, tyro.conf.subcommand(name="ablate")]
+    Annotated[CurvesBench, tyro.conf.subcommand(name="curves")]
+    | Annotated[AblateBench, tyro.conf.subcommand(name="ablate")]
     | Annotated[LearnBench, tyro.conf.subcommand(name="learn")]
     | Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
     | Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
@@ -278,6 +291,13 @@ def bench_learn(settings: LearnBench) -> dict[str, Any]:
     return measure_learning(settings)
 
 
+def bench_curves(settings: CurvesBench) -> dict[str, Any]:
+    """One figure of several results."""
+    from launch.learning_curves import draw_results  # needs matplotlib
+
+    return draw_results(settings)
+
+
 def bench_ablate(settings: AblateBench) -> dict[str, Any]:
     """MBPO with one thing changed at a time."""
     from launch.bench_ablate import measure_ablations  # needs torch
@@ -287,6 +307,7 @@ def bench_ablate(settings: AblateBench) -> dict[str, Any]:
 
 BENCHES: dict[type, Callable[[Any], dict[str, Any]]] = {
     AblateBench: bench_ablate,
+    CurvesBench: bench_curves,
     LearnBench: bench_learn,
     RealLogBench: bench_real_log,
     StopsBench: bench_stops,
