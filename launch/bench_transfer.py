@@ -24,8 +24,8 @@ from launch.finetune import finetune_run
 from launch.operator_stop import OperatorStop
 from launch.verb import plain
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters import Variation
 from robot_mbrl.contract.reality import load_reality
+from robot_mbrl.contract.variation import Variation
 from robot_mbrl.export import ControllerConfig
 from robot_mbrl.finetune import FinetuneConfig, load_episodes
 from robot_mbrl.pretrain import PretrainConfig, Pretraining

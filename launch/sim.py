@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from robot_mbrl.contract.errors import DataError
 from robot_mbrl.env import RobotEnv
 from robot_mbrl.onboard import Controller
 from robot_mbrl.onboard.exploration import CorrelatedNoise
-from sim.randomization_table import randomization_rows
+from sim.randomization_table import RandomizationRow, randomization_rows
 
 Act = Callable[[np.ndarray], np.ndarray]
 VIDEO_HZ, GIF_HZ = 50.0, 25.0
@@ -203,11 +203,11 @@ def tell(env: RobotEnv, shown: Shown, settings: Settings) -> Outcome:
 def show_randomization(spec: RobotSpec) -> Outcome:
     """Print the table."""
     rows = randomization_rows(spec)
-    table = Table(box=box.SIMPLE, title=f"{spec.name}: drawn anew at each reset")
-    for title in ("parameter", "distribution", "drawn", "nominal", "physical range"):
-        table.add_column(title, no_wrap=True)
+    table = Table(box=box.SIMPLE, title=f"{spec.name}: what is drawn, and when")
+    for column in fields(RandomizationRow):
+        table.add_column(column.name, no_wrap=True)
     for row in rows:
-        table.add_row(row.parameter, row.distribution, row.drawn, row.nominal, row.physical)
+        table.add_row(*astuple(row))
     # a table is for reading in a file as well: no line is cut at a terminal's width
     Console(width=200, highlight=False).print(table)
     return Outcome({"robot": spec.name, "randomization": [asdict(r) for r in rows]})

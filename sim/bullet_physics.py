@@ -7,6 +7,7 @@ of joints; what remains PyBullet's are the mechanism, the joint limits and the i
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,16 +65,23 @@ class BulletPhysics:
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> Readings:
         """Build worlds `ids` (n,) anew with parameters (n,) each, in their initial state."""
-        self._set_joints(parameters, ids)
-        for n, world in enumerate(ids):
-            values = {path: float(column[n]) for path, column in parameters.items()}
-            self._urdfs[world] = self._writer.write(values)
+        self.change(parameters, ids, tuple(parameters))
         for k, joint in enumerate(self.spec.joints):
             self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
             self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
-        self._latency.set_parameters(parameters, ids)
         self._latency.start(self._q[ids], holding(self.spec, self._q[ids]), ids)
-        self._outdated |= {int(world) // WORLDS_PER_CLIENT for world in ids}
+        return self.readings()
+
+    def change(self, parameters: Parameters, ids: np.ndarray, paths: Collection[str]) -> Readings:
+        """Go on with worlds `ids` (n,) under parameters (n,) each, of which those at `paths` are
+        new."""
+        self._set_joints(parameters, ids)
+        self._latency.set_parameters(parameters, ids)
+        if any(path.startswith("links.") for path in paths):
+            for n, world in enumerate(ids):
+                values = {path: float(column[n]) for path, column in parameters.items()}
+                self._urdfs[world] = self._writer.write(values)
+            self._outdated |= {int(world) // WORLDS_PER_CLIENT for world in ids}
         return self.readings()
 
     def _rebuild(self) -> None:

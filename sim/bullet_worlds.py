@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,21 @@ class BulletWorlds:
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters (n,) each and their initial state."""
+        self._give("reset", parameters, ids)
+
+    def change(self, parameters: Parameters, ids: np.ndarray, paths: Collection[str]) -> None:
+        """Go on with worlds `ids` (n,), sorted, under parameters (n,) each, of which those at
+        `paths` are new."""
+        self._give("change", parameters, ids, tuple(paths))
+
+    def _give(self, call: str, parameters: Parameters, ids: np.ndarray, *more: Any) -> None:
         self._electronics.set_parameters(parameters, ids)
         arguments: list[tuple[Any, ...] | None] = []
         for part in self._parts:
             chosen = np.isin(ids, part)
             values = {path: column[chosen] for path, column in parameters.items()}
-            arguments.append((values, ids[chosen] - part[0]) if chosen.any() else None)
-        self._call_all("reset", arguments)
+            arguments.append((values, ids[chosen] - part[0], *more) if chosen.any() else None)
+        self._call_all(call, arguments)
 
     def step(self, action: FloatArray, substeps: int | None = None) -> None:
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not

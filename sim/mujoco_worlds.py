@@ -1,5 +1,7 @@
 """B differently built worlds of one robot in MuJoCo, stepped together on a thread pool."""
 
+from collections.abc import Collection
+
 import mujoco
 import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
@@ -13,7 +15,7 @@ from sim.delay_line import EVERY
 from sim.electronics import Electronics, holding
 from sim.engine_clock import stop_engine_clock
 from sim.latency import Latency
-from sim.physical_fields import PhysicalFields
+from sim.physical_fields import PhysicalFields, is_field
 
 
 class MujocoWorlds:
@@ -57,10 +59,16 @@ class MujocoWorlds:
 
         Raises SpecError for a latency longer than any that robot.toml names.
         """
+        self.change(parameters, ids, tuple(parameters))
+
+    def change(self, parameters: Parameters, ids: np.ndarray, paths: Collection[str]) -> None:
+        """Go on with worlds `ids` (n,) under parameters (n,) each, of which those at `paths` are
+        new."""
         self._electronics.set_parameters(parameters, ids)
         self._latency.set_parameters(parameters, ids)
-        self._physical.write(self._fields, parameters, ids)
-        self._batch.set_const(np.sort(ids))
+        if any(is_field(path) for path in paths):
+            self._physical.write(self._fields, parameters, ids)
+            self._batch.set_const(np.sort(ids))
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters and their initial state."""

@@ -19,6 +19,10 @@ FIELDS = (
 SERVO_FIELDS = ("actuator_biasprm", "actuator_forcerange", "actuator_damping")
 
 
+NO_FIELDS = ("supply", "latency_ms", "noise_counts", "position_rad", "velocity_rad_s")
+"""Last words of the parameters that are no numbers of an MjModel."""
+
+
 class PhysicalFields:
     """Writes parameters into arrays of the nominal model's fields.
 
@@ -93,6 +97,11 @@ class PhysicalFields:
         limits = nominal["actuator_forcerange"][a] * scale[:, None]
         fields["actuator_forcerange"][ids, a] = limits
         fields["actuator_damping"][ids, a] = nominal["actuator_damping"][a] * scale
+
+
+def is_field(path: str) -> bool:
+    """Whether a parameter is a number of an MjModel."""
+    return path.rsplit(".", 1)[-1] not in NO_FIELDS
 
 
 def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[str, float]) -> None:

@@ -1,13 +1,18 @@
 """One simulated world as a Robot and its Clock: waiting advances the physics."""
 
 import math
+import sys
 
 import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
 from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
-from robot_mbrl.contract.parameters import Variation, sample_parameters
+from robot_mbrl.contract.variation import Variation
+from sim.parameter_schedule import ParameterSchedule
 from sim.worlds import make_worlds
+
+ONE = np.array([0])
+"""The world of a SimulatedRobot."""
 
 
 class SimulatedRobot:
@@ -15,7 +20,7 @@ class SimulatedRobot:
 
     Args:
         spec: the robot.
-        variations: what `restart` draws; empty for the nominal world.
+        variations: what is drawn, and when; empty for the nominal world.
         rng: draws parameters and sensor noise.
         backend: the engine, see `sim.worlds.make_worlds`.
     """
@@ -27,7 +32,8 @@ class SimulatedRobot:
         rng: np.random.Generator,
         backend: str = "mujoco",
     ) -> None:
-        self.spec, self.variations = spec, variations
+        self.spec = spec
+        self._schedule = ParameterSchedule(spec, variations, 1, rng.spawn(1)[0])
         self.worlds = make_worlds(spec, 1, backend=backend, threads=1)
         self.parameters: dict[str, float] = {}
         self._codec = ActionCodec.from_spec(spec)
@@ -36,9 +42,10 @@ class SimulatedRobot:
     def restart(self, rng: np.random.Generator) -> None:
         """Draw a world, put it in its initial state at time 0."""
         self._rng = rng
-        drawn = sample_parameters(self.variations, self.spec.nominal, rng, 1)
+        drawn = self._schedule.keep_built(self._schedule.draw(rng, 1), ONE)
         self.parameters = {path: float(values[0]) for path, values in drawn.items()}
-        self.worlds.reset(drawn, np.array([0]))
+        self.worlds.reset(drawn, ONE)
+        self._schedule.start(ONE, rng)
         self._command = np.zeros(len(self.spec.actuators))
         self._sequence, self._time_s = 0, 0.0
 
@@ -75,8 +82,24 @@ class SimulatedRobot:
 
     def wait_until(self, time_s: float) -> float:
         """Advance the physics up to `time_s`; in simulation nothing is ever late."""
-        steps = round((time_s - self._time_s) * self.spec.control.physics_rate_hz)
-        if steps > 0:
+        rate = self.spec.control.physics_rate_hz
+        end = round(time_s * rate)
+        while (now := round(self._time_s * rate)) < end:
+            self._redraw(now)
+            steps = min(end - now, self._steps_to_tick(now))
             self.worlds.step(self._codec.to_action(self._command)[None], steps)
-            self._time_s += steps / self.spec.control.physics_rate_hz
+            self._time_s += steps / rate
         return max(0.0, self._time_s - time_s)
+
+    def _steps_to_tick(self, now: int) -> int:
+        """How far the world stays as it is: up to the next control tick where it changes."""
+        substeps = self.spec.control.substeps
+        return substeps - now % substeps if self._schedule.changes else sys.maxsize
+
+    def _redraw(self, now: int) -> None:
+        """Draw what changes within an episode, `now` physics steps after its start."""
+        tick = np.array([now // self.spec.control.substeps])
+        for redrawn in self._schedule.redraw(tick, self._rng):
+            self.parameters |= {path: float(values[0]) for path, values in redrawn.values.items()}
+            given = {path: np.array([value]) for path, value in self.parameters.items()}
+            self.worlds.change(given, ONE, redrawn.values)

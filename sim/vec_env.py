@@ -9,9 +9,11 @@ from gymnasium.vector.utils import batch_space
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import check_finite, check_shape
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters import Parameters, Variation, sample_parameters
+from robot_mbrl.contract.parameters import Parameters
+from robot_mbrl.contract.variation import Variation
 from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, draw_goals, make_task
+from sim.parameter_schedule import ParameterSchedule
 from sim.spares import Spares
 from sim.worlds import make_worlds
 
@@ -19,10 +21,10 @@ ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
 class SimVecEnv(VectorEnv):
-    """Simulated robots, each world with its own parameters, drawn anew at each of its resets.
+    """Simulated robots, each world with its own parameters, drawn when its variations say.
 
     Worlds reset in the step in which they end; the true last observation is `info["final_obs"]`.
-    `info["parameters"]` holds the sampled parameters, (B,) each.
+    `info["parameters"]` holds the parameters now in force, (B,) each.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012
@@ -44,7 +46,6 @@ class SimVecEnv(VectorEnv):
         self.robot, self.num_envs, self.anywhere = spec, num_envs, anywhere
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
-        self.variations = variations
         self.single_observation_space = observation_space(spec)
         self.single_action_space = action_space(self.layout)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -57,6 +58,9 @@ class SimVecEnv(VectorEnv):
         self._observer = Observer(self.layout, (num_envs,))
         self._spares = Spares(self.worlds, self._draw, num_envs)
         self._rng = np.random.default_rng(seed)
+        # a generator of its own: what each world keeps for ever takes no draws from the others
+        forever = self._rng.spawn(1)[0]
+        self._schedule = ParameterSchedule(spec, variations, num_envs, forever)
         self.closed = False
 
     @property
@@ -79,13 +83,14 @@ class SimVecEnv(VectorEnv):
         if unknown:
             known = ", ".join(self.parameters)
             raise SpecError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
-        drawn = self._draw(self.num_envs) | {
+        ids = np.arange(self.num_envs)
+        drawn = self._schedule.keep_built(self._draw(self.num_envs), ids) | {
             p: np.broadcast_to(v, self.num_envs).astype(float) for p, v in given.items()
         }
-        ids = np.arange(self.num_envs)
         self.worlds.reset(drawn, ids)
         self._spares.forget()
         self._table[:] = list(drawn.values())
+        self._schedule.start(ids, self._rng, given)
         obs = self._first_observations(ids, (options or {}).get("goal"))
         return obs.astype(np.float32), self._info()
 
@@ -97,7 +102,7 @@ class SimVecEnv(VectorEnv):
         return self._observer.reset(self.worlds.measure(self._rng, ids), ids, goals)
 
     def _draw(self, size: int) -> Parameters:
-        drawn = sample_parameters(self.variations, self.robot.nominal, self._rng, size)
+        drawn = self._schedule.draw(self._rng, size)
         self._start_anywhere(drawn, size)
         return drawn
 
@@ -132,6 +137,7 @@ class SimVecEnv(VectorEnv):
         check_shape("actions", actions, (self.num_envs, self.layout.action_size))
         check_finite("actions", actions)
         actions = self.layout.slew(self._observer.last_action, np.clip(actions, -1.0, 1.0))
+        self._redraw()
         self.worlds.step(actions)
         obs = self._observer.update(self.worlds.measure(self._rng), actions)
         self.steps += 1
@@ -143,9 +149,33 @@ class SimVecEnv(VectorEnv):
         if done.any():
             info |= {"final_obs": obs.astype(np.float32), "_final_obs": done}
             ids = np.flatnonzero(done)
-            self._table[:, ids] = self._spares.take(ids)
+            self._renew(ids)
             obs = self._first_observations(ids)
         return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
+
+    def set_ranges(self, variations: dict[str, Variation]) -> None:
+        """Draw worlds that reset from now on from other ranges. Raises SpecError unless the same
+        parameters vary at the same times in the same groups."""
+        self._schedule.set_ranges(variations)
+        self._spares.forget()
+
+    def _redraw(self) -> None:
+        """Draw what changes within an episode."""
+        for redrawn in self._schedule.redraw(self.steps, self._rng):
+            for path, values in redrawn.values.items():
+                self.parameters[path][redrawn.ids] = values
+            now = {path: values[redrawn.ids] for path, values in self.parameters.items()}
+            self.worlds.change(now, redrawn.ids, redrawn.values)
+
+    def _renew(self, ids: np.ndarray) -> None:
+        """Give worlds `ids` (n,) new parameters and their initial state."""
+        if self._schedule.built:  # a spare world does not know whose place it will take
+            drawn = self._schedule.keep_built(self._draw(len(ids)), ids)
+            self.worlds.reset(drawn, ids)
+            self._table[:, ids] = list(drawn.values())
+        else:
+            self._table[:, ids] = self._spares.take(ids)
+        self._schedule.start(ids, self._rng)
 
     def _info(self) -> dict[str, Any]:
         return {"parameters": dict(zip(self.parameters, self._table.copy(), strict=True))}

@@ -1,6 +1,6 @@
 """The seam between physics engines and everything else: B worlds of one robot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -26,6 +26,13 @@ class Worlds(Protocol):
         """Give worlds `ids` (n,), sorted, new parameters (n,) each and their initial state.
 
         Raises SpecError for a latency longer than any that robot.toml names.
+        """
+
+    def change(self, parameters: Parameters, ids: np.ndarray, paths: Collection[str]) -> None:
+        """Go on with worlds `ids` (n,), sorted, under parameters (n,) each, of which those at
+        `paths` are new: state, commands and measurements on their way stay.
+
+        Raises SpecError as `reset`.
         """
 
     def step(self, action: FloatArray, substeps: int | None = None) -> None:

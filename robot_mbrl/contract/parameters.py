@@ -6,7 +6,6 @@ A parameter is a dotted path such as `links.pendulum.mass`. Its *kind* says what
 unit its name ends in (nominal given by the robot).
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.table import Table
+from robot_mbrl.contract.variation import Draw, Variation
 
 if TYPE_CHECKING:
     from robot_mbrl.contract.spec import RobotSpec
@@ -36,21 +36,6 @@ Parameters = dict[str, FloatArray]
 """Sampled parameters: path -> values, shape (B,) over worlds."""
 
 
-@dataclass(frozen=True)
-class Variation:
-    """How one parameter varies: uniform or log-uniform over [low, high]."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    def sample(self, rng: np.random.Generator, size: int) -> FloatArray:
-        """Draw `size` values, shape (size,)."""
-        if self.log:
-            return np.exp(rng.uniform(np.log(self.low), np.log(self.high), size))
-        return rng.uniform(self.low, self.high, size)
-
-
 def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
     """Every parameter of the robot with its nominal value: 1 for a scale, the robot's own
     otherwise."""
@@ -68,12 +53,19 @@ def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
     return nominal
 
 
+def is_scale(path: str) -> bool:
+    """Whether the number of a parameter multiplies what the robot has."""
+    return path.rsplit(".", 1)[-1] not in ABSOLUTE_LIMITS
+
+
 def parameter_limits(path: str) -> tuple[float, float]:
     """Allowed range of a parameter's number."""
     return ABSOLUTE_LIMITS.get(path.rsplit(".", 1)[-1], SCALE_LIMITS)
 
 
-def _walk(table: Table, known: set[str], prefix: str = "") -> list[tuple[str, Table, str]]:
+def walk_parameters(
+    table: Table, known: set[str], prefix: str = ""
+) -> list[tuple[str, Table, str]]:
     """Flatten a nested table into (path, parent table, key) down to known parameter paths."""
     found = []
     for key in table.keys():  # noqa: SIM118 - Table is no mapping
@@ -81,7 +73,7 @@ def _walk(table: Table, known: set[str], prefix: str = "") -> list[tuple[str, Ta
         if path in known:
             found.append((path, table, key))
         elif any(name.startswith(path + ".") for name in known):
-            found += _walk(table.table(key), known, path + ".")
+            found += walk_parameters(table.table(key), known, path + ".")
         else:
             options = sorted(
                 {n[len(prefix) :].split(".")[0] for n in known if n.startswith(prefix)}
@@ -93,28 +85,11 @@ def _walk(table: Table, known: set[str], prefix: str = "") -> list[tuple[str, Ta
     return found
 
 
-def read_randomization(table: Table, nominal: dict[str, float]) -> dict[str, Variation]:
-    """Read `[randomization]`: each parameter is { scale = [a, b] }, { log_scale = [a, b] } or
-    { range = [a, b] }. Raises SpecError."""
-    variations = {}
-    for path, parent, key in _walk(table, set(nominal)):
-        entry = parent.table(key)
-        low, high = parameter_limits(path)
-        words = ("range",) if (low, high) != SCALE_LIMITS else ("scale", "log_scale")
-        present = [w for w in words if entry.has(w)]
-        if len(present) != 1:
-            raise parent.fail(key, " or ".join(f"{{ {w} = [a, b] }}" for w in words))
-        a, b = entry.interval(present[0], low, high)
-        entry.finish()
-        variations[path] = Variation(a, b, log=present[0] == "log_scale")
-    return variations
-
-
 def read_values(table: Table, nominal: dict[str, float]) -> dict[str, float]:
     """Read a reality's parameters: one number each, in the vocabulary of `[randomization]`."""
     return {
         path: parent.number(key, *parameter_limits(path))
-        for path, parent, key in _walk(table, set(nominal))
+        for path, parent, key in walk_parameters(table, set(nominal))
     }
 
 
@@ -126,7 +101,8 @@ def sample_parameters(
 ) -> Parameters:
     """Draw every parameter for `size` worlds; those without a variation keep their nominal
     value."""
+    draw = Draw(rng, size)
     return {
-        path: variations[path].sample(rng, size) if path in variations else np.full(size, value)
+        path: draw.values(variations[path]) if path in variations else np.full(size, value)
         for path, value in nominal.items()
     }

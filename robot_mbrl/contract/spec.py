@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from robot_mbrl.contract.errors import CalibrationError, SpecError
-from robot_mbrl.contract.parameters import Variation, nominal_parameters, read_randomization
+from robot_mbrl.contract.parameters import nominal_parameters
+from robot_mbrl.contract.randomization import read_randomization
 from robot_mbrl.contract.table import Table, read_toml
 from robot_mbrl.contract.urdf import read_urdf
+from robot_mbrl.contract.variation import Variation
 
 BUILT_IN = Path(__file__).parent.parent / "robots"
 COMMAND_UNITS = {
@@ -323,7 +325,7 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
         raise root.table("control").fail(
             "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
         )
-    variations = read_randomization(root.table("randomization", optional=True), spec.nominal)
+    variations = read_randomization(root.table("randomization", optional=True), spec)
     root.finish()
     return replace(spec, randomization=variations)
 

@@ -59,6 +59,10 @@ class Table:
         """Whether the key is present and holds a table."""
         return isinstance(self._data.get(key), dict)
 
+    def is_list(self, key: str) -> bool:
+        """Whether the key is present and holds a list."""
+        return isinstance(self._data.get(key), list)
+
     def number(
         self, key: str, low: float, high: float, unit: str = "", default: float | None = None
     ) -> float:

@@ -111,11 +111,6 @@ BROKEN = [
     ("randomization.links.arm.mass", {"scale": [0, 1]}, r"links\.arm\.mass\.scale: .*0\.01 <= a"),
     ("randomization.links.arm.mass", {"scale": [1, 1], "log_scale": [1, 1]}, r"links\.arm\.mass"),
     (
-        "randomization.sensors.latency_ms",
-        {"scale": [1, 2]},
-        r"latency_ms: expected \{ range = \[a, b\]",
-    ),
-    (
         "randomization.links.arm.weight",
         {"scale": [1, 2]},
         "unknown parameter. Known here: length, mass",
