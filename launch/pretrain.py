@@ -13,6 +13,7 @@ import sim
 from launch.progress import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.calibration import load_calibration
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.pretrain import PretrainConfig, Pretraining
 from robot_mbrl.runs import RunFolder
@@ -31,6 +32,8 @@ class Settings(Verb):
     """built-in robot or robot folder"""
     out: Path
     """run folder; an unfinished run there is continued"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on one robot; worlds are drawn around it"""
     config: Annotated[PretrainConfig, tyro.conf.arg(name="")] = field(
         default_factory=PretrainConfig
     )
@@ -40,6 +43,8 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Pretrain and print what was reached."""
     spec = load_robot(settings.robot)
+    if settings.calibration is not None:
+        spec = spec.with_calibration(load_calibration(settings.calibration))
     result = pretrain(spec, settings.config, settings.out)
     print(
         f"{settings.out}: policy alone {result['evaluation']['success']:.0%} success in "
@@ -76,8 +81,10 @@ def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
     if folder.read_json("state.json").get("finished"):
         raise DataError(f"{out}: holds a finished run; choose another --out")
     head = folder.read_json("config.json")
-    wanted = {"fingerprint": spec.fingerprint} | settings_of(config)
-    found = {"fingerprint": head["fingerprint"]} | flatten(head.get("pretraining", {}))
+    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
+    found = {"fingerprint": head["fingerprint"], "calibration": head.get("calibration", {})}
+    wanted |= settings_of(config)
+    found |= flatten(head.get("pretraining", {}))
     changed = [
         f"{key}: the run has {found.get(key)!r}, asked for {wanted.get(key)!r}"
         for key in sorted(set(wanted) | set(found))

@@ -18,6 +18,7 @@ from launch.movie import find_ffmpeg, write_gif, write_mp4
 from launch.progress import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.calibration import load_calibration
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.env import RobotEnv
 from robot_mbrl.onboard import Controller
@@ -53,6 +54,8 @@ class Settings(Verb):
     """width and height of the pictures"""
     show_randomization: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """print what [randomization] draws, and end"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on one robot; worlds are drawn around it"""
     seed: int = 0
     """of the world and the noise"""
 
@@ -72,6 +75,8 @@ class Shown:
 def run(settings: Settings) -> Outcome:
     """Show the randomization, or an episode."""
     spec, controller = choose(settings)
+    if settings.calibration is not None:
+        spec = spec.with_calibration(load_calibration(settings.calibration))
     if settings.show_randomization:
         return show_randomization(spec)
     check_files(settings)

@@ -40,7 +40,9 @@ class EvaluationReport:
         }
 
 
-def evaluate(env: Any, act: Act, *, seed: int, task: Task) -> EvaluationReport:
+def evaluate(
+    env: Any, act: Act, *, seed: int, task: Task, parameters: Parameters | None = None
+) -> EvaluationReport:
     """Run one whole episode in every world of a vector environment.
 
     Args:
@@ -48,8 +50,9 @@ def evaluate(env: Any, act: Act, *, seed: int, task: Task) -> EvaluationReport:
         act: observations (B, O) -> actions (B, A).
         seed: of the environment's reset.
         task: decides on the goal.
+        parameters: (B,) each, set instead of drawn.
     """
-    obs, _ = env.reset(seed=seed)
+    obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
     worlds = len(obs)
     running, terminated = np.ones(worlds, bool), np.zeros(worlds, bool)
     returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)

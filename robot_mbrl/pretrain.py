@@ -4,19 +4,25 @@ cheap."""
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
 from robot_mbrl.alarms import calibrate_alarms, surprises_in
+from robot_mbrl.automatic_randomization import (
+    AutomaticConfig,
+    AutomaticRanges,
+    without_randomization,
+)
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.evaluate import actor_policy, evaluate
 from robot_mbrl.models.fit import FitConfig, FitReport, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.runs import CHECKPOINT, THRESHOLDS, RunFolder
 
+RANGES = "ranges.json"
 Progress = Callable[[str, int, int, dict[str, float]], None]
 MakeEnv = Callable[..., Any]
 
@@ -45,6 +51,10 @@ class PretrainConfig:
     """worlds in which the supervisor's thresholds are calibrated, one episode each"""
     model_holdout: float = 0.05
     """share of transitions held out when the ensemble is fitted"""
+    randomization: Literal["fixed", "none", "automatic"] = "fixed"
+    """worlds of training: as [randomization] says, the nominal one, or ranges that adapt"""
+    automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
+    """of randomization automatic"""
     mbpo: MbpoConfig = field(default_factory=lambda: MbpoConfig(real_share=1.0))
     """the agent"""
     fit: FitConfig = field(default_factory=FitConfig)
@@ -82,8 +92,10 @@ class Pretraining:
         self, spec: RobotSpec, make_env: MakeEnv, config: PretrainConfig, folder: RunFolder
     ) -> None:
         self.spec, self.make_env, self.config, self.folder = spec, make_env, config, folder
+        chosen = config.randomization
+        self.ranges = AutomaticRanges(spec, config.automatic) if chosen == "automatic" else None
         self.env = make_env(
-            spec,
+            self._training_spec(),
             config.num_envs,
             seed=config.seed,
             anywhere=config.anywhere,
@@ -95,6 +107,19 @@ class Pretraining:
         self.evaluation: dict[str, float] = {}
         self._obs = np.zeros(0, dtype=np.float32)
         self._noise = np.zeros((config.num_envs, self.env.layout.action_size))
+        self._set_ranges()
+
+    def _training_spec(self) -> RobotSpec:
+        """The robot in the worlds of training; it is judged in those of [randomization]."""
+        if self.ranges is not None:
+            return self.ranges.widest_spec
+        if self.config.randomization == "none":
+            return dataclasses.replace(self.spec, randomization=without_randomization(self.spec))
+        return self.spec
+
+    def _set_ranges(self) -> None:
+        if self.ranges is not None:
+            self.env.set_ranges(self.ranges.variations())
 
     def run(self, progress: Progress) -> PretrainReport:
         """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the
@@ -104,7 +129,8 @@ class Pretraining:
             self._load()
         else:
             pretraining = dataclasses.asdict(config)
-            self.folder.create(self.spec, config.mbpo, config.seed, pretraining=pretraining)
+            more = {"calibration": self.spec.calibration} if self.spec.calibration else {}
+            self.folder.create(self.spec, config.mbpo, config.seed, pretraining=pretraining, **more)
         if self.done == 0:
             self._warm_up()
         while self.done < config.updates:
@@ -112,6 +138,7 @@ class Pretraining:
             until = min(self.done + config.checkpoint_every, config.updates)
             while self.done < until:
                 self._round(progress)
+                self._adapt_ranges()
             self._evaluate(progress)
             self._save()
         fit = self._fit_model(progress)
@@ -154,12 +181,24 @@ class Pretraining:
         if self.done % (config.updates_per_step * 25) == 0:
             progress("policy", min(self.done, config.updates), config.updates, self.evaluation)
 
+    def _adapt_ranges(self) -> None:
+        """From time to time, let automatic ranges follow the policy."""
+        every, now = self.config.automatic.every, self.done
+        if self.ranges is None or now // every == (now - self.config.updates_per_step) // every:
+            return
+        seed = np.random.SeedSequence((self.config.seed, now, 30_000)).generate_state(1)[0]
+        act = actor_policy(self.agent.sac.average)
+        self.ranges.look(self.make_env, act, self.task, int(seed))
+        self._set_ranges()
+
     def _evaluate(self, progress: Progress) -> None:
         env = self.make_env(self.spec, self.config.evaluation_worlds, seed=0)
         act = actor_policy(self.agent.sac.average)
         self.evaluation = evaluate(env, act, seed=10_000 + self.config.seed, task=self.task).summary
         env.close()
         record = {"updates": self.done, "transitions": len(self.agent.real)} | self.evaluation
+        if self.ranges is not None:
+            record["mean_extent"] = self.ranges.mean_extent
         self.folder.log(record | {"temperature": self.agent.sac.temperature})
         progress(
             "policy", min(self.done, self.config.updates), self.config.updates, self.evaluation
@@ -201,7 +240,11 @@ class Pretraining:
         self.folder.write_json(THRESHOLDS, calibrate_alarms(surprises, rate, target).to_json())
 
     def _save(self, finished: bool = False) -> None:
-        state = {"updates": self.done, "finished": finished, "evaluation": self.evaluation}
+        state: dict[str, Any] = {"updates": self.done, "finished": finished}
+        state["evaluation"] = self.evaluation
+        if self.ranges is not None:
+            state["ranges"] = self.ranges.state()
+            self.folder.write_json(RANGES, self.ranges.described())
         self.folder.save_agent(self.agent, **state)
         if not finished:  # a finished run continued from its last checkpoint fits the same model
             self.folder.save_checkpoint(self.agent, **state)
@@ -209,4 +252,7 @@ class Pretraining:
     def _load(self) -> None:
         state = self.folder.load_checkpoint(self.agent)
         self.done, self.evaluation = state["updates"], state["evaluation"]
+        if self.ranges is not None:
+            self.ranges.load_state(state["ranges"])
+            self._set_ranges()
         self.folder.forget_metrics_after(self.done)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.calibration import calibrated
+from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import nominal_parameters
 from robot_mbrl.contract.randomization import read_randomization
 from robot_mbrl.contract.table import Table, read_toml
@@ -207,25 +208,9 @@ class RobotSpec:
         return nominal_parameters(self)
 
     def with_calibration(self, calibration: dict[str, Any]) -> "RobotSpec":
-        """Return a new spec with measured joint offsets.
-
-        `calibration` holds "robot" (this name) and "joint_offset_rad" {joint: rad}.
-        Raises CalibrationError for another robot's calibration or an unknown joint.
-        """
-        if calibration.get("robot") != self.name:
-            raise CalibrationError(
-                f"calibration is for robot {calibration.get('robot')!r}, this one is "
-                f"{self.name!r}; calibrate this robot or pass its own file"
-            )
-        offsets = dict(calibration.get("joint_offset_rad", {}))
-        known = [j.name for j in self.joints]
-        for name, value in offsets.items():
-            if name not in known:
-                raise CalibrationError(f"calibration names joint {name!r}; known: {known}")
-            if not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise CalibrationError(f"offset of joint {name!r} is {value!r}, expected rad")
-        columns = tuple(float(offsets.get(name, 0.0)) for name in known)
-        return replace(self, joint_offset_rad=columns, calibration=calibration)
+        """The same with measured joint offsets, randomized around what was identified; see
+        `calibration.py` for its form. Raises CalibrationError."""
+        return calibrated(self, calibration)
 
     @property
     def fingerprint(self) -> str:

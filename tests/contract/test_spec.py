@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.spec import BUILT_IN
 from tests.rig import FURUTA_URDF, furuta_toml, write_robot
 
@@ -208,35 +208,6 @@ def test_fingerprint_does_not_change_with_the_rest(path: str, tmp_path: Path) ->
     edited = load_edited(tmp_path, path, IRRELEVANT[path])
     assert edited.fingerprint == load_robot("furuta").fingerprint
     assert len(edited.fingerprint) == 16
-
-
-def test_calibration_gives_a_new_spec_with_offsets_in_joint_order(furuta: RobotSpec) -> None:
-    calibration = {"robot": "furuta", "joint_offset_rad": {"pendulum": -0.25}}
-    calibrated = furuta.with_calibration(calibration)
-    assert calibrated.joint_offset_rad == (0.0, -0.25)
-    assert furuta.joint_offset_rad == (0.0, 0.0)
-    assert calibrated.fingerprint == furuta.fingerprint
-    assert calibrated.calibration == calibration
-
-
-@pytest.mark.parametrize(
-    ("calibration", "message"),
-    [
-        ({}, "for robot None, this one is 'furuta'"),
-        ({"robot": "other"}, "for robot 'other'"),
-        ({"robot": "furuta", "joint_offset_rad": {"elbow": 0.1}}, "joint 'elbow'; known"),
-        (
-            {"robot": "furuta", "joint_offset_rad": {"arm": math.nan}},
-            "offset of joint 'arm' is nan",
-        ),
-        ({"robot": "furuta", "joint_offset_rad": {"arm": "0.1"}}, "expected rad"),
-    ],
-)
-def test_foreign_or_broken_calibration_is_refused(
-    calibration: Toml, message: str, furuta: RobotSpec
-) -> None:
-    with pytest.raises(CalibrationError, match=message):
-        furuta.with_calibration(calibration)
 
 
 def test_what_a_controller_of_the_arm_relies_on(tmp_path: Path) -> None:

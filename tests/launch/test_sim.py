@@ -65,12 +65,56 @@ def test_randomization_as_a_table(capsys):
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if "links.pendulum.mass" in line)
     assert " ".join(row.split()) == (
-        "links.pendulum.mass uniform x 0.8 to 1.2 0.024 kg 0.0192 to 0.0288 kg"
+        "links.pendulum.mass uniform scale x 0.8 to 1.2 reset 0.024 kg 0.0192 to 0.0288 kg"
     )
     rows = json.loads(out.splitlines()[-1])["randomization"]
     latency = next(r for r in rows if r["parameter"] == "actuators.motor.latency_ms")
     assert latency["physical"] == "5 to 30 ms"
     assert {r["distribution"] for r in rows} == {"uniform", "log-uniform"}
+
+
+LONG = """
+[randomization.links.pendulum]
+mass = { add = [-0.0024, 0.0048], distribution = "normal", std = 0.0012, when = "build" }
+[randomization.joints.pendulum]
+damping = { scale = [0.5, 2.0], group = "oil", when = "interval", every_s = [1, 3] }
+friction = { set = [1e-6, 1e-5], group = "oil", correlation = -0.5, when = "interval", every_s = [1, 3] }
+"""  # noqa: E501 - TOML's inline tables take one line
+SHOWN = {
+    "links.pendulum.mass": "normal add + -0.0024 to 0.0048, 0 +- 0.0012 build 0.024 kg 0.0216 to "
+    "0.0288 kg",
+    "joints.pendulum.damping": "uniform scale x 0.5 to 2 interval, 1 to 3 s oil 3.3e-05 N m s/rad "
+    "1.65e-05 to 6.6e-05 N m s/rad",
+    "joints.pendulum.friction": "uniform set 1e-06 to 1e-05 interval, 1 to 3 s oil -0.5 5e-06 N m "
+    "1e-06 to 1e-05 N m",
+}
+
+
+def test_randomization_in_its_long_form_as_a_table(robot_folder: Path, capsys):
+    toml = robot_folder / "robot.toml"
+    toml.write_text(toml.read_text().partition("[randomization")[0] + LONG)
+    assert main(["sim", "--robot", str(robot_folder), "--show-randomization", "--json"]) == 0
+    out = capsys.readouterr().out
+    for path, shown in SHOWN.items():
+        row = next(line for line in out.splitlines() if path in line)
+        assert " ".join(row.split()) == f"{path} {shown}"
+    rows = {r.pop("parameter"): r for r in json.loads(out.splitlines()[-1])["randomization"]}
+    assert rows["links.pendulum.mass"]["when"] == "build"
+    assert rows["joints.pendulum.friction"]["group"] == "oil -0.5"
+
+
+def test_worlds_around_a_calibration_and_another_robots_is_refused(tmp_path, capsys):
+    file = tmp_path / "mine.toml"
+    measured = "[parameters.links.pendulum]\nmass = { mean = 1.1, interval = [1.0, 1.2] }"
+    file.write_text(f'robot = "furuta"\n{measured}')
+    args = ["--robot", "furuta", "--calibration", str(file)]
+    assert main(["sim", *args, "--show-randomization"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if "pendulum.mass" in line)
+    assert "normal" in row and "x 1 to 1.2, 1.1 +- 0.05102" in row
+    file.write_text(f'robot = "other"\n{measured}')
+    for verb in (["sim"], ["pretrain", "--out", str(tmp_path / "run")]):
+        assert main([*verb, *args]) == 1
+        assert "calibration is for robot 'other', this one is 'furuta'" in capsys.readouterr().err
 
 
 INERTIAL = """<inertial><origin xyz="0 0 0.1"/><mass value="0.2"/>
