@@ -96,6 +96,30 @@ class TransferBench(Verb):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RandomizationBench(Verb):
+    """Zero-shot success on each reality after training with no, stated and automatic ranges."""
+
+    robot: str = "furuta"
+    """built-in robot or robot folder"""
+    out: Path = Path("runs/randomization")
+    """folder for everything; finished parts there are used again"""
+    kinds: tuple[Literal["none", "fixed", "automatic"], ...] = ("none", "fixed", "automatic")
+    """what the worlds of training are; see `pretrain --randomization`"""
+    realities: tuple[str, ...] = ("light", "heavy", "worn")
+    """realities of the robot"""
+    updates: int = 36_000
+    """SAC updates of each training"""
+    seeds: tuple[int, ...] = (0,)
+    """trainings of each kind"""
+    actors: tuple[Literal["policy", "planner"], ...] = ("policy", "planner")
+    """the policy alone, and the exported controller"""
+    episodes: int = 32
+    """of each actor on each reality"""
+    seconds: float | None = None
+    """length of an episode; the task's by default"""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StopsBench(Verb):
     """Every way to fail on the mock: does it stop, why, how soon; and false stops."""
 
@@ -196,6 +220,7 @@ Settings = (
     | Annotated[WorldsBench, tyro.conf.subcommand(name="worlds")]
     | Annotated[StopsBench, tyro.conf.subcommand(name="stops")]
     | Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
+    | Annotated[RandomizationBench, tyro.conf.subcommand(name="randomization")]
     | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
     | Annotated[LoopBench, tyro.conf.subcommand(name="loop")]
@@ -254,6 +279,13 @@ def bench_transfer(settings: TransferBench) -> dict[str, Any]:
     return measure_transfer(settings)
 
 
+def bench_randomization(settings: RandomizationBench) -> dict[str, Any]:
+    """No, stated and automatic ranges."""
+    from launch.bench_randomization import measure_randomization  # needs torch
+
+    return measure_randomization(settings)
+
+
 def bench_planner(settings: PlannerBench) -> dict[str, float]:
     """Milliseconds per plan of the given controller, or of an untrained one."""
     from launch.bench_planner import export_untrained, measure_planner  # needs torch
@@ -309,6 +341,7 @@ BENCHES: dict[type, Callable[[Any], dict[str, Any]]] = {
     AblateBench: bench_ablate,
     CurvesBench: bench_curves,
     LearnBench: bench_learn,
+    RandomizationBench: bench_randomization,
     RealLogBench: bench_real_log,
     StopsBench: bench_stops,
     TransferBench: bench_transfer,

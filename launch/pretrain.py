@@ -80,21 +80,26 @@ def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
         return
     if folder.read_json("state.json").get("finished"):
         raise DataError(f"{out}: holds a finished run; choose another --out")
-    head = folder.read_json("config.json")
-    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
-    found = {"fingerprint": head["fingerprint"], "calibration": head.get("calibration", {})}
-    wanted |= settings_of(config)
-    found |= flatten(head.get("pretraining", {}))
-    changed = [
-        f"{key}: the run has {found.get(key)!r}, asked for {wanted.get(key)!r}"
-        for key in sorted(set(wanted) | set(found))
-        if wanted.get(key) != found.get(key)
-    ]
+    changed = changed_settings(folder, spec, config)
     if changed:
         raise DataError(
             f"{out}: holds an unfinished run with other settings ({'; '.join(changed)}); "
             "repeat its settings to continue it, or choose another --out"
         )
+
+
+def changed_settings(folder: RunFolder, spec: RobotSpec, config: PretrainConfig) -> list[str]:
+    """How a run differs from what is asked for, in words; none where it is the same."""
+    head = folder.read_json("config.json")
+    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
+    found = {"fingerprint": head["fingerprint"], "calibration": head.get("calibration", {})}
+    wanted |= settings_of(config)
+    found |= flatten(head.get("pretraining", {}))
+    return [
+        f"{key}: the run has {found.get(key)!r}, asked for {wanted.get(key)!r}"
+        for key in sorted(set(wanted) | set(found))
+        if wanted.get(key) != found.get(key)
+    ]
 
 
 def settings_of(config: PretrainConfig) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def load_calibration(path: Path) -> dict[str, Any]:
     """Read a calibration from a .toml or .json file. Raises CalibrationError."""
     try:
         if path.suffix == ".toml":
-            return read_toml(path).raw()
+            found = read_toml(path).raw()
+            return dict(json.loads(json.dumps(found, default=str)))  # dates become text
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CalibrationError(f"{path}: cannot be read ({error.strerror})") from error

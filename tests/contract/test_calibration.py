@@ -100,11 +100,14 @@ def test_foreign_or_broken_ones_are_refused(
 
 
 def test_files_of_both_kinds(furuta: RobotSpec, tmp_path: Path) -> None:
-    value = {"robot": "furuta", "fingerprint": furuta.fingerprint, "parameters": IDENTIFIED}
+    more = {"date": "2026-02-03", "source": "swings"}
+    value = more | {"robot": "furuta", "fingerprint": furuta.fingerprint, "parameters": IDENTIFIED}
     json_file, toml_file = tmp_path / "c.json", tmp_path / "c.toml"
     json_file.write_text(json.dumps(value))
     toml_file.write_text(f"""
         robot = "furuta"
+        date = 2026-02-03
+        source = "swings"
         fingerprint = "{furuta.fingerprint}"
         [parameters.links.pendulum]
         mass = {{ mean = 1.12, interval = [1.05, 1.19] }}
