@@ -29,8 +29,8 @@ def make_env(
     Args:
         robot: built-in name, folder, or spec.
         backend: "mujoco" or "pybullet".
-        randomize: draw [randomization] at each reset; otherwise the world is nominal and starts at
-            0.
+        randomize: draw what [randomization] says, when it says; otherwise the world is nominal
+            and starts at 0.
         seed: of the generator, until `reset(seed=...)`.
         render_mode: "rgb_array" for pictures by `render`, without a screen.
         settings: `episode_s`, `task`, see RobotEnv.
@@ -60,8 +60,8 @@ def make_vec_env(
         robot: built-in name, folder, or spec.
         num_envs: B.
         backend: "mujoco" (threads) or "pybullet" (processes).
-        randomize: draw [randomization] at each reset; otherwise every world is nominal and starts
-            at 0.
+        randomize: draw what [randomization] says, when it says; otherwise every world is nominal
+            and starts at 0.
         seed: of the generator that draws parameters and sensor noise.
         settings: `episode_s`, `threads`, `task`, see SimVecEnv.
 

@@ -1,13 +1,18 @@
 """[randomization] of robot.toml: what its keys mean, and what is wrong with them is named."""
 
+import re
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.variation import Variation
+from robot_mbrl.contract.randomization import OPERATION_OF, read_randomization
+from robot_mbrl.contract.spec import BUILT_IN
+from robot_mbrl.contract.table import Table
+from robot_mbrl.contract.variation import Distribution, Variation, When
 from tests.rig import furuta_toml, write_robot
 
 MASS_KG, OHM = 0.024, 8.4
@@ -179,3 +184,17 @@ def test_what_has_no_nominal_value_cannot_be_set(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError, match=r"friction\.set: .*nominal value is 0 N m, which nothing"):
         load_robot(folder)
+
+
+def test_the_page_for_people_is_true(furuta: RobotSpec) -> None:
+    page = (BUILT_IN / "randomization.md").read_text(encoding="utf-8")
+    short, long, calibration = (
+        tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    )
+    for example in (short, long):
+        table = Table(example["randomization"], "page", "randomization")
+        assert len(read_randomization(table, furuta)) >= 3
+    del calibration["fingerprint"]
+    assert furuta.with_calibration(calibration).randomization[LATENCY].mean == 18.0
+    for word in (*OPERATION_OF, *get_args(Distribution), *get_args(When)):
+        assert re.search(rf"[`\"]{word}[`\"]|^\w+ = {{ {word} =", page, re.MULTILINE), word
