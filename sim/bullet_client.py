@@ -28,12 +28,16 @@ class BulletClient:
 
     Args:
         joints: names in the order of all arrays here, J of them.
+        links: names of those that are pushed, L of them.
         timestep_s: of the integration.
         source: named in errors.
     """
 
-    def __init__(self, joints: Sequence[str], timestep_s: float, source: Path) -> None:
+    def __init__(
+        self, joints: Sequence[str], links: Sequence[str], timestep_s: float, source: Path
+    ) -> None:
         self._engine = import_pybullet()
+        self._links = list(links)
         self._joints, self._timestep_s, self._source = list(joints), timestep_s, source
         self._client = self._engine.connect(self._engine.DIRECT)
         if self._client < 0:
@@ -42,6 +46,7 @@ class BulletClient:
         self._bodies: list[int] = []
         self._index: list[int] = []
         self._by_index: list[int] = []
+        self._link_index: list[int] = []
 
     def load(self, urdfs: Sequence[str]) -> None:
         """Replace all robots by those of the given texts, in their zero position.
@@ -79,6 +84,8 @@ class BulletClient:
         index = {row[1].decode(): row[0] for row in info}
         self._index = [index[name] for name in self._joints]
         self._by_index = np.argsort(self._index).tolist()
+        parts = {row[12].decode(): row[0] for row in info}
+        self._link_index = [parts[name] for name in self._links]
         for link in range(-1, len(info)):
             engine.changeDynamics(
                 body,
@@ -128,6 +135,36 @@ class BulletClient:
         ]
         rank = np.argsort(self._by_index)
         return np.array(mass)[:, rank][:, :, rank], np.array(bias)[:, rank]
+
+    def bias(self, q: FloatArray, v: FloatArray, gravity: FloatArray) -> FloatArray:
+        """The same torques (B, J) under a gravity (B, 3) of each robot's own, in m/s^2."""
+        engine, client, found = self._engine, self._client, []
+        angles, speeds = q[:, self._by_index].tolist(), v[:, self._by_index].tolist()
+        for body, x, y, g in zip(self._bodies, angles, speeds, gravity.tolist(), strict=True):
+            engine.setGravity(*g, physicsClientId=client)
+            still = [0.0] * len(x)
+            found.append(engine.calculateInverseDynamics(body, x, y, still, physicsClientId=client))
+        engine.setGravity(0, 0, -GRAVITY_M_S2, physicsClientId=client)
+        return np.array(found)[:, np.argsort(self._by_index)]
+
+    def pull(self, q: FloatArray, force: FloatArray, points: FloatArray) -> FloatArray:
+        """Torques (B, J) of forces (B, L, 3) in N on points of the links, (B, L, 3) in m in their
+        frames, at q (B, J)."""
+        engine, client = self._engine, self._client
+        torque, rank = np.zeros(q.shape), np.argsort(self._by_index)
+        for k, link in zip(*np.nonzero(force.any(-1)), strict=True):
+            body, index = self._bodies[k], self._link_index[link]
+            # from the link's origin, but along its axes of inertia, whatever the manual says
+            turn = engine.getDynamicsInfo(body, index, physicsClientId=client)[4]
+            frame = engine.invertTransform([0.0, 0.0, 0.0], turn)
+            point = points[k, link].tolist()
+            local, _ = engine.multiplyTransforms(*frame, point, [0.0, 0.0, 0.0, 1.0])
+            x, still = q[k, self._by_index].tolist(), [0.0] * q.shape[1]
+            linear, _ = engine.calculateJacobian(
+                body, index, local, x, still, still, physicsClientId=client
+            )
+            torque[k] += (force[k, link] @ np.array(linear))[rank]
+        return torque
 
     def step(self, torques: FloatArray) -> None:
         """Advance all robots by one time step under torques (B, J)."""

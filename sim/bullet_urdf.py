@@ -6,14 +6,18 @@ which would weigh 1 kg. What is wrong with a URDF `contract.urdf` has refused be
 """
 
 import copy
+import math
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.contract.urdf import read_urdf
+from robot_mbrl.contract.urdf import composite_inertia, read_urdf
 
+NO_LOADS: Mapping[str, tuple[float, float]] = MappingProxyType({})
 NOTHING = """<inertial><mass value="0"/>
 <inertia ixx="0" iyy="0" izz="0" ixy="0" ixz="0" iyz="0"/></inertial>"""
 
@@ -34,6 +38,8 @@ class UrdfWriter:
             if link.find("inertial") is None:
                 link.append(ET.fromstring(NOTHING))
         self._carrier = _carriers(spec)
+        urdf = read_urdf(spec.urdf)
+        self._centres = {link: composite_inertia(urdf, link)[1] for link in spec.links}
         self._dynamics = {}
         for joint in self._root.findall("joint"):
             dynamics = joint.find("dynamics")
@@ -46,10 +52,13 @@ class UrdfWriter:
         """Nominal damping in N m s/rad and friction in N m of these joints, (2, J)."""
         return np.array([self._dynamics[name] for name in joints]).T
 
-    def write(self, parameters: dict[str, float]) -> str:
+    def write(
+        self, parameters: dict[str, float], loads: Mapping[str, tuple[float, float]] = NO_LOADS
+    ) -> str:
         """The text for `parameters`, by path: m and l scale I by m l^2, centres and joints by l.
 
-        What is fixed to a link is a part of it.
+        What is fixed to a link is a part of it. `loads` are point masses: of a link, kg and m from
+        its joint, NaN for twice the distance of the centre of mass.
         """
         root = copy.deepcopy(self._root)
         for link in root.iter("link"):
@@ -61,7 +70,30 @@ class UrdfWriter:
             carrier = self._carrier[_end(joint, "parent")]
             length = parameters.get(f"links.{carrier}.length", 1.0)
             scale_origin(joint, length)
+        for name, (mass, distance) in loads.items():
+            centre = self.centre(name, parameters)
+            reach = float(np.linalg.norm(centre))
+            distance = 2 * reach if math.isnan(distance) else distance
+            root.extend(_load(name, mass, centre / reach * distance if reach else centre))
         return ET.tostring(root, encoding="unicode")
+
+    def centre(self, link: str, parameters: dict[str, float]) -> FloatArray:
+        """Centre of mass (3,) of a link with all that is fixed to it, in the link's frame."""
+        centre: FloatArray = self._centres[link] * parameters.get(f"links.{link}.length", 1.0)
+        return centre
+
+
+def _load(link: str, mass: float, place: FloatArray) -> list[ET.Element]:
+    """A point mass at a place (3,) of a link."""
+    name, xyz = f"payload of {link}", " ".join(repr(x) for x in place.tolist())
+    part, joint = ET.Element("link", name=name), ET.Element("joint", name=name, type="fixed")
+    part.append(ET.fromstring(NOTHING))
+    for element in part.iter("mass"):
+        element.set("value", repr(mass))
+    ET.SubElement(joint, "parent", link=link)
+    ET.SubElement(joint, "child", link=name)
+    ET.SubElement(joint, "origin", xyz=xyz)
+    return [part, joint]
 
 
 def _carriers(spec: RobotSpec) -> dict[str, str]:

@@ -15,6 +15,7 @@ from sim.bullet_client import WORLDS_PER_CLIENT, import_pybullet
 from sim.bullet_physics import BulletPhysics, Readings
 from sim.bullet_process import BulletProcess
 from sim.delay_line import EVERY
+from sim.disturbances import Disturbances
 from sim.electronics import Electronics
 
 
@@ -43,6 +44,8 @@ class BulletWorlds:
         self._closed = False
         self._prepared: Parameters = {}
         self._electronics = Electronics(spec, num_worlds)
+        chancy = Disturbances.needed(spec.nominal)
+        self._disturbances = Disturbances(spec, num_worlds) if chancy else None
         self._now = Readings(*(np.zeros(self._shape) for _ in range(3)))
         self._crews: list[BulletProcess | InThisProcess] = []
         for part in self._parts:
@@ -60,6 +63,8 @@ class BulletWorlds:
 
     def _give(self, call: str, parameters: Parameters, ids: np.ndarray, *more: Any) -> None:
         self._electronics.set_parameters(parameters, ids)
+        if self._disturbances:
+            self._disturbances.set_parameters(parameters, ids)
         arguments: list[tuple[Any, ...] | None] = []
         for part in self._parts:
             chosen = np.isin(ids, part)
@@ -67,12 +72,21 @@ class BulletWorlds:
             arguments.append((values, ids[chosen] - part[0], *more) if chosen.any() else None)
         self._call_all(call, arguments)
 
-    def step(self, action: FloatArray, substeps: int | None = None) -> None:
+    def step(
+        self,
+        action: FloatArray,
+        substeps: int | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not
-        told."""
+        told. What happens by chance is drawn from `rng`; without one it does not happen."""
         commands = np.asarray(self._electronics.commands(action))
         steps = substeps or self.spec.control.substeps
-        self._call_all("step", [(commands[part], steps) for part in self._parts])
+        chance = self._disturbances.draw(rng) if self._disturbances and rng else None
+        arguments = [
+            (commands[part], steps, chance.of(part) if chance else None) for part in self._parts
+        ]
+        self._call_all("step", arguments)
 
     def prepare(self, parameters: Parameters) -> None:
         """Keep n worlds' parameters (n,) for `renew`: PyBullet builds where they will be."""

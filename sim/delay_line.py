@@ -3,11 +3,12 @@
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
+from sim.per_world import PerWorld
 
 EVERY = np.s_[:]
 
 
-class DelayLine:
+class DelayLine(PerWorld):
     """The last values (B, K) put in, one a step, each read with its own lag.
 
     Example: after putting 1.0, 2.0, 4.0, a lag of 0 reads 4.0, of 1 reads 2.0, of 1.5 reads 1.5.
@@ -16,6 +17,8 @@ class DelayLine:
         shape: (B, K).
         max_lag: longest lag in steps.
     """
+
+    moving = ("_values", "_newer", "_share")
 
     def __init__(self, shape: tuple[int, int], max_lag: int) -> None:
         self._length, self._columns = max_lag + 2, shape[1]
@@ -48,15 +51,3 @@ class DelayLine:
         result: FloatArray = (1 - share) * values.take(newer)
         result += share * values.take(newer - self._columns)
         return result
-
-    def hold(self, value: FloatArray, steps: int) -> FloatArray:
-        """Put `value` (B, K) in for `steps` steps; returns what comes out at each of them, (B,
-        steps, K), by whole lags."""
-        held = np.broadcast_to(value[:, None], (len(value), steps, self._columns))
-        joined = np.concatenate([self._values, held], 1)
-        self._values = joined[:, steps:].copy()
-        first = self._newer + (self._world * steps + 1) * self._columns
-        late: FloatArray = joined.ravel().take(
-            first[:, None] + self._columns * np.arange(steps)[:, None]
-        )
-        return late

@@ -4,29 +4,36 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.effects import effect_values, names_any
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
 from sim.delay_line import EVERY
-from sim.latency import max_latency_s
+from sim.latency import max_jitter_ms, max_latency_s
+from sim.per_world import PerWorld
 
 
-class Electronics:
-    """Supply voltage and encoder noise of each world; actions in, commands and counts out.
+class Electronics(PerWorld):
+    """Supply voltage, encoder noise and zero of each world; actions in, commands and counts out.
 
     Args:
         spec: the robot.
         num_worlds: B.
     """
 
+    drawn = ("_supply", "_noise_counts", "_zero")
+
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
         self.spec = spec
         self._low, self._high = _position_range(spec)
         self._limit = np.array([a.limit for a in spec.actuators])
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
-        self._latencies = [p for p in spec.nominal if p.endswith("latency_ms")]
-        self._longest_ms = 1000 * max_latency_s(spec)
+        self._latencies = [p for p in spec.nominal if p.endswith(("latency_ms", "jitter_ms"))]
+        self._longest_ms = {"latency_ms": 1000 * max_latency_s(spec)}
+        self._longest_ms |= {"jitter_ms": max_jitter_ms(spec)}
         self._supply = np.ones((num_worlds, len(spec.actuators)))
         self._noise_counts = np.full(num_worlds, spec.sensor.noise_counts)
+        self._zero = np.zeros((num_worlds, len(spec.joints)))
+        self._shifted = names_any(spec.nominal, "joints", ("encoder_offset_rad",))
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) parameters of shape (n,) each.
@@ -39,18 +46,17 @@ class Electronics:
                 continue  # its command is an angle or a speed, no share of its supply
             self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
-
-    def take(self, other: "Electronics", rows: slice, ids: np.ndarray) -> None:
-        """Give worlds `ids` (n,) the parameters of another's worlds `rows` (n,)."""
-        self._supply[ids] = other._supply[rows]
-        self._noise_counts[ids] = other._noise_counts[rows]
+        for j, joint in enumerate(self.spec.joints):
+            path = f"joints.{joint.name}.encoder_offset_rad"
+            self._zero[ids, j] = effect_values(parameters, path, len(ids))
 
     def _check_latencies(self, parameters: Parameters) -> None:
-        longest_ms = self._longest_ms
         for path in self._latencies:
-            if parameters[path].max() > longest_ms + 1e-9:
+            key = path.rsplit(".", 1)[-1]
+            if parameters[path].max() > self._longest_ms[key] + 1e-9:
+                most, word = self._longest_ms[key], key.removesuffix("_ms")
                 raise SpecError(
-                    f"{path}: expected at most {longest_ms:g} ms, the longest latency that "
+                    f"{path}: expected at most {most:g} ms, the longest {word} that "
                     f"robot.toml names, got {parameters[path].max():g}; widen its [randomization]"
                 )
 
@@ -64,6 +70,8 @@ class Electronics:
         self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY
     ) -> FloatArray:
         """Joint angles (n, J) in rad of worlds `ids` as noisy, quantized encoders tell them."""
+        if self._shifted:
+            angles = angles - self._zero[ids]
         noise = self._noise_counts[ids, None] * rng.standard_normal(angles.shape)
         counts = np.floor(angles / self._rad_per_count + noise + 0.5)
         measured: FloatArray = counts * self._rad_per_count

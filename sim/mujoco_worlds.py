@@ -1,6 +1,7 @@
 """B differently built worlds of one robot in MuJoCo, stepped together on a thread pool."""
 
 from collections.abc import Collection
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -12,9 +13,12 @@ from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.parameters import Parameters
 from sim.build import mujoco_model
 from sim.delay_line import EVERY
+from sim.disturbances import Disturbance, Disturbances
 from sim.electronics import Electronics, holding
 from sim.engine_clock import stop_engine_clock
 from sim.latency import Latency
+from sim.mujoco_feedback import Feedback
+from sim.payload import Payloads, load_bodies
 from sim.physical_fields import PhysicalFields, is_field
 
 
@@ -43,8 +47,15 @@ class MujocoWorlds:
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._dof = np.array([j.dofadr[0] for j in joints])
+        self._bodies = np.array([self.model.body(link).id for link in spec.links])
         self._electronics = Electronics(spec, num_worlds)
         self._latency = Latency(spec, num_worlds)
+        named = spec.nominal
+        self._disturbances = Disturbances(spec, num_worlds) if Disturbances.needed(named) else None
+        self._payloads = Payloads(spec, num_worlds) if Payloads.needed(named) else None
+        self._feedback = Feedback(spec, self._batch) if Feedback.needed(spec) else None
+        extras = (self._disturbances, self._payloads, self._feedback)
+        self._extras: list[Any] = [part for part in extras if part]
         self._state_q = self._batch.bind("qpos")
         self._state_v = self._batch.bind("qvel")
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
@@ -66,13 +77,22 @@ class MujocoWorlds:
         new."""
         self._electronics.set_parameters(parameters, ids)
         self._latency.set_parameters(parameters, ids)
-        if any(is_field(path) for path in paths):
+        for part in (self._disturbances, self._payloads):
+            if part:
+                part.set_parameters(parameters, ids)
+        if self._feedback or any(is_field(path) for path in paths):
             self._physical.write(self._fields, parameters, ids)
+            if self._feedback:
+                self._feedback.set_parameters(parameters, ids)
             self._batch.set_const(np.sort(ids))
+            self._reload(ids)
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters and their initial state."""
         self._batch.state[ids] = self._rest
+        for part in (self._payloads, self._feedback):
+            if part:
+                part.start(ids)
         self.set_parameters(parameters, ids)
         for k, joint in enumerate(self.spec.joints):
             initial = f"initial.{joint.name}."
@@ -105,15 +125,53 @@ class MujocoWorlds:
             here[ids] = there[rows]
         self._electronics.take(self._spares._electronics, rows, ids)
         self._latency.take(self._spares._latency, rows, ids)
+        for mine, theirs in zip(self._extras, self._spares._extras, strict=True):
+            mine.take(theirs, rows, ids)
         self._start(ids)
 
-    def step(self, action: FloatArray, substeps: int | None = None) -> None:
+    def step(
+        self,
+        action: FloatArray,
+        substeps: int | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not
-        told."""
+        told. What happens by chance is drawn from `rng`; without one it does not happen."""
         steps = substeps or self.spec.control.substeps
-        late = self._latency.late_commands(self._electronics.commands(action), steps)
-        path = self._batch.rollout(steps, control=late, record=("qpos",))["qpos"]
+        chance = self._disturbances.draw(rng) if self._disturbances and rng else None
+        late = self._latency.late_commands(self._electronics.commands(action), steps, chance)
+        push = self._push(chance) if self._disturbances else 0.0
+        if self._payloads:
+            self._load(self._payloads.arrive(steps / self.spec.control.physics_rate_hz))
+        if self._feedback:
+            path = self._feedback.rollout(late, push)
+        else:
+            path = self._batch.rollout(steps, control=late, record=("qpos",))["qpos"]
         self._latency.move(path[:, :, self._qpos])
+
+    def _push(self, chance: Disturbance | None) -> FloatArray | float:
+        """Let joints and links be pushed until the next time; returns the torque on the joints."""
+        torque = chance.torque_nm if chance else 0.0
+        self._batch.bind("qfrc_applied")[:, self._dof] = torque
+        self._batch.bind("xfrc_applied")[:, self._bodies, :3] = chance.force_n if chance else 0.0
+        return torque
+
+    def _reload(self, ids: np.ndarray) -> None:
+        """Fix to worlds `ids` (n,), whose links were written anew, what they carry."""
+        if self._payloads:
+            carried = np.zeros_like(self._payloads.there)
+            carried[ids] = self._payloads.there[ids]
+            self._load(carried)
+
+    def _load(self, arrived: np.ndarray) -> None:
+        """Fix payloads to the links of those worlds where they have arrived, (B, L)."""
+        if not self._payloads or not arrived.any():
+            return
+        loads = self._payloads
+        for k, body in enumerate(self._bodies):
+            rows = np.flatnonzero(arrived[:, k])
+            load_bodies(self._fields, rows, body, loads.mass_kg[rows, k], loads.distance_m[rows, k])
+        self._batch.set_const(np.flatnonzero(arrived.any(1)))
 
     def measure(self, rng: np.random.Generator, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,

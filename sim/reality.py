@@ -6,15 +6,15 @@ import mujoco
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.contract.reality import Payload, Reality
+from robot_mbrl.contract.reality import Reality
 from robot_mbrl.contract.spec import RobotSpec
-from sim.build import mujoco_model
+from sim.build import mujoco_model, stiffen_friction
+from sim.joint_law import JointLaw
+from sim.motor_fields import MOTOR_FIELDS, MotorFields
+from sim.payload import add_payload
+from sim.winding import Windings
 
 TIMESTEP_S = 5e-4  # an eighth of what training integrates with
-# MuJoCo's friction is a soft constraint: at its defaults a small held motor creeps at 0.03 rad/s.
-# About the stiffest that the time step allows creeps 2,000 times slower.
-STIFF_SOLREF = (2 * TIMESTEP_S, 1.0)
-STIFF_SOLIMP = (0.999, 0.999)
 
 
 def make_plant(spec: RobotSpec, reality: Reality, rng: np.random.Generator) -> "MujocoPlant":
@@ -27,22 +27,18 @@ def make_plant(spec: RobotSpec, reality: Reality, rng: np.random.Generator) -> "
 class MujocoPlant:
     """One machine as its reality file says. Latency, noise and play are the mock device's business.
 
-    Effects per joint: friction that is larger at rest (Stribeck curve, through MuJoCo's friction
-    constraint, so a joint truly sticks) and a cogging torque. Payloads and changes come at their
-    times, with position and velocity unchanged.
+    Effects beyond MuJoCo's own: friction that is larger at rest (Stribeck curve, through MuJoCo's
+    friction constraint, so a joint truly sticks), cogging, warm windings and a weak source.
+    Payloads and changes come at their times, with position, velocity and temperature unchanged.
     """
 
     def __init__(self, spec: RobotSpec, reality: Reality) -> None:
         self._spec = spec
         self._reality = reality
         self._command = np.zeros(len(spec.actuators))
-        effects = [reality.effects(j.name) for j in spec.joints]
-        self._static = np.array([e.static_friction_nm for e in effects])
-        self._stribeck = np.array([e.stribeck_velocity_rad_s for e in effects])
-        self._cogging = np.array([e.cogging_nm for e in effects])
-        self._periods = np.array([e.cogging_periods_per_rev for e in effects])
-        self._phase = np.array([e.cogging_phase_rad for e in effects])
-        self._smooth = not (self._static.any() or self._cogging.any())
+        named = reality.parameters
+        self._law = JointLaw(spec, 1) if JointLaw.needed(named) else None
+        self._windings = Windings(spec, 1) if Windings.needed(named) else None
         self._events: list[float] = []
         self._build(0.0)
 
@@ -54,6 +50,8 @@ class MujocoPlant:
             initial = f"initial.{joint.name}."
             self.data.qpos[self._qpos[k]] = self._reality.parameters[initial + "position_rad"]
             self.data.qvel[self._dof[k]] = self._reality.parameters[initial + "velocity_rad_s"]
+        if self._windings:
+            self._windings.start(np.array([0]))
         self.drive(np.zeros(len(self._spec.actuators)))
 
     def drive(self, command: FloatArray) -> None:
@@ -86,34 +84,50 @@ class MujocoPlant:
         return max(1, math.ceil(left_s / TIMESTEP_S - 0.5))
 
     def _step(self, steps: int) -> None:
-        if self._smooth:
+        if not (self._law or self._windings):
             mujoco.mj_step(self.model, self.data, steps)
             return
         for _ in range(steps):
-            q, v = self.data.qpos[self._qpos], self.data.qvel[self._dof]
-            sticking = self._static * np.exp(-((v / self._stribeck) ** 2))
-            self.model.dof_frictionloss[self._dof] = self._coulomb + sticking
-            torque = -self._cogging * np.sin(self._periods * q + self._phase)
-            self.data.qfrc_applied[self._dof] = torque
+            if self._law:
+                q, v = self.data.qpos[None, self._qpos], self.data.qvel[None, self._dof]
+                self.model.dof_frictionloss[self._dof] = self._law.friction(v)[0]
+                self.data.qfrc_applied[self._dof] = self._law.torque(q)[0]
+            if self._windings:
+                self._motors.write(self._windings.resistance(self.data.ctrl[None]))
             mujoco.mj_step(self.model, self.data)
+            if self._windings:
+                force, speed = self.data.actuator_force[None], self.data.qvel[None]
+                self._windings.warm(self._motors.torque(force, speed) ** 2, TIMESTEP_S)
 
     def _build(self, time_s: float) -> None:
         """Compile the machine as it is at `time_s`, at rest in its zero position."""
         values = self._reality.parameters_at(time_s)
         self.model = mujoco_model(self._spec, values, timestep_s=TIMESTEP_S)
-        self.model.dof_solref[:] = STIFF_SOLREF
-        self.model.dof_solimp[:, :2] = STIFF_SOLIMP
+        stiffen_friction(self.model)
         for payload in self._reality.payloads:
             if payload.at_s <= time_s:
-                add_payload(self.model, payload)
+                body = self.model.body(payload.link).id
+                add_payload(self.model, body, payload.mass_kg, payload.distance_m)
         self.data = mujoco.MjData(self.model)
         joints = [self.model.joint(j.name) for j in self._spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._dof = np.array([j.dofadr[0] for j in joints])
-        self._coulomb = self.model.dof_frictionloss[self._dof].copy()
+        self._weaken(values)
         self._supply = np.array(
             [values.get(f"actuators.{a.name}.supply", 1.0) for a in self._spec.actuators]
         )
+
+    def _weaken(self, values: dict[str, float]) -> None:
+        """Tell the laws beyond MuJoCo's own what holds now."""
+        parameters = {path: np.array([value]) for path, value in values.items()}
+        world = np.array([0])
+        if self._law:
+            coulomb = self.model.dof_frictionloss[None, self._dof]
+            self._law.set_parameters(parameters, world, coulomb)
+        if self._windings:
+            self._windings.set_parameters(parameters, world)
+            fields = {name: getattr(self.model, name)[None] for name in MOTOR_FIELDS}  # views
+            self._motors = MotorFields(self._spec, self.model, fields)
 
     def _rebuild(self, time_s: float) -> None:
         """Go on with the machine as it is after the event at `time_s`."""
@@ -121,38 +135,5 @@ class MujocoPlant:
         self._build(time_s)
         self.data.time = before.time
         self.data.qpos[:], self.data.qvel[:] = before.qpos, before.qvel
+        self.data.act[:] = before.act
         self.drive(self._command)
-
-
-def add_payload(model: mujoco.MjModel, payload: Payload) -> None:
-    """Fix a point mass to a link, on the line from its joint through its centre of mass."""
-    body = model.body(payload.link).id
-    centre, mass = model.body_ipos[body].copy(), float(model.body_mass[body])
-    reach = float(np.linalg.norm(centre))
-    distance = 2 * reach if math.isnan(payload.distance_m) else payload.distance_m
-    point = centre / reach * distance if reach > 0 else np.zeros(3)
-    total = mass + payload.mass_kg
-    moved = (mass * centre + payload.mass_kg * point) / total
-    inertia = _inertia(model, body)
-    inertia += mass * _spread(centre - moved) + payload.mass_kg * _spread(point - moved)
-    moments, axes = np.linalg.eigh(inertia)
-    if np.linalg.det(axes) < 0:
-        axes[:, 0] *= -1
-    model.body_mass[body], model.body_ipos[body] = total, moved
-    model.body_inertia[body] = moments
-    mujoco.mju_mat2Quat(model.body_iquat[body], axes.ravel())
-    model.body_sameframe[body] = 0  # the compiler's short cut for aligned frames no longer holds
-    mujoco.mj_setConst(model, mujoco.MjData(model))
-
-
-def _inertia(model: mujoco.MjModel, body: int) -> FloatArray:
-    """Inertia (3, 3) about the centre of mass, in the axes of the body."""
-    flat = np.zeros(9)
-    mujoco.mju_quat2Mat(flat, model.body_iquat[body])
-    axes = flat.reshape(3, 3)
-    return axes @ np.diag(model.body_inertia[body]) @ axes.T
-
-
-def _spread(offset: FloatArray) -> FloatArray:
-    """Inertia (3, 3) of a unit point mass at `offset` (Steiner)."""
-    return float(offset @ offset) * np.eye(3) - np.outer(offset, offset)

@@ -7,8 +7,10 @@ import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
 from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
+from robot_mbrl.contract.errors import LinkTimeout
 from robot_mbrl.contract.variation import Variation
 from sim.parameter_schedule import ParameterSchedule
+from sim.sensor_faults import SensorFaults
 from sim.worlds import make_worlds
 
 ONE = np.array([0])
@@ -35,6 +37,7 @@ class SimulatedRobot:
         self.spec = spec
         self._schedule = ParameterSchedule(spec, variations, 1, rng.spawn(1)[0])
         self.worlds = make_worlds(spec, 1, backend=backend, threads=1)
+        self._faults = SensorFaults(spec, 1) if SensorFaults.needed(spec.nominal) else None
         self.parameters: dict[str, float] = {}
         self._codec = ActionCodec.from_spec(spec)
         self.restart(rng)
@@ -46,13 +49,21 @@ class SimulatedRobot:
         self.parameters = {path: float(values[0]) for path, values in drawn.items()}
         self.worlds.reset(drawn, ONE)
         self._schedule.start(ONE, rng)
+        if self._faults:
+            self._faults.set_parameters(drawn, ONE)
+            self._faults.start(self.worlds.measure(rng), ONE)
         self._command = np.zeros(len(self.spec.actuators))
         self._sequence, self._time_s = 0, 0.0
 
     def read(self) -> RobotState:
-        """The encoders now."""
+        """The encoders now. Raises LinkTimeout for a sample that is lost."""
         self._sequence += 1
-        q = self.worlds.measure(self._rng)[0]
+        q = self.worlds.measure(self._rng)
+        if self._faults and self._time_s > 0:  # the first one is there: else nothing could begin
+            q, fresh = self._faults.pass_on(q, self._rng)
+            if not fresh[0]:
+                raise LinkTimeout(f"robot {self.spec.name!r}: this sample is lost (lost_share)")
+        q = q[0]
         applied, hot = self._command.copy(), np.full(len(self._command), math.nan)
         for array in (q, applied, hot):
             array.flags.writeable = False
@@ -87,7 +98,7 @@ class SimulatedRobot:
         while (now := round(self._time_s * rate)) < end:
             self._redraw(now)
             steps = min(end - now, self._steps_to_tick(now))
-            self.worlds.step(self._codec.to_action(self._command)[None], steps)
+            self.worlds.step(self._codec.to_action(self._command)[None], steps, self._rng)
             self._time_s += steps / rate
         return max(0.0, self._time_s - time_s)
 
@@ -103,3 +114,5 @@ class SimulatedRobot:
             self.parameters |= {path: float(values[0]) for path, values in redrawn.values.items()}
             given = {path: np.array([value]) for path, value in self.parameters.items()}
             self.worlds.change(given, ONE, redrawn.values)
+            if self._faults:
+                self._faults.set_parameters(given, ONE)

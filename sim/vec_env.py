@@ -14,6 +14,7 @@ from robot_mbrl.contract.variation import Variation
 from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, draw_goals, make_task
 from sim.parameter_schedule import ParameterSchedule
+from sim.sensor_faults import SensorFaults
 from sim.spares import Spares
 from sim.worlds import make_worlds
 
@@ -56,6 +57,7 @@ class SimVecEnv(VectorEnv):
         self._table = np.zeros((len(spec.nominal), num_envs))
         self.parameters: Parameters = dict(zip(spec.nominal, self._table, strict=True))  # views
         self._observer = Observer(self.layout, (num_envs,))
+        self._faults = SensorFaults(spec, num_envs) if SensorFaults.needed(spec.nominal) else None
         self._spares = Spares(self.worlds, self._draw, num_envs)
         self._rng = np.random.default_rng(seed)
         # a generator of its own: what each world keeps for ever takes no draws from the others
@@ -99,7 +101,11 @@ class SimVecEnv(VectorEnv):
         goals = draw_goals(self.task, self._rng, len(ids))
         if goal is not None:
             goals = np.broadcast_to(goal, (len(ids), len(self.layout.goal))).astype(float)
-        return self._observer.reset(self.worlds.measure(self._rng, ids), ids, goals)
+        q = self.worlds.measure(self._rng, ids)
+        if self._faults is not None:
+            self._faults.set_parameters({p: v[ids] for p, v in self.parameters.items()}, ids)
+            self._faults.start(q, ids)
+        return self._observer.reset(q, ids, goals)
 
     def _draw(self, size: int) -> Parameters:
         drawn = self._schedule.draw(self._rng, size)
@@ -138,8 +144,8 @@ class SimVecEnv(VectorEnv):
         check_finite("actions", actions)
         actions = self.layout.slew(self._observer.last_action, np.clip(actions, -1.0, 1.0))
         self._redraw()
-        self.worlds.step(actions)
-        obs = self._observer.update(self.worlds.measure(self._rng), actions)
+        self.worlds.step(actions, rng=self._rng)
+        obs = self._observe(actions)
         self.steps += 1
         rewards = self.task.reward(obs, actions)
         terminated = self.task.terminated(obs)
@@ -166,6 +172,8 @@ class SimVecEnv(VectorEnv):
                 self.parameters[path][redrawn.ids] = values
             now = {path: values[redrawn.ids] for path, values in self.parameters.items()}
             self.worlds.change(now, redrawn.ids, redrawn.values)
+            if self._faults is not None:
+                self._faults.set_parameters(now, redrawn.ids)
 
     def _renew(self, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) new parameters and their initial state."""
@@ -176,6 +184,13 @@ class SimVecEnv(VectorEnv):
         else:
             self._table[:, ids] = self._spares.take(ids)
         self._schedule.start(ids, self._rng)
+
+    def _observe(self, actions: np.ndarray) -> np.ndarray:
+        q = self.worlds.measure(self._rng)
+        if self._faults is None:
+            return self._observer.update(q, actions)
+        shown, fresh = self._faults.pass_on(q, self._rng)
+        return self._observer.update(shown, actions, fresh)
 
     def _info(self) -> dict[str, Any]:
         return {"parameters": dict(zip(self.parameters, self._table.copy(), strict=True))}

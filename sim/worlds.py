@@ -35,9 +35,14 @@ class Worlds(Protocol):
         Raises SpecError as `reset`.
         """
 
-    def step(self, action: FloatArray, substeps: int | None = None) -> None:
+    def step(
+        self,
+        action: FloatArray,
+        substeps: int | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         """Advance every world under actions (B, A) in [-1, 1], by one control period if not
-        told."""
+        told. What happens by chance is drawn from `rng`; without one it does not happen."""
 
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`. Raises SpecError as `reset`."""

@@ -247,14 +247,19 @@ class Observer:
         self._obs[mask] = np.concatenate([block, *actions, *history, self.goal[mask]], -1)
         return self._obs.copy()
 
-    def update(self, q: FloatArray | None, action: FloatArray) -> FloatArray:
+    def update(
+        self, q: FloatArray | None, action: FloatArray, fresh: np.ndarray | None = None
+    ) -> FloatArray:
         """Take the next measured positions and the action applied since the last; returns obs (...,
         O).
 
-        q None (no fresh sample) is bridged at constant velocity.
+        q None (no fresh sample) is bridged at constant velocity; of a batch, so are those worlds
+        for which `fresh` (*batch,) is False.
         """
         layout = self.layout
         dq = self._v * layout.dt if q is None else q - self._q
+        if fresh is not None:
+            dq = np.where(fresh[..., None], dq, self._v * layout.dt)
         self._q = self._q + dq
         v = self._v + self._alpha * (dq / layout.dt - self._v)
         block = layout.measure(self._q, v)

@@ -1,5 +1,6 @@
 """Scale, add, set: how a number in [randomization] acts on the robot's own value."""
 
+import math
 from dataclasses import dataclass
 
 from robot_mbrl.contract.parameters import is_scale
@@ -39,6 +40,8 @@ def meaningless(path: str, operation: Operation, quantity: Quantity) -> str:
     """Why an operation makes no sense for a parameter; "" where it does."""
     if is_scale(path) == (operation == "scale"):
         return ""
+    if math.isnan(quantity.value) and operation != "set":
+        return "what it is by default is not one number"
     if path.startswith("links.") and path.endswith(".length"):
         return "a length scales every distance within its link"
     if operation in ("add", "set") and not is_scale(path):

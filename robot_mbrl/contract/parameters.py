@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.effects import effect_of
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.table import Table
 from robot_mbrl.contract.variation import Draw, Variation
@@ -38,11 +39,11 @@ Parameters = dict[str, FloatArray]
 
 def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
     """Every parameter of the robot with its nominal value: 1 for a scale, the robot's own
-    otherwise."""
+    otherwise. Of the effects only those that its description names."""
     nominal = {f"links.{link}.{key}": 1.0 for link in spec.links for key in LINK_SCALES}
     nominal |= {f"joints.{j.name}.{key}": 1.0 for j in spec.joints for key in JOINT_SCALES}
     for actuator in spec.actuators:
-        keys = SCALES_OF[actuator.motor.kind]
+        keys = SCALES_OF[actuator.motor.kind] + ("inductance",) * (actuator.motor.inductance_h > 0)
         nominal |= {f"actuators.{actuator.name}.{key}": 1.0 for key in keys}
         nominal[f"actuators.{actuator.name}.latency_ms"] = actuator.latency_ms
     nominal["sensors.latency_ms"] = spec.sensor.latency_ms
@@ -50,16 +51,19 @@ def nominal_parameters(spec: "RobotSpec") -> dict[str, float]:
     for joint in spec.joints:
         nominal[f"initial.{joint.name}.position_rad"] = joint.home_rad
         nominal[f"initial.{joint.name}.velocity_rad_s"] = 0.0
-    return nominal
+    return nominal | spec.effects
 
 
 def is_scale(path: str) -> bool:
     """Whether the number of a parameter multiplies what the robot has."""
-    return path.rsplit(".", 1)[-1] not in ABSOLUTE_LIMITS
+    return path.rsplit(".", 1)[-1] not in ABSOLUTE_LIMITS and effect_of(path) is None
 
 
 def parameter_limits(path: str) -> tuple[float, float]:
     """Allowed range of a parameter's number."""
+    effect = effect_of(path)
+    if effect is not None:
+        return effect.low, effect.high
     return ABSOLUTE_LIMITS.get(path.rsplit(".", 1)[-1], SCALE_LIMITS)
 
 
@@ -85,12 +89,20 @@ def walk_parameters(
     return found
 
 
-def read_values(table: Table, nominal: dict[str, float]) -> dict[str, float]:
-    """Read a reality's parameters: one number each, in the vocabulary of `[randomization]`."""
-    return {
-        path: parent.number(key, *parameter_limits(path))
-        for path, parent, key in walk_parameters(table, set(nominal))
-    }
+def read_values(table: Table, nominal: dict[str, float], prefix: str = "") -> dict[str, float]:
+    """Read one number for each parameter named, in the vocabulary of `[randomization]`.
+
+    `prefix`, such as "joints.", is where the table stands in it. Raises SpecError.
+    """
+    values = {}
+    for path, parent, key in walk_parameters(table, set(nominal), prefix):
+        low, high = parameter_limits(path)
+        effect = effect_of(path)
+        if effect is not None and effect.whole:
+            values[path] = float(parent.integer(key, int(low), int(high)))
+        else:
+            values[path] = parent.number(key, low, high, effect.unit if effect else "")
+    return values
 
 
 def sample_parameters(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robot_mbrl.contract.effects import effect_of
 from robot_mbrl.contract.urdf import Urdf, composite_inertia, read_urdf
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ UNITS = {
     "position_rad": "rad",
     "velocity_rad_s": "rad/s",
 }
-"""Of parameters that are no scales, by the last word of their path."""
+"""Of parameters that are no scales and no effects, by the last word of their path."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,7 @@ class Quantity:
 def nominal_quantities(spec: "RobotSpec") -> dict[str, Quantity]:
     """Of every parameter of the robot, by path."""
     urdf = read_urdf(spec.urdf)
-    found = {
-        path: Quantity(value, UNITS.get(path.rsplit(".", 1)[-1], ""))
-        for path, value in spec.nominal.items()
-    }
+    found = {path: Quantity(value, _unit(path)) for path, value in spec.nominal.items()}
     for link in spec.links:
         found |= dict(_of_link(urdf, link))
     for joint in urdf.turning:
@@ -46,6 +44,11 @@ def nominal_quantities(spec: "RobotSpec") -> dict[str, Quantity]:
             if path in found:
                 found[path] = quantity
     return found
+
+
+def _unit(path: str) -> str:
+    effect = effect_of(path)
+    return effect.unit if effect else UNITS.get(path.rsplit(".", 1)[-1], "")
 
 
 def _of_link(urdf: Urdf, link: str) -> Iterator[tuple[str, Quantity]]:
@@ -65,6 +68,7 @@ def _of_actuator(actuator: "ActuatorSpec") -> Iterator[tuple[str, Quantity]]:
         if actuator.command != "torque"
         else Quantity(1.0, "N m per N m asked for"),
     )
+    yield "inductance", Quantity(motor.inductance_h, "H")
     yield "supply", Quantity(actuator.limit, f"{actuator.unit} at full command")
     yield "stiffness", Quantity(motor.stiffness_nm_rad, "N m/rad")
     yield "damping", Quantity(motor.damping_nm_s_rad, "N m s/rad")

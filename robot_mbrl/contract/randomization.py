@@ -36,6 +36,9 @@ TIMES: dict[str, tuple[tuple[When, ...], str]] = {
     "length": (("build", "reset"), "no link changes its length while it moves"),
     "position_rad": (("reset",), "an initial state is that of a reset"),
     "velocity_rad_s": (("reset",), "an initial state is that of a reset"),
+    "payload_kg": (("build", "reset"), "payload_at_s says when it comes"),
+    "payload_at_s": (("build", "reset"), "it counts from the start of the episode"),
+    "payload_distance_m": (("build", "reset"), "a payload stays where it was put"),
 }
 """When a parameter may be drawn, by the last word of its path, and why not at other times."""
 LONGEST_S = 3600.0

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from robot_mbrl.contract.calibration import calibrated
+from robot_mbrl.contract.effects import possible_effects
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters import nominal_parameters
+from robot_mbrl.contract.parameters import nominal_parameters, read_values
 from robot_mbrl.contract.randomization import read_randomization
 from robot_mbrl.contract.table import Table, read_toml
 from robot_mbrl.contract.urdf import read_urdf
@@ -77,7 +78,8 @@ class JointSpec:
 class MotorSpec:
     """What lies between a command and the joint torque.
 
-    kind "dc_motor": tau = gear kt (V - gear kt w) / R, the voltage-driven motor without inductance.
+    kind "dc_motor": tau = gear kt i with R i + L di/dt = V - gear kt w, the voltage-driven motor;
+    without inductance i = (V - gear kt w) / R.
     kind "direct": the drive closes its own loop, tau = command (torque) or kt gear command
     (current).
     kind "servo": the drive closes a loop around the joint, tau = clip(stiffness (command - q) -
@@ -95,6 +97,7 @@ class MotorSpec:
     damping_nm_s_rad: float = 0.0
     torque_limit_nm: float = math.inf
     no_load_speed_rad_s: float = math.inf
+    inductance_h: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,8 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class RobotSpec:
-    """One robot. `folder` is where robot.toml was read."""
+    """One robot. `folder` is where robot.toml was read; `effects` holds what [effects] names or
+    [randomization] varies of `contract.effects`, by path."""
 
     name: str
     description: str
@@ -192,6 +196,7 @@ class RobotSpec:
     randomization: dict[str, Variation]
     joint_offset_rad: tuple[float, ...] = ()
     calibration: dict[str, Any] = field(default_factory=dict)
+    effects: dict[str, float] = field(default_factory=dict)
 
     def joint_index(self, name: str) -> int:
         """Column of a joint in q."""
@@ -310,9 +315,13 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
         raise root.table("control").fail(
             "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
         )
-    variations = read_randomization(root.table("randomization", optional=True), spec)
+    possible = possible_effects(spec)
+    effects = read_values(root.table("effects", optional=True), possible)
+    able = replace(spec, effects=possible | effects)
+    variations = read_randomization(root.table("randomization", optional=True), able)
     root.finish()
-    return replace(spec, randomization=variations)
+    effects = {path: possible[path] for path in variations if path in possible} | effects
+    return replace(spec, randomization=variations, effects=effects)
 
 
 def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
@@ -402,6 +411,9 @@ def _motor(t: Table, command: str) -> MotorSpec:
         else model.number("torque_constant_nm_a", 1e-5, 1e3, "N m/A", default=1.0),
         gear_ratio=model.number("gear_ratio", 1e-3, 1e4, default=1.0),
         rotor_inertia_kg_m2=model.number("rotor_inertia_kg_m2", 0, 10, "kg m2"),
+        inductance_h=model.number("inductance_h", 0, 10, "H", default=0.0)
+        if kind == "dc_motor"
+        else 0.0,
     )
     model.finish()
     return motor

@@ -7,7 +7,6 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.reality import (
     Change,
-    JointEffects,
     Payload,
     Reality,
     load_reality,
@@ -32,7 +31,7 @@ def load_text(text: str, spec: RobotSpec, folder: Path) -> Reality:
 def test_no_file_is_the_description(spec: RobotSpec) -> None:
     assert load_reality(None, spec) == load_reality("nominal", spec) == nominal_reality(spec)
     assert nominal_reality(spec).parameters == spec.nominal
-    assert nominal_reality(spec).effects("arm") == JointEffects()
+    assert nominal_reality(spec).effect("joints.arm.cogging_nm") == 0.0
 
 
 def test_an_empty_file_is_nominal_too(spec: RobotSpec, tmp_path: Path) -> None:
@@ -51,7 +50,18 @@ def test_the_documented_example_says_what_the_page_says(spec: RobotSpec, tmp_pat
     assert reality.parameters["links.arm.mass"] == 1.0
     assert reality.parameters["actuators.motor.latency_ms"] == 25.0
     assert (reality.latency_jitter_ms, reality.lost_frames) == (3.0, 0.005)
-    assert reality.effects("arm") == JointEffects(6e-4, 0.3, 3e-4, 12, 0.0, 0.005, 0.05)
+    effects = {path: v for path, v in reality.parameters.items() if path not in spec.nominal}
+    assert effects == {
+        "joints.arm.static_friction_nm": 6e-4,
+        "joints.arm.stribeck_velocity_rad_s": 0.3,
+        "joints.arm.cogging_nm": 3e-4,
+        "joints.arm.cogging_periods_per_rev": 12,
+        "joints.arm.cogging_phase_rad": 0.0,
+        "joints.arm.backlash_rad": 0.005,
+        "joints.arm.encoder_offset_rad": 0.05,
+    }
+    assert all(reality.effect(path) == value for path, value in effects.items())
+    assert reality.effect("joints.pendulum.cogging_nm") == 0.0
     assert reality.payloads == (Payload(4.0, "pendulum", 0.005, 0.129),)
     assert reality.changes == (Change(6.0, "actuators.motor.torque_constant", 0.6),)
 
@@ -76,8 +86,17 @@ def test_changes_multiply_from_their_time_on(spec: RobotSpec, tmp_path: Path) ->
         ("[parameters.links.arm]\nmass = nan", r"links.arm.mass.*got nan"),
         ("[effects]\nlost_frames = 1.1", "lost_frames.*from 0 to 1"),
         ("[effects]\nstiction = 1", "effects.stiction: unknown key"),
-        ("[effects.joints.leg]\nbacklash_rad = 0", "effects.joints.leg: unknown key"),
-        ("[effects.joints.arm]\nbacklash = 0", "did you mean 'backlash_rad'"),
+        ("[effects.joints.leg]\nbacklash_rad = 0", "effects.joints.leg: unknown.*arm, pendulum"),
+        (
+            "[effects.joints.arm]\nbacklash = 0",
+            "effects.joints.arm.backlash: unknown.*backlash_rad",
+        ),
+        (
+            "[effects.joints.arm]\nbacklash_rad = 2",
+            "backlash_rad: expected a number from 0 to 1 rad",
+        ),
+        ("[effects.joints.arm]\ncogging_periods_per_rev = 1.5", "expected an integer from 1"),
+        ("[effects.joints.arm]\npush_nm_s = 1", "push_nm_s: unknown"),
         ("[[payload]]\nat_s = 1\nlink = 'arm'", r"payload\[0\].mass_kg.*missing"),
         ("[[payload]]\nat_s = 1\nlink = 'leg'\nmass_kg = 1", "'arm', 'pendulum'"),
         ("[[change]]\nat_s = 1\npath = 'x'\nscale = 2", r"change\[0\].path"),

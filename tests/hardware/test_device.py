@@ -12,7 +12,7 @@ from hardware.mcu_messages import State
 from hardware.mock import MockDevice
 from hardware.mock.device import TICK_S
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.reality import Change, JointEffects
+from robot_mbrl.contract.reality import Change
 from tests.hardware.bench import make_bench_device, quiet
 
 COUNT = 2 * math.pi / 2048
@@ -182,7 +182,7 @@ def test_without_noise_a_resting_joint_reads_the_same(spec: RobotSpec) -> None:
 
 def test_backlash_swallows_a_reversal(spec: RobotSpec) -> None:
     play = 20 * COUNT
-    reality = quiet(spec, joints={"arm": JointEffects(backlash_rad=play)})
+    reality = quiet(spec, {"joints.arm.backlash_rad": play})
     device, plant = make_bench_device(spec, reality)
 
     def reading(q_counts: float) -> int:
@@ -195,7 +195,7 @@ def test_backlash_swallows_a_reversal(spec: RobotSpec) -> None:
 
 
 def test_encoder_offset_shifts_the_zero(spec: RobotSpec) -> None:
-    reality = quiet(spec, joints={"arm": JointEffects(encoder_offset_rad=100 * COUNT)})
+    reality = quiet(spec, {"joints.arm.encoder_offset_rad": 100 * COUNT})
     device, plant = make_bench_device(spec, reality)
     plant.q[0] = 130 * COUNT
     device.advance_to(TICK_S)

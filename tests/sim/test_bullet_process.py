@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.errors import RobotMbrlError, ShapeError
 from sim.bullet_process import BulletProcess
 from sim.bullet_worlds import BulletWorlds
 from tests.sim.engines import parameters
@@ -70,7 +70,7 @@ def test_an_error_in_a_child_is_raised_here_and_worlds_forgotten_end_theirs(
 ) -> None:
     child = BulletProcess(furuta, 1)
     child.start("step", np.zeros((1, 7)), 1)  # seven motors
-    with pytest.raises(ValueError, match="shapes"):
+    with pytest.raises(ShapeError, match=r"commands: expected shape \(1, 1\), got \(1, 7\)"):
         child.finish()
     child.start("readings")  # it goes on
     assert not child.finish().q_rad.any()

@@ -31,11 +31,3 @@ def test_a_whole_lag_keeps_every_bit() -> None:
     assert line.read() == 1e30
     line.set_lag(np.array([[1.0]]), EVERY)
     assert line.read() == 0.1
-
-
-def test_a_held_value_comes_out_after_whole_lags() -> None:
-    line = DelayLine((2, 1), max_lag=3)
-    line.set_lag(np.array([[0.0], [2.0]]), EVERY)
-    line.hold(np.array([[1.0], [1.0]]), 4)
-    late = line.hold(np.array([[5.0], [5.0]]), 3)
-    np.testing.assert_array_equal(late[..., 0], [[5, 5, 5], [1, 1, 5]])

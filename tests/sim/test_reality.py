@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.reality import Change, JointEffects, Payload, Reality, nominal_reality
+from robot_mbrl.contract.reality import Change, Payload, Reality, nominal_reality
 from sim.reality import MujocoPlant, make_plant
 
 G = 9.81
@@ -133,6 +133,8 @@ def terminal_speed(voltage: float, constant: float = K, resistance: float = R) -
         ({"actuators.motor.supply": 0.9}, terminal_speed(9.0)),
         ({"actuators.motor.torque_constant": 1.2}, terminal_speed(10.0, constant=1.2 * K)),
         ({"actuators.motor.resistance": 0.8}, terminal_speed(10.0, resistance=0.8 * R)),
+        # half of the 20 V that are full command: a quarter of the source's resistance
+        ({"actuators.motor.source_resistance_ohm": 4.0}, terminal_speed(10.0, resistance=R + 1.0)),
     ],
 )
 def test_the_motor_runs_at_its_terminal_speed(
@@ -171,9 +173,12 @@ def stall_voltage(torque_nm: float) -> float:
 
 def test_a_sticking_joint_breaks_away_and_then_keeps_turning(flywheel: RobotSpec) -> None:
     extra = 2e-3
-    sticky = {"axle": JointEffects(static_friction_nm=extra, stribeck_velocity_rad_s=0.3)}
+    sticky = {
+        "joints.axle.static_friction_nm": extra,
+        "joints.axle.stribeck_velocity_rad_s": 0.3,
+    }
     between = np.array([stall_voltage(FRICTION + 0.7 * extra)])
-    plant = plant_of(flywheel, {}, joints=sticky)
+    plant = plant_of(flywheel, sticky)
     plant.drive(between)
     plant.advance(1.0)
     assert abs(plant.positions()[0]) < 1e-4, "held by static friction"
@@ -195,14 +200,15 @@ def test_cogging_makes_a_free_wheel_swing(flywheel: RobotSpec) -> None:
     Coulomb friction F takes 2 F / (A N) off each half swing.
     """
     amplitude, periods = 2e-3, 12
-    cogging = JointEffects(cogging_nm=amplitude, cogging_periods_per_rev=periods)
     free = {
+        "joints.axle.cogging_nm": amplitude,
+        "joints.axle.cogging_periods_per_rev": periods,
         "joints.axle.damping": 0.01,
         "joints.axle.friction": 0.01,
         "actuators.motor.torque_constant": 0.01,
         "initial.axle.position_rad": 0.01,
     }
-    plant = plant_of(flywheel, free, joints={"axle": cogging})
+    plant = plant_of(flywheel, free)
     omega = math.sqrt(amplitude * periods / J)
     angles = []
     for _ in range(round(2 * math.pi / omega / 1e-3)):
@@ -215,11 +221,60 @@ def test_cogging_makes_a_free_wheel_swing(flywheel: RobotSpec) -> None:
 
 
 def test_cogging_phase_moves_the_equilibrium(flywheel: RobotSpec) -> None:
-    effects = JointEffects(cogging_nm=5e-3, cogging_periods_per_rev=4, cogging_phase_rad=-0.4)
-    plant = plant_of(flywheel, {"joints.axle.damping": 20.0}, joints={"axle": effects})
+    cogs = {"cogging_nm": 5e-3, "cogging_periods_per_rev": 4, "cogging_phase_rad": -0.4}
+    effects = {f"joints.axle.{key}": value for key, value in cogs.items()}
+    plant = plant_of(flywheel, {"joints.axle.damping": 20.0} | effects)
     plant.advance(2.0)
     # it rests where cogging is below friction: sin(4 q - 0.4) within FRICTION / 5e-3 of 0
     assert abs(math.sin(4 * plant.positions()[0] - 0.4)) < 1.05 * FRICTION / 5e-3
+
+
+def test_a_winding_warms_up_over_changes_and_is_cold_after_power_up(flywheel: RobotSpec) -> None:
+    """Held fast at half of its voltage: x' = (50 K / (1 + a x) - x) / 0.5 s; a change of friction
+    at 1 s leaves it warm."""
+    warm = {
+        "joints.axle.friction": 100.0,
+        "actuators.motor.heating_k": 200.0,
+        "actuators.motor.heating_s": 0.5,
+    }
+    plant = plant_of(flywheel, warm, changes=(Change(1.0, "joints.axle.friction", 0.9),))
+    excess = [0.0]
+    for _ in range(4000):
+        x = excess[-1]
+        excess.append(x + 5e-4 / 0.5 * (50 / (1 + 0.0039 * x) - x))
+    for _ in range(2):
+        plant.drive(np.array([10.0]))
+        for seconds in (0.9, 1.1):
+            plant.advance(seconds)
+        torque = float(plant.data.actuator_force[0])
+        assert torque == pytest.approx(K * 10 / R / (1 + 0.0039 * excess[-1]), rel=1e-3)
+        plant.reset(np.random.default_rng(0))
+
+
+def test_a_cable_and_a_leaning_base_move_the_rest(furuta: RobotSpec) -> None:
+    """The arm in free air leans by the base's tilt; a cable holds against the weight."""
+    damped = {"joints.pendulum.damping": 100.0, "joints.pendulum.friction": 0.01}
+    lean = {"gravity.tilt_rad": 0.3, "gravity.direction_rad": math.pi / 2}
+    plant = hanging(furuta, damped | lean)
+    plant.advance(5.0)
+    assert plant.positions()[1] == pytest.approx(0.3, abs=0.01)
+    weight = MASS * G * LENGTH / 2
+    cable = {"joints.pendulum.cable_nm_rad": weight, "joints.pendulum.cable_rest_rad": 1.0}
+    plant = hanging(furuta, damped | cable)
+    plant.advance(5.0)
+    rest = plant.positions()[1]
+    assert math.sin(rest) == pytest.approx(1.0 - rest, abs=0.01)
+
+
+def test_inductance_is_in_the_plant(flywheel: RobotSpec) -> None:
+    """The current is 1 - 1/e of its end after L / R."""
+    (motor,) = flywheel.actuators
+    coil = replace(motor, motor=replace(motor.motor, inductance_h=0.01 * R))
+    plant = plant_of(replace(flywheel, actuators=(coil,)), {"joints.axle.friction": 100.0})
+    plant.drive(np.array([10.0]))
+    plant.advance(0.01)
+    share = float(plant.data.act[0]) / (10.0 / R)
+    assert share == pytest.approx(1 - math.exp(-1), rel=1e-3)
 
 
 def test_reset_is_power_up(furuta: RobotSpec) -> None:
