@@ -202,7 +202,7 @@ class BulletPhysics:
         return state | (self._payloads.get_state("payloads.") if self._payloads else {})
 
     def go_on(self, parameters: Parameters, state: State) -> Readings:
-        """Go on from what `get_state` gave, with the parameters (B,) each that were given then."""
+        """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
         everyone = np.arange(len(self._q))
         self.reset(parameters, everyone)
         self._q[:], self._v[:] = state["q"], state["v"]

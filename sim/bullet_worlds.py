@@ -17,6 +17,7 @@ from sim.bullet_process import BulletProcess
 from sim.delay_line import EVERY
 from sim.disturbances import Disturbances
 from sim.electronics import Electronics
+from sim.per_world import State
 
 
 class BulletWorlds:
@@ -122,6 +123,25 @@ class BulletWorlds:
             values = (q[chosen], v[chosen], ids[chosen] - part[0], given)
             arguments.append(values if chosen.any() else None)
         self._call_all("set_state", arguments)
+
+    def get_state(self) -> State:
+        """All that decides what comes next, beside the parameters; plain arrays."""
+        for crew in self._crews:
+            crew.start("get_state")
+        states = [crew.finish() for crew in self._crews]
+        return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+
+    def set_state(self, state: State, parameters: Parameters) -> None:
+        """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
+        everyone = np.arange(self._shape[0])
+        self._electronics.set_parameters(parameters, everyone)
+        if self._disturbances:
+            self._disturbances.set_parameters(parameters, everyone)
+        arguments = [
+            tuple({name: values[part] for name, values in of.items()} for of in (parameters, state))
+            for part in self._parts
+        ]
+        self._call_all("go_on", arguments)
 
     def mass_matrix(self, world: int) -> FloatArray:
         """Inertia (J, J) of one world as it stands, rotors included."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
-from sim.per_world import PerWorld
+from sim.per_world import PerWorld, State
 
 EVERY = np.s_[:]
 
@@ -18,7 +18,7 @@ class DelayLine(PerWorld):
         max_lag: longest lag in steps.
     """
 
-    moving = ("_values", "_newer", "_share")
+    moving = ("_values", "_lag")
 
     def __init__(self, shape: tuple[int, int], max_lag: int) -> None:
         self._length, self._columns = max_lag + 2, shape[1]
@@ -26,6 +26,7 @@ class DelayLine(PerWorld):
         self._world, self._column = np.ogrid[: shape[0], : shape[1]]
         # Flat indices: numpy is slow with three. They change with the lags only.
         self._newer, self._share = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        self._lag = np.zeros(shape)
         self.set_lag(np.zeros(shape), EVERY)
 
     def set_lag(self, lag: FloatArray, ids: np.ndarray | slice) -> None:
@@ -34,6 +35,7 @@ class DelayLine(PerWorld):
         row = self._world[ids] * self._length + self._length - 1 - whole
         self._newer[ids] = row * self._columns + self._column
         self._share[ids] = lag - whole
+        self._lag[ids] = lag
 
     def fill(self, values: FloatArray, ids: np.ndarray) -> None:
         """As if worlds `ids` (n,) had held values (n, K) for ever."""
@@ -51,3 +53,8 @@ class DelayLine(PerWorld):
         result: FloatArray = (1 - share) * values.take(newer)
         result += share * values.take(newer - self._columns)
         return result
+
+    def set_state(self, state: State, prefix: str) -> None:
+        """Go on from what `get_state` gave."""
+        super().set_state(state, prefix)
+        self.set_lag(self._lag.copy(), EVERY)

@@ -102,15 +102,15 @@ class Feedback:
             part.end(steps * self._dt)
         return path
 
-    def get_state(self) -> State:
-        """What changes as time passes; plain arrays."""
-        found = [part.law.get_state(f"{name}.") for name, part in self._parts.items()]
+    def get_state(self, prefix: str) -> State:
+        """Copies of what changes as time passes, named with a prefix."""
+        found = [part.law.get_state(f"{prefix}{name}.") for name, part in self._parts.items()]
         return {key: value for state in found for key, value in state.items()}
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: State, prefix: str) -> None:
         """Go on from what `get_state` gave."""
         for name, part in self._parts.items():
-            part.law.set_state(state, f"{name}.")
+            part.law.set_state(state, f"{prefix}{name}.")
 
 
 class JointPart:

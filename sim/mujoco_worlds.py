@@ -19,6 +19,7 @@ from sim.engine_clock import stop_engine_clock
 from sim.latency import Latency
 from sim.mujoco_feedback import Feedback
 from sim.payload import Payloads, load_bodies
+from sim.per_world import State
 from sim.physical_fields import PhysicalFields, is_field
 
 
@@ -193,6 +194,27 @@ class MujocoWorlds:
         self._state_v[np.ix_(ids, self._dof)] = v
         commands = None if action is None else self._electronics.commands(action, ids)
         self._latency.start(self._state_q[np.ix_(ids, self._qpos)], commands, ids)
+
+    def get_state(self) -> State:
+        """All that decides what comes next, beside the parameters; plain arrays."""
+        state = {"mujoco": self._batch.state.copy()} | self._latency.get_state()
+        for name, part in (("payloads.", self._payloads), ("feedback.", self._feedback)):
+            state |= part.get_state(name) if part else {}
+        return state
+
+    def set_state(self, state: State, parameters: Parameters) -> None:
+        """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
+        everyone = np.arange(self._batch.nsim)
+        if self._payloads:
+            self._payloads.start(everyone)
+        self.set_parameters(parameters, everyone)
+        self._latency.set_state(state)
+        if self._payloads:
+            self._payloads.set_state(state, "payloads.")
+            self._load(self._payloads.there)
+        if self._feedback:
+            self._feedback.set_state(state, "feedback.")
+        self._batch.state[:] = state["mujoco"]
 
     def model_of(self, world: int, parameters: dict[str, float] | None = None) -> mujoco.MjModel:
         """The compiled model of one world, optionally after giving it parameters (others

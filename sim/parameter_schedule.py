@@ -10,6 +10,7 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters, sample_parameters
 from robot_mbrl.contract.variation import Draw, Variation
+from sim.per_world import State
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,18 @@ class ParameterSchedule:
                 redrawn.append(Redrawn(ids, {p: draw.values(self._variations[p]) for p in stream}))
                 self._due[k, ids] = ticks[ids] + self._pause(stream, rng, len(ids))
         return redrawn
+
+    def get_state(self) -> State:
+        """What each world keeps for ever, and when it changes next; plain arrays. The ranges, which
+        `set_ranges` gave, are not among them."""
+        state = {f"schedule.built.{path}": values.copy() for path, values in self.built.items()}
+        return state | {"schedule.due": self._due.copy()}
+
+    def set_state(self, state: State) -> None:
+        """Go on from what `get_state` gave."""
+        for path, values in self.built.items():
+            values[:] = state[f"schedule.built.{path}"]
+        self._due[:] = state["schedule.due"]
 
     def _pause(self, stream: tuple[str, ...], rng: np.random.Generator, size: int) -> FloatArray:
         """Ticks until the next draw, (size,)."""

@@ -8,12 +8,14 @@ from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.checks import check_finite, check_shape
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.contract.parameters import Parameters
 from robot_mbrl.contract.variation import Variation
 from robot_mbrl.env import action_space, observation_space
 from robot_mbrl.tasks import Task, draw_goals, make_task
+from sim.generator_state import generator_array, generator_of
 from sim.parameter_schedule import ParameterSchedule
+from sim.per_world import State
 from sim.sensor_faults import SensorFaults
 from sim.spares import Spares
 from sim.worlds import make_worlds
@@ -58,7 +60,7 @@ class SimVecEnv(VectorEnv):
         self.parameters: Parameters = dict(zip(spec.nominal, self._table, strict=True))  # views
         self._observer = Observer(self.layout, (num_envs,))
         self._faults = SensorFaults(spec, num_envs) if SensorFaults.needed(spec.nominal) else None
-        self._spares = Spares(self.worlds, self._draw, num_envs)
+        self._spares = Spares(self.worlds, self._draw, list(spec.nominal), num_envs)
         self._rng = np.random.default_rng(seed)
         # a generator of its own: what each world keeps for ever takes no draws from the others
         forever = self._rng.spawn(1)[0]
@@ -195,6 +197,44 @@ class SimVecEnv(VectorEnv):
     def _info(self) -> dict[str, Any]:
         return {"parameters": dict(zip(self.parameters, self._table.copy(), strict=True))}
 
+    def get_state(self) -> State:
+        """All that decides what comes next: plain arrays by name, to be kept as safetensors.
+
+        An environment of the same settings that gets it by `set_state` goes on with the same bits,
+        also with another number of threads. Not before the first `reset`.
+        """
+        state: State = {f"observer.{name}": x for name, x in self._observer.get_state().items()}
+        state |= {f"worlds.{name}": x for name, x in self.worlds.get_state().items()}
+        state |= self._spares.get_state() | self._schedule.get_state()
+        state |= self._faults.get_state("faults.") if self._faults else {}
+        state["parameters"], state["steps"] = self._table.copy(), self.steps.copy()
+        state["generator"] = generator_array(self._rng)
+        return state
+
+    def set_state(self, state: State) -> None:
+        """Go on from what `get_state` gave. Raises DataError for that of another environment."""
+        for name, mine in self.get_state().items():
+            if name not in state or state[name].shape != mine.shape:
+                got = f"shape {state[name].shape}" if name in state else "nothing"
+                raise DataError(
+                    f"state {name!r}: expected shape {mine.shape}, got {got}; it is of an "
+                    "environment with another robot, number of worlds or backend"
+                )
+        self._table[:], self.steps[:] = state["parameters"], state["steps"]
+        parts = {group: _part(state, group) for group in ("observer.", "worlds.")}
+        self._observer.set_state(parts["observer."])
+        self.worlds.set_state(parts["worlds."], self.parameters)
+        self._spares.set_state(state)
+        self._schedule.set_state(state)
+        if self._faults:
+            self._faults.set_parameters(self.parameters, np.arange(self.num_envs))
+            self._faults.set_state(state, "faults.")
+        self._rng = generator_of(state["generator"])
+
     def close_extras(self, **kwargs: Any) -> None:
         """Release the engine; `close` calls this once."""
         self.worlds.close()
+
+
+def _part(state: State, prefix: str) -> State:
+    return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}

@@ -10,6 +10,7 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters import Parameters
 from sim.delay_line import EVERY
+from sim.per_world import State
 
 Backend = Literal["mujoco", "pybullet"]
 
@@ -64,6 +65,12 @@ class Worlds(Protocol):
 
         `action` (n, A) in [-1, 1] is what was applied before; by default nothing was.
         """
+
+    def get_state(self) -> State:
+        """All that decides what comes next, beside the parameters; plain arrays."""
+
+    def set_state(self, state: State, parameters: Parameters) -> None:
+        """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
 
     def close(self) -> None:
         """Release the engine; calling it twice does no harm."""

@@ -274,6 +274,17 @@ class Observer:
         self._obs = np.concatenate([*parts, self.goal], -1)
         return self._obs.copy()
 
+    def get_state(self) -> dict[str, FloatArray]:
+        """All that decides the next observations, as copies (*batch, ...) by name."""
+        return {"q": self._q.copy(), "v": self._v.copy(), "obs": self._obs.copy()} | {
+            "goal": self.goal.copy()
+        }
+
+    def set_state(self, state: dict[str, FloatArray]) -> None:
+        """Go on from what `get_state` gave."""
+        self._q[...], self._v[...] = state["q"], state["v"]
+        self._obs[...], self.goal[...] = state["obs"], state["goal"]
+
     @property
     def last_action(self) -> FloatArray:
         """The newest applied action (..., A), or what holds the robot at its start."""

@@ -30,7 +30,7 @@ def test_worlds_are_drawn_many_at_once_and_each_is_used_once() -> None:
         drawn.append({"a": rng.uniform(size=size), "b": rng.uniform(size=size)})
         return drawn[-1]
 
-    spares = Spares(cast(Worlds, log), draw, 4)
+    spares = Spares(cast(Worlds, log), draw, ["a", "b"], 4)
     got = [spares.take(np.array(ids)) for ids in ([7], [1, 3], [0], [2, 5])]
     spares.forget()
     got.append(spares.take(np.array([1])))
