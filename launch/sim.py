@@ -31,7 +31,7 @@ VIDEO_HZ, GIF_HZ = 50.0, 25.0
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Verb):
-    """Run one episode in simulation, with a controller or noise, and show it. No screen is needed.
+    """Run one episode in simulation, with a controller or noise, and show it. Files need no screen.
 
     The supervisor judges it as it judges the real robot.
     """
@@ -44,6 +44,8 @@ class Settings(Verb):
     """write an .mp4 here; needs the ffmpeg program"""
     gif: Path | None = None
     """write a .gif here"""
+    view: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """open a window and run as fast as in life; needs a screen"""
     seconds: float | None = None
     """length of the episode; the task's by default"""
     nominal: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -116,6 +118,8 @@ def check_files(settings: Settings) -> None:
             raise DataError(f"{path}: its folder does not exist")
     if settings.video:
         find_ffmpeg()
+    if settings.view and (settings.video or settings.gif):
+        raise DataError("--view shows a window, --video and --gif write files: choose one of them")
     if min(settings.size) < 16 or max(settings.size) > 4096 or any(n % 2 for n in settings.size):
         raise DataError(f"--size: expected even numbers from 16 to 4096, got {settings.size}")
     if settings.seconds is not None and not 0 < settings.seconds <= 3600:
@@ -123,7 +127,9 @@ def check_files(settings: Settings) -> None:
 
 
 def rendering(spec: RobotSpec, settings: Settings) -> dict[str, Any]:
-    """Settings of an environment that draws, where a file is asked for."""
+    """Settings of an environment that draws, where a file or a window is asked for."""
+    if settings.view:
+        return {"render_mode": "human"}
     if not (settings.video or settings.gif):
         return {}
     return {"render_mode": "rgb_array", "draw": sim.Picture(spec, *settings.size).draw}

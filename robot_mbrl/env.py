@@ -14,6 +14,7 @@ from robot_mbrl.onboard.safety import SafeRobot
 from robot_mbrl.tasks import Task, draw_goals, make_task
 
 GOAL_BOUND = 100.0
+PLACE = ("x_m", "y_m", "z_m")
 
 
 def observation_space(spec: RobotSpec) -> gymnasium.spaces.Box:
@@ -38,6 +39,11 @@ def action_space(layout: ObservationLayout) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(-1.0, 1.0, (layout.action_size,), dtype=np.float32)
 
 
+def place_of(spec: RobotSpec, goal: FloatArray) -> FloatArray | None:
+    """The place (..., 3) in m that goals (..., G) of a robot's task are; None if they are none."""
+    return goal if spec.task.goal == PLACE else None
+
+
 @runtime_checkable
 class Restartable(Protocol):
     """A robot that can be put in its initial state at will, as only simulated ones can."""
@@ -59,11 +65,14 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         spec: its description.
         task: reward and goal; the one robot.toml names by default.
         episode_s: time limit; the task's by default.
-        render_mode: "rgb_array" lets `render` draw the measured joints; None by default.
-        draw: makes the picture (height, width, 3) of joint positions (J,) in rad.
+        render_mode: "rgb_array" lets `render` draw the measured joints, "human" shows them after
+            each step by itself; None by default.
+        draw: makes the picture (height, width, 3) of joint positions (J,) in rad, or shows it. If
+            the task's goal is a place, its second argument is where, (3,) in m.
+        close_drawing: called by `close`.
     """
 
-    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - gymnasium's interface
+    metadata = {"render_modes": ["rgb_array", "human"]}  # noqa: RUF012 - gymnasium's interface
 
     def __init__(
         self,
@@ -74,13 +83,20 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         task: Task | None = None,
         episode_s: float | None = None,
         render_mode: str | None = None,
-        draw: Callable[[FloatArray], np.ndarray] | None = None,
+        draw: Callable[..., np.ndarray | None] | None = None,
+        close_drawing: Callable[[], None] | None = None,
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise DataError(f"render_mode: expected None or 'rgb_array', got {render_mode!r}")
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and render_mode not in modes:
+            expected = " or ".join(map(repr, modes))
+            raise DataError(f"render_mode: expected None, {expected}, got {render_mode!r}")
+        if render_mode == "human" and draw is None:
+            raise DataError(
+                "render_mode 'human' needs a draw function, such as sim.Viewer(spec).show"
+            )
         self.robot, self.clock = spec, clock
         self.metadata = type(self).metadata | {"render_fps": round(spec.control.rate_hz)}
-        self.render_mode, self._draw = render_mode, draw
+        self.render_mode, self._draw, self._close_drawing = render_mode, draw, close_drawing
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.observation_space = observation_space(spec)
@@ -109,6 +125,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         state = self.safe.arm()
         self._steps, self._next_s = 0, self.clock.now()
         obs = self._observer.reset(np.array(state.q_rad), goal=self._goal(options or {}))
+        self._show()
         return obs.astype(np.float32), self._info(state)
 
     def _goal(self, options: dict[str, Any]) -> FloatArray | None:
@@ -138,6 +155,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             info = {"stop_reason": reason, "message": str(error)}
             return obs.astype(np.float32), 0.0, False, True, info
         obs = self._observer.update(state.q_rad if state.fresh else None, applied)
+        self._show()
         self._steps += 1
         reward = float(self.task.reward(obs, applied))
         terminated = bool(self.task.terminated(obs))
@@ -152,19 +170,33 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         parameters = getattr(self._restartable, "parameters", None)
         return info | ({"parameters": dict(parameters)} if parameters else {})
 
+    @property
+    def place(self) -> FloatArray | None:
+        """Where the robot is to go, (3,) in m; None for a goal that is no place."""
+        return place_of(self.robot, self._observer.goal)
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self._picture()
+
     def render(self) -> np.ndarray | None:
-        """The robot as last measured, (height, width, 3) of bytes; None without a render_mode.
+        """The robot as last measured, (height, width, 3) of bytes; None unless render_mode is
+        "rgb_array".
 
         Raises DataError when nothing was given that can draw.
         """
-        if self.render_mode is None:
-            return None
+        return self._picture() if self.render_mode == "rgb_array" else None
+
+    def _picture(self) -> np.ndarray | None:
         if self._draw is None:
             raise DataError(
                 "render_mode 'rgb_array' needs a draw function, such as sim.Picture(spec).draw"
             )
-        return self._draw(self._observer.q)
+        where = () if self.place is None else (self.place,)
+        return self._draw(self._observer.q, *where)
 
     def close(self) -> None:
-        """Stop and release the robot."""
+        """Stop and release the robot, close the window."""
         self.safe.close()
+        if self._close_drawing:
+            self._close_drawing()

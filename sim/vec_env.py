@@ -96,7 +96,7 @@ class SimVecEnv(VectorEnv):
         self._table[:] = list(drawn.values())
         self._schedule.start(ids, self._rng, given)
         obs = self._first_observations(ids, (options or {}).get("goal"))
-        return obs.astype(np.float32), self._info()
+        return self._present(obs), self._info()
 
     def _first_observations(self, ids: np.ndarray, goal: Any = None) -> np.ndarray:
         self.steps[ids] = 0
@@ -154,12 +154,17 @@ class SimVecEnv(VectorEnv):
         truncated = (self.steps >= self.max_steps) & ~terminated
         done = terminated | truncated
         info: dict[str, Any] = {"applied": actions}
+        shown = self._present(obs)
         if done.any():
-            info |= {"final_obs": obs.astype(np.float32), "_final_obs": done}
+            info |= {"final_obs": shown, "_final_obs": done}
             ids = np.flatnonzero(done)
             self._renew(ids)
-            obs = self._first_observations(ids)
-        return obs.astype(np.float32), rewards, terminated, truncated, info | self._info()
+            shown = self._present(self._first_observations(ids), ids)
+        return shown, rewards, terminated, truncated, info | self._info()
+
+    def _present(self, obs: np.ndarray, ids: np.ndarray | None = None) -> Any:
+        """What the caller gets of observations (B, O), of which those of worlds `ids` are new."""
+        return obs.astype(np.float32)
 
     def set_ranges(self, variations: dict[str, Variation]) -> None:
         """Draw worlds that reset from now on from other ranges. Raises SpecError unless the same

@@ -44,8 +44,37 @@ def test_the_environment_renders_as_gymnasium_says(furuta: RobotSpec, gl: None) 
     silent = sim.make_env(furuta)
     silent.reset(seed=0)
     assert silent.render() is None
-    with pytest.raises(DataError, match="render_mode: expected None or 'rgb_array', got 'human'"):
-        sim.make_env(furuta, render_mode="human")
+    expected = "render_mode: expected None, 'rgb_array' or 'human', got 'ascii'"
+    with pytest.raises(DataError, match=expected):
+        sim.make_env(furuta, render_mode="ascii")
+
+
+def test_a_goal_is_marked_where_it_is(gl: None) -> None:
+    """A ball of its colour; farther to the left of the picture where it is."""
+    spec = load_robot("arm")
+    picture, q = Picture(spec, 96, 64, plain=True), np.array([j.home_rad for j in spec.joints])
+    bare = picture.draw(q).astype(int)
+    columns = []
+    for y in (-0.2, 0.2):
+        marked = picture.draw(q, np.array([0.15, y, 0.2])).astype(int)
+        red = (marked[..., 0] - marked[..., 1] > 80) & (np.abs(marked - bare).max(-1) > 40)
+        assert 3 < red.sum() < 60
+        columns.append(np.nonzero(red)[1].mean())
+    assert abs(columns[0] - columns[1]) > 5
+    env = sim.make_env(spec, render_mode="rgb_array", draw=picture.draw, randomize=False)
+    frames = []
+    for goal in ([0.15, -0.2, 0.2], [0.15, 0.2, 0.2]):
+        env.reset(seed=0, options={"goal": goal})
+        frames.append(env.render())
+    assert (frames[0] != frames[1]).any()
+    picture.close()
+
+
+def test_a_plain_picture_has_hard_edges_and_shows_the_same(furuta: RobotSpec, gl: None) -> None:
+    q = np.array([0.0, np.pi])
+    rich, plain = (Picture(furuta, 160, 120, plain=p).draw(q).astype(int) for p in (False, True))
+    differing = (np.abs(rich - plain).max(-1) > 30).mean()
+    assert 0 < differing < 0.03
 
 
 def test_a_missing_mesh_is_named_with_its_link_and_the_remedy(tmp_path: Path) -> None:
