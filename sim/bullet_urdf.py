@@ -61,12 +61,12 @@ class UrdfWriter:
         its joint, NaN for twice the distance of the centre of mass.
         """
         root = copy.deepcopy(self._root)
-        for link in root.iter("link"):
+        for link in root.findall("link"):
             path = f"links.{self._carrier[link.get('name', '')]}."
             if path + "mass" in parameters:
                 for inertial in link.iter("inertial"):
                     scale_link(inertial, parameters[path + "mass"], parameters[path + "length"])
-        for joint in root.iter("joint"):
+        for joint in root.findall("joint"):  # a <transmission> names joints as well
             carrier = self._carrier[_end(joint, "parent")]
             length = parameters.get(f"links.{carrier}.length", 1.0)
             scale_origin(joint, length)
