@@ -25,7 +25,8 @@ def samples(spec: RobotSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Angles that grow by 1 a tick, what arrives of them (T, B, J), and whether it did (T, B)."""
     faults, rng = SensorFaults(spec, B), np.random.default_rng(1)
     everyone = np.arange(B)
-    faults.start(parameters(spec, B), np.zeros((B, 2)), everyone)
+    faults.set_parameters(parameters(spec, B), everyone)
+    faults.start(np.zeros((B, 2)), everyone)
     found = [faults.pass_on(np.full((B, 2), k + 1.0), rng) for k in range(TICKS)]
     true = np.arange(1.0, TICKS + 1)[:, None, None]
     return true, np.array([q for q, _ in found]), np.array([fresh for _, fresh in found])
