@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
+from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.models.fit import FitConfig

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from robot_mbrl.agents.mbpo import (
     EnsembleConfig,
-    ImaginationConfig,
     Mbpo,
     MbpoConfig,
     correlated_noise,
 )
+from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import Batch, SacConfig
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
