@@ -9,6 +9,7 @@ saved, the environment is rewound (rewind.py).
 """
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ from robot_mbrl.rewind import Start, begin, next_start, rewind, start_with
 from robot_mbrl.runs import CHECKPOINT, RunFolder
 
 Evaluate = Callable[[int], dict[str, float]]
+# what of the loop is plain numbers, lists and texts
+PLAIN = ("done", "cpu_s", "fitted_at", "looked_at", "looks", "start", "sent", "earned")
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class OnlineReport:
     """What happened.
 
     Attributes:
-        evaluations: one record for each, with key "steps".
+        evaluations: one record for each, with "steps" and the CPU seconds "cpu_s" that they took,
+            evaluations apart.
         holdout_nll: loss on held-out rows, mean over members, after each fit.
         trials: one record for each finished episode: "steps" at its end and "return", the
             environment's own; those within the first `warmup` steps are random.
@@ -149,7 +153,7 @@ class OnlineLearning:
         self.noise = np.zeros((1, agent.layout.action_size))
         self.held = np.zeros(config.steps, dtype=bool)
         self.done, self.fitted_at, self.looked_at = 0, 0, 0
-        self.looks: list[float] = []
+        self.cpu_s, self.looks = 0.0, list[float]()
         self.report = OnlineReport([], [], [], [])
         self._begin_episode(start_with(seed))
 
@@ -160,7 +164,7 @@ class OnlineLearning:
         if self.folder and (self.folder.path / CHECKPOINT).exists():
             self._load(self.folder)
         while self.done < config.steps:
-            step = self.done
+            step, began_s = self.done, time.process_time()
             learning = step >= config.warmup
             if learning and (step - config.warmup) % config.fit_every == 0:
                 self._fit()
@@ -171,9 +175,11 @@ class OnlineLearning:
                 self._look()
                 agent.improve(step - config.warmup, config.updates_per_step)
             self.done += 1
+            self.cpu_s += time.process_time() - began_s
             if self.done % config.evaluate_every == 0 or self.done == config.steps:
                 numbers = self.evaluate(self.done)
-                self.report.evaluations.append({"steps": float(self.done)} | numbers)
+                costs = {"steps": float(self.done), "cpu_s": self.cpu_s}
+                self.report.evaluations.append(costs | numbers)
             if self.folder and self.done % config.checkpoint_every == 0:
                 save_learner(self.folder, agent, self._state())
             progress(self.done, config.steps, numbers)
@@ -257,25 +263,18 @@ class OnlineLearning:
 
     def _state(self) -> dict[str, Any]:
         """The loop's own part of a checkpoint."""
-        return {
-            "done": self.done,
-            "fitted_at": self.fitted_at,
-            "looked_at": self.looked_at,
-            "looks": self.looks,
+        return {name: getattr(self, name) for name in PLAIN} | {
             "report": asdict(self.report),
             "held": np.flatnonzero(self.held).tolist(),
             "generator": self.rng.bit_generator.state,
             "noise": self.noise.tolist(),
             "obs": self.obs.tolist(),
-            "start": self.start,
-            "sent": self.sent,
-            "earned": self.earned,
         }
 
     def _load(self, folder: RunFolder) -> None:
         """Put agent, loop and environment back."""
         state = load_learner(folder, self.agent)
-        for name in ("done", "fitted_at", "looked_at", "looks", "start", "sent", "earned"):
+        for name in PLAIN:
             setattr(self, name, state[name])
         self.report = OnlineReport(**state["report"])
         self.held[state["held"]] = True
