@@ -9,8 +9,7 @@ import functools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -20,18 +19,20 @@ from launch.bench import LearnBench
 from launch.learn_settings import PeerSetting, Setting, find_setting
 from launch.learn_worlds import evaluate_policy, make_env
 from launch.progress import progress
+from launch.unfinished import Unfinished
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.analysis.coverage import cross_validated_coverage
 from robot_mbrl.evaluate import Act
 from robot_mbrl.online import OnlineLearning
+from robot_mbrl.runs import RunFolder
 
 LEVEL = 0.9  # of the intervals whose coverage is told
 Tell = Callable[[int, int, dict[str, float]], None]
 
 
 class Judge:
-    """Evaluates a policy now and then, and counts what learning alone costs.
+    """Evaluates a policy now and then.
 
     Args:
         name: the environment.
@@ -41,29 +42,47 @@ class Judge:
 
     def __init__(self, name: str, episodes: int, steps: int) -> None:
         self.name, self.episodes, self.steps = name, episodes, steps
+
+    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+        """The policy after so many steps."""
+        last = steps >= self.steps
+        return evaluate_policy(
+            self.name, act, self.episodes if last else max(1, self.episodes // 5)
+        )
+
+
+class TimedJudge(Judge):
+    """Counts as well what learning alone costs, for a peer that does not."""
+
+    def __init__(self, name: str, episodes: int, steps: int) -> None:
+        super().__init__(name, episodes, steps)
         self.began_s = time.process_time()
 
     def __call__(self, steps: int, act: Act) -> dict[str, float]:
         """The policy after so many steps; "cpu_s" is the time that learning took so far."""
         cpu_s = time.process_time() - self.began_s
-        last = steps >= self.steps
-        judged = evaluate_policy(
-            self.name, act, self.episodes if last else max(1, self.episodes // 5)
-        )
+        judged = super().__call__(steps, act)
         self.began_s = time.process_time() - cpu_s
         return judged | {"cpu_s": cpu_s}
 
 
-def learn(name: str, seed: int, bench: LearnBench, tell: Tell) -> dict[str, Any]:
-    """One seed; returns its curve and its trials."""
+def learn(
+    name: str, seed: int, bench: LearnBench, tell: Tell, folder: RunFolder | None = None
+) -> dict[str, Any]:
+    """One seed; returns its curve and its trials. With a folder a killed run of ours goes on."""
     setting = find_setting(name, bench.agent)
     if isinstance(setting, PeerSetting):
         return learn_peer(name, setting, seed, bench, tell)
-    return learn_setting(name, setting, seed, bench, tell)[0]
+    return learn_setting(name, setting, seed, bench, tell, folder)[0]
 
 
 def learn_setting(
-    name: str, setting: Setting, seed: int, bench: LearnBench, tell: Tell
+    name: str,
+    setting: Setting,
+    seed: int,
+    bench: LearnBench,
+    tell: Tell,
+    folder: RunFolder | None = None,
 ) -> tuple[dict[str, Any], Mbpo | Pets]:
     """One seed of one of our agents; returns its record and the agent."""
     online = setting.online
@@ -76,7 +95,7 @@ def learn_setting(
     task = setting.learned_task(seed) if bench.learned_reward else setting.task
     agent = setting.make_agent(task, online.steps, seed)
     judge = Judge(name, bench.episodes, online.steps)
-    learning = OnlineLearning(env, agent, online, lambda n: judge(n, agent.policy()), seed)
+    learning = OnlineLearning(env, agent, online, lambda n: judge(n, agent.policy()), seed, folder)
     report = learning.run(tell)
     env.close()
     coverage = cross_validated_coverage(agent.model, learning.held_out(), LEVEL)
@@ -88,6 +107,7 @@ def learn_setting(
         "curve": report.evaluations,
         "trials": report.trials,
         "holdout_loss": report.holdout_nll,
+        "drifts": report.drifts,
         "coverage_90": dict(zip(agent.layout.joints, coverage.tolist(), strict=True)),
     }
     return row, agent
@@ -100,7 +120,7 @@ def learn_peer(
     from launch.peer_sac import learn_sac  # an extra package
 
     steps = bench.steps or setting.steps
-    judge = Judge(name, bench.episodes, steps)
+    judge = TimedJudge(name, bench.episodes, steps)
     every = bench.evaluate_every or setting.evaluate_every
     curve = learn_sac(make_env(name), setting, steps, every, judge, seed, tell)
     return {"env": name, "agent": bench.agent, "seed": seed, "curve": curve, "trials": []}
@@ -122,14 +142,21 @@ def summarize(row: dict[str, Any]) -> str:
 
 
 def measure_learning(bench: LearnBench) -> dict[str, Any]:
-    """Every seed; prints a line for each and writes `learn.json`."""
-    find_setting(bench.env, bench.agent)
+    """Every seed; prints a line for each and writes the JSON. Killed, the same call goes on."""
+    settings = settings_of(bench)
     torch.set_num_threads(1)
+    unfinished = Unfinished(bench.out, settings) if bench.out else None
     rows = []
     for seed in bench.seeds:
-        with progress(f"{bench.env} seed {seed}") as tell:
-            rows.append(learn(bench.env, seed, bench, functools.partial(tell, "steps")))
-        print(summarize(rows[-1]), flush=True)
+        row = unfinished.row(seed) if unfinished else None
+        if row is None:
+            folder = unfinished.seed(seed) if unfinished else None
+            with progress(f"{bench.env} seed {seed}") as tell:
+                row = learn(bench.env, seed, bench, functools.partial(tell, "steps"), folder)
+        if unfinished:
+            unfinished.keep(seed, row)
+        rows.append(row)
+        print(summarize(row), flush=True)
     final = [r["curve"][-1]["return"] for r in rows]
     result = {
         "env": bench.env,
@@ -138,7 +165,16 @@ def measure_learning(bench: LearnBench) -> dict[str, Any]:
         "median": float(np.median(final)),
         "runs": rows,
     }
-    if bench.out:
-        bench.out.parent.mkdir(parents=True, exist_ok=True)
-        Path(bench.out).write_text(json.dumps(result, indent=1), encoding="utf-8")
+    if bench.out and unfinished:
+        bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        unfinished.remove()
     return result
+
+
+def settings_of(bench: LearnBench) -> dict[str, Any]:
+    """What a seed's result depends on."""
+    setting = find_setting(bench.env, bench.agent)
+    parts = setting if isinstance(setting, PeerSetting) else setting.agent
+    asked = {k: v for k, v in asdict(bench).items() if k not in ("out", "seeds", "json")}
+    online = {} if isinstance(setting, PeerSetting) else {"online": asdict(setting.online)}
+    return asked | online | {"setting": asdict(parts)}

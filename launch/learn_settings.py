@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from launch.learn_worlds import one_machine
-from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
+from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.angle_layout import AngleLayout

@@ -1,7 +1,6 @@
 """`robot-mbrl pretrain`: model, policy and value from randomized simulation, in minutes."""
 
 import dataclasses
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import tyro
 
 import sim
 from launch.progress import progress
+from launch.same_settings import check_unchanged, differences
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.calibration import load_calibration
@@ -80,41 +80,15 @@ def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
         return
     if folder.read_json("state.json").get("finished"):
         raise DataError(f"{out}: holds a finished run; choose another --out")
-    changed = changed_settings(folder, spec, config)
-    if changed:
-        raise DataError(
-            f"{out}: holds an unfinished run with other settings ({'; '.join(changed)}); "
-            "repeat its settings to continue it, or choose another --out"
-        )
+    check_unchanged(out, changed_settings(folder, spec, config))
 
 
 def changed_settings(folder: RunFolder, spec: RobotSpec, config: PretrainConfig) -> list[str]:
     """How a run differs from what is asked for, in words; none where it is the same."""
     head = folder.read_json("config.json")
-    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
     found = {"fingerprint": head["fingerprint"], "calibration": head.get("calibration", {})}
-    wanted |= settings_of(config)
-    found |= flatten(head.get("pretraining", {}))
-    return [
-        f"{key}: the run has {found.get(key)!r}, asked for {wanted.get(key)!r}"
-        for key in sorted(set(wanted) | set(found))
-        if wanted.get(key) != found.get(key)
-    ]
-
-
-def settings_of(config: PretrainConfig) -> dict[str, Any]:
-    """Settings as they read back from JSON, one level."""
-    return flatten(json.loads(json.dumps(dataclasses.asdict(config))))
-
-
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= (
-            flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return flat
+    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
+    return differences(found | head.get("pretraining", {}), wanted | dataclasses.asdict(config))
 
 
 def how_to_resume(folder: RunFolder) -> str:

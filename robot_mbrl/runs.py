@@ -17,13 +17,15 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
+from robot_mbrl.agents.pets import Pets
 from robot_mbrl.config import from_dict
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.models.reward import LearnedTask
 from robot_mbrl.tasks import make_task
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -31,20 +33,22 @@ THRESHOLDS = "thresholds.json"
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "temperature_optimizer")
 
 
-def network_tensors(agent: Mbpo) -> dict[str, Tensor]:
+def network_tensors(agent: Mbpo | Pets) -> dict[str, Tensor]:
     """Weights and buffers of every network of the agent, by name."""
-    modules = {
-        "model": agent.model,
-        "actor": agent.sac.actor,
-        "average": agent.sac.average,
-        "critics": agent.sac.critics,
-        "targets": agent.sac.targets,
-    }
+    modules: dict[str, nn.Module] = {"model": agent.model}
+    if isinstance(agent.task, LearnedTask):
+        modules["task"] = agent.task
+    if isinstance(agent, Mbpo):
+        sac = agent.sac
+        modules |= {"actor": sac.actor, "average": sac.average}
+        modules |= {"critics": sac.critics, "targets": sac.targets}
     tensors = {f"{m}.{n}": t for m, net in modules.items() for n, t in net.state_dict().items()}
-    return tensors | {"log_temperature": agent.sac.log_temperature.detach()}
+    if isinstance(agent, Mbpo):
+        tensors["log_temperature"] = agent.sac.log_temperature.detach()
+    return tensors
 
 
-def load_networks(agent: Mbpo, tensors: dict[str, Tensor]) -> None:
+def load_networks(agent: Mbpo | Pets, tensors: dict[str, Tensor]) -> None:
     """Put tensors saved by `network_tensors` back. Raises DataError when they do not fit."""
     agent.model.elites = tensors["model.elites"].clone()
     for name, tensor in network_tensors(agent).items():
@@ -77,6 +81,11 @@ def load_optimizers(agent: Mbpo, tensors: dict[str, Tensor]) -> None:
                 state.setdefault(int(index), {})[entry] = value
         whole = optimizer.state_dict()
         optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+
+
+def tensors_under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose name begins with the prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 class RunFolder:
@@ -134,15 +143,9 @@ class RunFolder:
 
     def load_checkpoint(self, agent: Mbpo) -> dict[str, Any]:
         """Put a checkpoint back into the agent; returns its state. Raises DataError."""
-        tensors = self.read_tensors(CHECKPOINT)
-        with safe_open(self.path / CHECKPOINT, "pt") as file:
-            state: dict[str, Any] = json.loads(file.metadata()["state"])
-        parts = {
-            kind: {k.removeprefix(kind): v for k, v in tensors.items() if k.startswith(kind)}
-            for kind in ("network.", "optimizer.")
-        }
-        load_networks(agent, parts["network."])
-        load_optimizers(agent, parts["optimizer."])
+        tensors, state = self.read_tensors(CHECKPOINT), self.read_state(CHECKPOINT)
+        load_networks(agent, tensors_under("network.", tensors))
+        load_optimizers(agent, tensors_under("optimizer.", tensors))
         self.load_replay(agent.real)
         agent.real.added = state["transitions"]
         load_generator_state(agent, state["generators"])
@@ -162,6 +165,12 @@ class RunFolder:
             return load_file(self.path / name)
         except (FileNotFoundError, SafetensorError) as error:
             raise DataError(f"{self.path / name}: cannot be read: {error}") from error
+
+    def read_state(self, name: str) -> dict[str, Any]:
+        """The JSON that a checkpoint carries beside its tensors."""
+        with safe_open(self.path / name, "pt") as file:
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+        return state
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one line to metrics.jsonl."""

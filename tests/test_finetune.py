@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, choose_share, finetune

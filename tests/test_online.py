@@ -3,68 +3,23 @@
 from dataclasses import replace
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
-import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
-from robot_mbrl.agents.pets import Pets, PetsConfig
-from robot_mbrl.agents.sac import SacConfig
-from robot_mbrl.contract.plain_layout import PlainLayout
-from robot_mbrl.models.fit import FitConfig
-from robot_mbrl.models.reward import LearnedTask, RewardFitConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
+from robot_mbrl.agents.pets import Pets
+from robot_mbrl.agents.trust import LengthConfig, ShareConfig
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.models.drift_watch import DriftConfig
+from robot_mbrl.models.reward import RewardFitConfig
 from robot_mbrl.online import OnlineConfig, OnlineLearning
-from robot_mbrl.planners.icem import IcemConfig
-
-SMALL = MbpoConfig(
-    sac=SacConfig(actor_hidden=8, critic_hidden=8, batch=16),
-    ensemble=EnsembleConfig(members=2, hidden=8),
-    imagination=ImaginationConfig(branches=20, horizon=2, every=10, keep_rounds=2),
-    real_share=0.25,
-)
-CONFIG = OnlineConfig(
-    steps=60,
-    warmup=30,
-    updates_per_step=2,
-    fit_every=15,
-    evaluate_every=25,
-    fit=FitConfig(steps=10, check_every=5, elites=2),
-)
-
-
-class Slide(gymnasium.Env[np.ndarray, np.ndarray]):
-    """A mass moved by the action; ends beyond 1, and by time after 12 steps."""
-
-    observation_space = gymnasium.spaces.Box(-10, 10, (2,))
-    action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
-
-    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
-        super().reset(seed=seed)
-        self.state, self.steps = self.np_random.uniform(-0.1, 0.1, 2), 0
-        return self.state.copy(), {}
-
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        self.steps += 1
-        self.state = self.state + np.array([0.3 * self.state[1] + 0.05, 0.3 * float(action[0])])
-        ended = abs(self.state[0]) > 1
-        return self.state.copy(), 7.0, bool(ended), self.steps >= 12, {}
-
-
-class Centre:
-    """Reward for being near 0."""
-
-    def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
-        return -(next_obs[..., 0] ** 2)
-
-    def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        return xp.abs(next_obs[..., 0]) > 1
+from tests.slide import CONFIG, JUDGED, SMALL, Slide, learned_task, mbpo, pets
 
 
 def learned(
     config: OnlineConfig = CONFIG, seed: int = 0, agent_config: MbpoConfig = SMALL
 ) -> tuple[Mbpo, OnlineLearning]:
-    agent = Mbpo(PlainLayout(2, 1), Centre(), agent_config, config.steps, seed)
+    agent = mbpo(seed, agent_config, steps=config.steps)
     online = OnlineLearning(Slide(), agent, config, lambda steps: {"x": float(steps)}, seed)
     online.run(lambda *_: None)
     return agent, online
@@ -112,16 +67,12 @@ def test_imagination_is_used_unless_all_rows_are_real(share: float) -> None:
     assert (len(agent.imagined) > 0) == (share < 1)
 
 
-def run(agent: Mbpo | Pets, config: OnlineConfig = CONFIG) -> OnlineLearning:
-    online = OnlineLearning(Slide(), agent, config, lambda steps: {"x": float(steps)}, 0)
+def run(
+    agent: Mbpo | Pets, config: OnlineConfig = CONFIG, env: Slide | None = None
+) -> OnlineLearning:
+    online = OnlineLearning(env or Slide(), agent, config, lambda n: {"x": float(n)}, 0)
     online.run(lambda *_: None)
     return online
-
-
-def pets(seed: int = 0) -> Pets:
-    planner = IcemConfig(horizon=4, candidates=12, iterations=2, elites=3, proposals=0)
-    config = PetsConfig(EnsembleConfig(members=2, hidden=8), planner)
-    return Pets(PlainLayout(2, 1), Centre(), config, CONFIG.steps, seed)  # type: ignore[arg-type]
 
 
 def test_a_planner_learns_online_by_the_same_loop() -> None:
@@ -146,8 +97,8 @@ def test_trials_are_told_by_the_environments_own_return() -> None:
 
 
 def test_a_learned_task_learns_what_the_environment_pays_and_when_it_ends() -> None:
-    task = LearnedTask(2, 1, 8, torch.Generator().manual_seed(0))
-    agent = Mbpo(PlainLayout(2, 1), task, SMALL, 400, 0)  # type: ignore[arg-type]
+    task = learned_task()
+    agent = mbpo(task=task, steps=400)
     fit = RewardFitConfig(steps=150, lr=1e-2)
     run(agent, replace(CONFIG, steps=400, warmup=390, fit_every=100, reward_fit=fit))
     data = agent.real.all()
@@ -155,3 +106,51 @@ def test_a_learned_task_learns_what_the_environment_pays_and_when_it_ends() -> N
     np.testing.assert_allclose(task.reward(data.next_obs, data.action), 7.0, atol=0.1)
     assert (task.terminated(data.next_obs) == data.terminated).mean() > 0.95
     assert len(agent.imagined) > 0
+
+
+def test_stretches_are_held_out_whole_one_of_each_group() -> None:
+    _, online = learned(replace(CONFIG, holdout_stretch=3))
+    stretches = online.held.reshape(-1, 3)
+    assert (stretches.all(1) == stretches.any(1)).all()
+    np.testing.assert_array_equal(stretches[:, 0].reshape(-1, 5).sum(1), 1)  # holdout is 0.2
+    assert len(set(stretches[:, 0].reshape(-1, 5).argmax(1).tolist())) > 1  # not always the same
+
+
+def test_an_agent_that_is_judged_over_ticks_needs_stretches_of_as_many() -> None:
+    with pytest.raises(SpecError, match=r"holdout_stretch: 1, but .* over 2 ticks"):
+        learned(agent_config=JUDGED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"share": ShareConfig("error", ticks=2)},
+        {"imagination": replace(SMALL.imagination, length=LengthConfig("error", bound=9.0))},
+    ],
+)
+def test_the_model_is_judged_on_held_out_stretches_where_trust_asks(change: Any) -> None:
+    config = replace(CONFIG, holdout_stretch=3)
+    assert learned(config)[0].relative_error is None
+    agent, _ = learned(config, agent_config=replace(SMALL, **change))
+    assert agent.relative_error is not None and agent.relative_error.shape == (2,)
+    assert np.isfinite(agent.relative_error).all()
+
+
+def drifting(ratio: float, breaks_at: float) -> OnlineLearning:
+    fit = replace(CONFIG.fit, steps=100, check_every=50, lr=1e-2)
+    drift = DriftConfig(ratio, rows=10, memory=4)
+    config = replace(CONFIG, steps=200, warmup=100, fit_every=60, fit=fit, drift=drift)
+    return run(mbpo(steps=config.steps), config, Slide(breaks_at))
+
+
+def test_a_machine_that_changes_is_refitted_at_once_and_told() -> None:
+    report = drifting(3.0, breaks_at=135).report
+    first = report.drifts[0]
+    assert first["steps"] == 140.0  # the look that first saw it; the fits are at 100 and 160
+    assert first["error"] > 3 * first["usual"] > 0
+    assert len(report.holdout_nll) == 2 + len(report.drifts)
+
+
+def test_one_that_does_not_change_or_without_the_switch_is_fitted_by_schedule() -> None:
+    for report in (drifting(3.0, np.inf).report, drifting(np.inf, 135).report):
+        assert report.drifts == [] and len(report.holdout_nll) == 2

@@ -8,23 +8,27 @@ Where real transitions are cheap (a simulator) the real share is 1 and nothing i
 they are scarce (a robot) it falls to its floor. The same three methods serve both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from robot_mbrl.agents.rollouts import ImaginationConfig, branch_rollouts
 from robot_mbrl.agents.sac import Batch, Sac, SacConfig
+from robot_mbrl.agents.trust import ShareConfig, real_share, rollout_length
 from robot_mbrl.agents.view import TaskView
+from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble, ModelKind
+from robot_mbrl.models.relative_error import relative_error
 from robot_mbrl.tasks import Task
 
 Progress = Callable[[int, int], None]
 Policy = Callable[[np.ndarray], np.ndarray]
+Piece = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -48,31 +52,6 @@ def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) 
 
 
 @dataclass(frozen=True)
-class ImaginationConfig:
-    """How rollouts are branched from real states."""
-
-    branches: int = 2000
-    """states from which rollouts start, each time"""
-    horizon: int = 10
-    """longest rollout in ticks"""
-    every: int = 250
-    """updates between two rounds of imagination"""
-    keep_rounds: int = 8
-    """rounds of imagined transitions that are kept; older ones came from an older policy"""
-    stop_quantile: float | None = 0.99
-    """a rollout ends where disagreement passes this quantile of its values on real transitions;
-    None never ends one for that"""
-    disagreement_weight: float = 0.0
-    """w: a transition of disagreement d counts 1 / (1 + w d), by keeping it with that probability;
-    0 keeps all"""
-    disagreement_penalty: float = 0.0
-    """reward lost per unit of disagreement in imagination (MOPO); below 0 a bonus to explore"""
-    min_length: float = 0.0
-    """a round whose rollouts last fewer ticks on average is thrown away with all imagined before
-    it: the model is not believed, real rows stand in until a better round; 0 never does"""
-
-
-@dataclass(frozen=True)
 class MbpoConfig:
     """Settings of the joint agent."""
 
@@ -84,6 +63,8 @@ class MbpoConfig:
     """the rollouts"""
     real_share: float = 0.1
     """share of real rows in each batch once the model is used; 1 never imagines"""
+    share: ShareConfig = field(default_factory=ShareConfig)
+    """how the share falls to that floor while a robot is learned from scratch"""
 
 
 class Mbpo:
@@ -110,6 +91,7 @@ class Mbpo:
         self.real = ReplayBuffer(size, actions, capacity)
         self.simulated = ReplayBuffer(size, actions, 1)
         self.disagreement_limit = np.inf
+        self.relative_error: FloatArray | None = None
         self.blend(config.real_share)
 
     def set_model(self, model: DynamicsEnsemble) -> None:
@@ -123,13 +105,14 @@ class Mbpo:
         """Set what batches are made of; the rest of a batch is imagined, and nothing is so far.
 
         Args:
-            real_share: share of rows from `real`.
+            real_share: share of rows from `real`, or the floor that the schedule falls to.
             simulated: a simulator's transitions, which anchor policy and critics where neither real
                 nor imagined rows lead.
             share: share of rows from `simulated`.
         """
         size, actions = self.layout.size, self.layout.action_size
-        self.real_share, self.simulated_share = real_share, share if simulated else 0.0
+        self.real_floor = self.real_share = real_share
+        self.simulated_share = share if simulated else 0.0
         if simulated:
             self.simulated = ReplayBuffer(size, actions, len(simulated))
             self.simulated.add(simulated)
@@ -148,22 +131,44 @@ class Mbpo:
     def begin_episode(self) -> None:
         """The policy remembers nothing."""
 
-    def model_fitted(self, data: Transitions) -> None:
-        """After a fit to real transitions: forget what the old model imagined."""
+    @property
+    def judged_ticks(self) -> int:
+        """Length of the held-out stretches by which `model_fitted` judges the model; 0 for none."""
+        share, imagination = self.config.share, self.config.imagination
+        by_error = imagination.length.by == "error"
+        return max(
+            share.ticks if share.by == "error" else 0, imagination.horizon if by_error else 0
+        )
+
+    def model_fitted(self, data: Transitions, held: Sequence[Piece] = ()) -> None:
+        """After a fit to real transitions: forget what the old model imagined, judge the new one.
+
+        Args:
+            data: all real transitions.
+            held: stretches of them that were held out, obs (T + 1, O) and actions (T, A); without
+                one of `judged_ticks` the model stays unproven.
+        """
         self.sac.set_observation_statistics(data.obs.astype(np.float64))
         self.measure_disagreement(data)
         self.imagined.clear()
+        ticks = self.judged_ticks
+        long = [piece for piece in held if len(piece[1]) >= ticks]
+        self.relative_error = relative_error(self.model, long, ticks) if ticks and long else None
 
     def improve(self, step: int, updates: int) -> None:
         """SAC updates after learning's step `step`, with new imagined rollouts where due.
 
         Rounds of imagination are `every` SAC updates apart.
         """
-        every = self.config.imagination.every
-        due = (step * updates) // every != ((step - 1) * updates) // every
-        if self.real_share < 1 and (due or not len(self.imagined)):
-            starts = self.real.sample(self.config.imagination.branches, self.rng)
-            self.imagine(self.real.split(starts).obs)
+        config, error = self.config.imagination, self.relative_error
+        share = real_share(self.config.share, self.real_floor, step, error)
+        self.real_share = min(share, 1 - self.simulated_share)
+        due = (step * updates) // config.every != ((step - 1) * updates) // config.every
+        imagines = self.real_share + self.simulated_share < 1
+        if imagines and (due or not len(self.imagined)):
+            starts = self.real.sample(config.branches, self.rng)
+            ticks = rollout_length(config.length, config.horizon, step, error)
+            self.imagine(self.real.split(starts).obs, ticks)
         self.update(updates)
 
     def policy(self) -> Policy:
@@ -187,55 +192,27 @@ class Mbpo:
         values = self.model.disagreement(mean).double().numpy()
         self.disagreement_limit = float(np.quantile(values, quantile))
 
-    @torch.no_grad()
-    def imagine(self, starts: np.ndarray) -> float:
+    def imagine(self, starts: np.ndarray, ticks: int | None = None) -> float:
         """Branch rollouts of the current policy from observations (B, O) into `imagined`.
 
-        A rollout ends at termination, at disagreement above the limit or where it is no longer
-        finite. Returns its mean length; below `min_length` nothing imagined is left.
+        They last `ticks`, or the horizon, unless something stops them. Returns their mean length;
+        below `min_length` nothing imagined is left.
         """
-        obs = torch.as_tensor(starts)
-        rows, began = 0, len(obs)
-        for _ in range(self.config.imagination.horizon):
-            noise = torch.randn(len(obs), self.layout.action_size, generator=self.torch_rng)
-            action = self.sac.actor.sample(obs, noise)[0]
-            next_obs, disagreement = self.model.sample(obs, action, self.torch_rng)
-            reward = self.task.reward(next_obs, action, xp=torch)
-            sane = torch.isfinite(next_obs).all(-1) & torch.isfinite(reward)
-            sane &= disagreement <= self.disagreement_limit
-            columns = (obs, action, next_obs, reward, disagreement)
-            obs, action, next_obs, reward, disagreement = (x[sane] for x in columns)
-            ended = self.task.terminated(next_obs, xp=torch)
-            self._remember(obs, action, next_obs, reward, ended, disagreement)
-            rows += len(obs)
-            obs = next_obs[~ended]
-            if not len(obs):
-                break
-        length = rows / began
-        if length < self.config.imagination.min_length:
-            self.imagined.clear()
-        return length
-
-    def _remember(
-        self,
-        obs: Tensor,
-        action: Tensor,
-        next_obs: Tensor,
-        reward: Tensor,
-        ended: Tensor,
-        disagreement: Tensor,
-    ) -> None:
-        """Add imagined transitions; the more the members disagree, the worse and the fewer."""
         config = self.config.imagination
-        if config.disagreement_penalty:
-            reward = reward - config.disagreement_penalty * disagreement
-        columns = [obs, action, next_obs, reward, ended]
-        if config.disagreement_weight:
-            # Thinning gives weighted sums in expectation, and buffer and SAC need not know.
-            weight = 1 / (1 + config.disagreement_weight * disagreement)
-            kept = torch.rand(len(obs), generator=self.torch_rng) < weight
-            columns = [c[kept] for c in columns]
-        self.imagined.add(Transitions(*(c.numpy() for c in columns)))
+        rollouts = branch_rollouts(
+            self.model,
+            self.task,
+            self.sac,
+            starts,
+            ticks or config.horizon,
+            config,
+            limit=self.disagreement_limit,
+            rng=self.torch_rng,
+        )
+        self.imagined.add(rollouts.transitions)
+        if rollouts.length < config.min_length:
+            self.imagined.clear()
+        return rollouts.length
 
     def batches(self, updates: int) -> list[Batch]:
         """Rows for so many updates, each with the shares that `blend` has set.

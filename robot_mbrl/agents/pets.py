@@ -4,12 +4,13 @@ ensemble; no policy, no value.
     collect transitions -> fit the ensemble -> plan anew at every tick, execute the first action
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, Policy, make_ensemble
+from robot_mbrl.agents.mbpo import EnsembleConfig, Piece, Policy, make_ensemble
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
@@ -38,7 +39,7 @@ class PetsConfig:
 
 
 class Pets:
-    """Model, planner and data; an `OnlineAgent`.
+    """Model, planner and data; an `OnlineAgent` that trusts its model as it is.
 
     Args:
         layout: of the observation.
@@ -47,6 +48,8 @@ class Pets:
         capacity: real transitions held.
         seed: of every generator inside.
     """
+
+    judged_ticks = 0
 
     def __init__(
         self, layout: Layout, task: Task, config: PetsConfig, capacity: int, seed: int
@@ -74,7 +77,7 @@ class Pets:
         """The planned actions (B, A) for observations (B, O): planning explores enough."""
         return self.planner.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
 
-    def model_fitted(self, data: Transitions) -> None:
+    def model_fitted(self, data: Transitions, held: Sequence[Piece] = ()) -> None:
         """Plan on the new model; what was planned on the old one is still a warm start."""
         plan, kept = self.planner.plan, self.planner.kept
         self.planner = self._planner()

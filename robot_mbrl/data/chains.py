@@ -5,6 +5,7 @@ on, unless its episode ended there.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from robot_mbrl.data.transitions import Transitions
 
@@ -42,3 +43,22 @@ def draw_chains(
     linked = (next_obs[:, :-1] == obs[:, 1:]).all((1, 2)) if steps > 1 else np.ones(len(rows), bool)
     whole = np.concatenate([obs, next_obs[:, -1:]], 1)[linked][:count]
     return list(zip(whole, transitions.action[rows][linked][:count], strict=True))
+
+
+def linked_stretches(
+    transitions: Transitions, chosen: npt.NDArray[np.bool_]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The longest stretches of chosen rows (T,) of one world that follow each other.
+
+    Returns observations (n + 1, O) and actions (n, A) of each.
+    """
+    ends = (transitions.next_obs[:-1] != transitions.obs[1:]).any(1) | ~chosen[1:] | ~chosen[:-1]
+    pieces = np.split(np.arange(len(transitions)), np.flatnonzero(ends) + 1)
+    return [
+        (
+            np.concatenate([transitions.obs[rows], transitions.next_obs[rows[-1:]]]),
+            transitions.action[rows],
+        )
+        for rows in pieces
+        if len(rows) and chosen[rows[0]]
+    ]

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from robot_mbrl.agents.mbpo import (
     EnsembleConfig,
-    ImaginationConfig,
     Mbpo,
     MbpoConfig,
     correlated_noise,
 )
+from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import Batch, SacConfig
+from robot_mbrl.agents.trust import LengthConfig, ShareConfig
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from tests.rig import toy_layout
@@ -229,6 +230,90 @@ def test_batches_hold_exactly_the_share_of_real_rows(share: float, real: int) ->
         assert batch.obs.shape == (20, LAYOUT.size)
         assert batch.reward.tolist() == [1.0] * real + [2.0] * (20 - real)
         assert batch.alive.tolist() == [1.0] * 20
+
+
+def improved(step: int, error: list[float] | None = None, **changes: Any) -> tuple[int, set[float]]:
+    """Real rows in a batch of 20 after a step of learning, and the positions imagined from 0."""
+    agent = make(**changes)
+    agent.model = Ticking()
+    agent.relative_error = None if error is None else np.array(error)
+    real = rows(9, 1.0)
+    real.obs[:, POSITION] = 0
+    agent.real.add(real)
+    drawn: list[Batch] = []
+    agent.sac.update = lambda batch, noise: drawn.append(batch)  # type: ignore[method-assign]
+    agent.improve(step, 1)
+    fresh = (drawn[0].obs[:, POSITION] == 0) & (drawn[0].reward == 1.0)
+    fresh &= drawn[0].next_obs[:, POSITION] != 1.0
+    return int(fresh.sum()), set(imagined(agent)) if len(agent.imagined) else set()
+
+
+@pytest.mark.parametrize(
+    ("by", "step", "error", "real"),
+    [
+        ("constant", 0, None, 6),
+        ("steps", 0, None, 20),
+        ("steps", 50, None, 13),
+        ("steps", 100, None, 6),
+        ("error", 100, None, 20),
+        ("error", 0, [0.5, 0.8], 16),
+        ("error", 0, [0.5, 0.1], 6),
+    ],
+)
+def test_the_share_of_real_rows_follows_its_schedule(
+    by: Any, step: int, error: list[float] | None, real: int
+) -> None:
+    share = ShareConfig(by, (0, 100), ticks=2)
+    assert improved(step, error, share=share)[0] == real
+
+
+@pytest.mark.parametrize(
+    ("by", "step", "error", "ticks"),
+    [
+        ("constant", 0, None, 6),
+        ("steps", 0, None, 2),
+        ("steps", 50, None, 4),
+        ("steps", 100, None, 6),
+        ("error", 100, None, 2),
+        ("error", 0, [0.1, 0.2, 0.3, 0.4, 0.1, 0.1], 3),
+    ],
+)
+def test_the_length_of_rollouts_follows_its_schedule(
+    by: Any, step: int, error: list[float] | None, ticks: int
+) -> None:
+    length = LengthConfig(by, (0, 100), shortest=2, bound=0.3)
+    changed = replace(CONFIG.imagination, length=length)
+    assert improved(step, error, imagination=changed)[1] == set(range(1, ticks + 1))
+
+
+def test_simulated_rows_keep_their_share_whatever_the_schedule() -> None:
+    agent = make(share=ShareConfig("steps", (0, 100)))
+    agent.model = Ticking()
+    agent.real.add(rows(9, 1.0))
+    agent.blend(0.3, rows(9, 3.0), 0.25)
+    agent.improve(0, 1)
+    rewards = agent.batches(1)[0].reward.tolist()
+    assert rewards.count(3.0) == 5 and rewards.count(1.0) == 15
+
+
+def test_a_fitted_model_forgets_what_the_old_one_imagined() -> None:
+    agent = make()
+    model, agent.model = agent.model, Ticking()
+    agent.imagine(at(0))
+    agent.model = model
+    agent.model_fitted(rows(30, 1.0))
+    assert len(agent.imagined) == 0
+    assert 0 < agent.disagreement_limit < np.inf  # measured anew as well
+
+
+def test_stretches_too_short_to_judge_by_leave_the_model_unproven() -> None:
+    agent = make(share=ShareConfig("error", ticks=3))
+    t = rows(30, 1.0)
+    pieces = [(t.obs[: n + 1], t.action[:n]) for n in (2, 4)]
+    agent.model_fitted(t, pieces[:1])
+    assert agent.judged_ticks == 3 and agent.relative_error is None
+    agent.model_fitted(t, pieces)
+    assert agent.relative_error is not None and agent.relative_error.shape == (3,)
 
 
 def test_nothing_imagined_yet_means_all_real() -> None:

@@ -90,6 +90,15 @@ def test_a_penalty_on_disagreement_makes_it_careful() -> None:
     assert bold < -0.3 and abs(careful) < 0.1
 
 
+def test_a_bonus_on_disagreement_makes_it_explore() -> None:
+    """Where the reward asks for rest, it moves to see what the members disagree about."""
+    calm, curious = (
+        pets(gains=(0.1, 0.9), disagreement_penalty=penalty).explore(np.array([[0.0]]))[0, 0]
+        for penalty in (0.0, -20.0)
+    )
+    assert abs(calm) < 0.1 and abs(curious) > 0.5
+
+
 def test_the_discount_decides_between_now_and_later() -> None:
     """Paid for the state: with no future (gamma 0) only the first step is steered."""
     plans = []

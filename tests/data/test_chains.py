@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robot_mbrl.data.chains import draw_chains, stride_of
+from robot_mbrl.data.chains import draw_chains, linked_stretches, stride_of
 from robot_mbrl.data.transitions import Transitions, concatenate
 
 
@@ -55,3 +55,19 @@ def test_shuffled_rows_have_no_chains() -> None:
     )
     assert stride_of(broken) == 0
     assert draw_chains(broken, 2, 5, np.random.default_rng(0)) == []
+
+
+def test_linked_stretches_are_the_chosen_rows_between_episodes_ends() -> None:
+    one = buffer(worlds=1, steps=13, episode=5)  # episodes of 5, 5 and 3 rows
+    chosen = np.array([0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1], bool)
+    pieces = linked_stretches(one, chosen)
+    assert [len(action) for _, action in pieces] == [4, 2, 1, 1]
+    for (obs, action), (number, at) in zip(pieces, [(0, 1), (1, 0), (1, 3), (2, 2)], strict=True):
+        assert obs.tolist() == [[0, number, at + k] for k in range(len(action) + 1)]
+        assert action[:, 0].tolist() == [at + k for k in range(len(action))]
+
+
+def test_without_a_chosen_row_there_is_no_stretch() -> None:
+    one = buffer(worlds=1, steps=4)
+    assert linked_stretches(one, np.zeros(4, bool)) == []
+    assert linked_stretches(one.take(slice(0)), np.zeros(0, bool)) == []
