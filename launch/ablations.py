@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from launch.learn_settings import Setting
+from launch.learn_settings import NEVER, Setting
 
 Change = Callable[[Setting], Setting]
 
@@ -37,7 +37,6 @@ def _retrain_every_step(setting: Setting) -> Setting:
     return _retrain(setting, 1, online.fit.steps // online.fit_every)
 
 
-NEVER = 10**9
 ABLATIONS: dict[str, Change] = {
     "as it is": lambda s: s,
     "single model": _single_model,
