@@ -15,7 +15,7 @@ import torch
 
 import sim
 from robot_mbrl import export
-from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
@@ -29,6 +29,7 @@ from robot_mbrl.export import (
     export_controller,
     predict,
 )
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import fit_normalizers, mixture
 from robot_mbrl.onboard import load_controller
 from robot_mbrl.planners.cem import CemConfig

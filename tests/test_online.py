@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import ImaginationConfig, Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig
 from robot_mbrl.models.reward import LearnedTask, RewardFitConfig
 from robot_mbrl.online import OnlineConfig, OnlineLearning

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, Policy, make_ensemble
+from robot_mbrl.agents.mbpo import Policy
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.ensemble_config import EnsembleConfig, make_ensemble
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination
 from robot_mbrl.planners.planner import SamplingConfig

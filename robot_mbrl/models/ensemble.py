@@ -7,6 +7,7 @@ observation is consistent.
 """
 
 import copy
+import itertools
 import math
 from typing import Literal, cast
 
@@ -47,12 +48,15 @@ class DynamicsEnsemble(nn.Module):
     Args:
         layout: of the observation.
         members: E.
-        hidden: width of the two hidden layers (SiLU).
+        hidden: width of the hidden layers (SiLU).
         rng: makes the initial weights.
         sticks: dry friction is part of the model, see `grip`.
         kind: "gaussian" predicts mean and noise; "deterministic" the mean alone, fitted by squared
             error: its noise is one number per coordinate, the error on held-out rows, and what it
             imagines has none.
+        depth: number of hidden layers.
+
+    Raises SpecError for an unknown kind or no hidden layer.
     """
 
     elites: Tensor
@@ -68,23 +72,26 @@ class DynamicsEnsemble(nn.Module):
         *,
         sticks: bool = False,
         kind: ModelKind = "gaussian",
+        depth: int = 2,
     ) -> None:
         super().__init__()
         if kind not in ("gaussian", "deterministic"):
             raise SpecError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
+        if depth < 1:
+            raise SpecError(f"layers: expected at least 1 hidden layer, got {depth}")
         self.kind: ModelKind = kind
         self.layout, self.members, self.hidden, self.sticks = layout, members, hidden, sticks
+        self.depth = depth
         joints = len(layout.joints)
         # a goal, the last columns, moves nothing
         self.moves = layout.size - len(getattr(layout, "goal", ()))
         self.inputs = Whitener(self.moves + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
         self.whitens = True
-        n_in = self.moves + layout.action_size
-        n_out = self._outputs_per_joint * joints
+        widths = [self.moves + layout.action_size, *[hidden] * depth]
+        widths.append(self._outputs_per_joint * joints)
         self.layers = nn.ModuleList(
-            BatchedLinear(members, a, b, rng)
-            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, n_out)]
+            BatchedLinear(members, a, b, rng) for a, b in itertools.pairwise(widths)
         )
         self.register_buffer("elites", torch.arange(members))
         # Multiplies predicted standard deviations so that they cover held-out data; see fit.py.
@@ -106,9 +113,9 @@ class DynamicsEnsemble(nn.Module):
         """
         x = torch.cat([obs[..., : self.moves], action], -1)
         x = self.inputs(x) if self.whitens else x
-        x = F.silu(self.layers[0](x))
-        x = F.silu(self.layers[1](x))
-        mean, *rest = self.layers[2](x).chunk(self._outputs_per_joint, -1)
+        for layer in self.layers[:-1]:
+            x = F.silu(layer(x))
+        mean, *rest = self.layers[-1](x).chunk(self._outputs_per_joint, -1)
         mean = self.grip(obs, mean, rest[-1]) if self.sticks else mean
         if self.kind == "deterministic":
             return mean, self.log_error.expand_as(mean)
@@ -137,13 +144,10 @@ class DynamicsEnsemble(nn.Module):
         """
         if self.sticks:
             return copy.deepcopy(self)
-        rng = torch.Generator()
-        model = DynamicsEnsemble(
-            self.layout, self.members, self.hidden, rng, sticks=True, kind=self.kind
-        )
-        state, joints = self.state_dict(), len(self.layout.joints)
-        state["layers.2.weight"] = F.pad(state["layers.2.weight"], (0, joints))
-        state["layers.2.bias"] = F.pad(state["layers.2.bias"], (0, joints), value=GRIP_ADDED)
+        model = self._another(self.members, sticks=True)
+        state, joints, last = self.state_dict(), len(self.layout.joints), f"layers.{self.depth}"
+        state[f"{last}.weight"] = F.pad(state[f"{last}.weight"], (0, joints))
+        state[f"{last}.bias"] = F.pad(state[f"{last}.bias"], (0, joints), value=GRIP_ADDED)
         model.elites = self.elites.clone()  # of the same number as those to load
         model.load_state_dict(state)
         model.whitens = self.whitens
@@ -189,14 +193,7 @@ class DynamicsEnsemble(nn.Module):
 
     def elite_model(self) -> "DynamicsEnsemble":
         """A copy that holds only the elites, for planning; its first layer whitens as well."""
-        few = DynamicsEnsemble(
-            self.layout,
-            len(self.elites),
-            self.hidden,
-            torch.Generator(),
-            sticks=self.sticks,
-            kind=self.kind,
-        )
+        few = self._another(len(self.elites), sticks=self.sticks)
         state = self.state_dict()
         for name in state:
             if name.startswith("layers"):
@@ -205,6 +202,12 @@ class DynamicsEnsemble(nn.Module):
         few.load_state_dict(state)
         few._fold_whitening()
         return few
+
+    def _another(self, members: int, *, sticks: bool) -> "DynamicsEnsemble":
+        """An untrained model of the same kind and depth, to load weights into."""
+        rng = torch.Generator()
+        sizes = self.layout, members, self.hidden, rng
+        return DynamicsEnsemble(*sizes, sticks=sticks, kind=self.kind, depth=self.depth)
 
     @torch.no_grad()
     def _fold_whitening(self) -> None:
