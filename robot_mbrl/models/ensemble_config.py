@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from robot_mbrl.contract.plain_layout import Layout
-from robot_mbrl.models.ensemble import DynamicsEnsemble, ModelKind
+from robot_mbrl.models.ensemble import ActivationName, DynamicsEnsemble, ModelKind
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class EnsembleConfig:
     """gaussian: mean and noise by likelihood; deterministic: the mean alone by squared error"""
     layers: int = 2
     """number of hidden layers, at least 1"""
+    activation: ActivationName = "silu"
+    """of the hidden layers; relu plans faster, but its models have kinks"""
 
 
 def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:
@@ -34,9 +36,12 @@ def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) 
         sticks=config.sticks,
         kind=config.kind,
         depth=config.layers,
+        activation=config.activation,
     )
 
 
 def config_of(model: DynamicsEnsemble) -> EnsembleConfig:
     """The settings that make a model of the same kind and size."""
-    return EnsembleConfig(model.members, model.hidden, model.sticks, model.kind, model.depth)
+    return EnsembleConfig(
+        model.members, model.hidden, model.sticks, model.kind, model.depth, model.activation
+    )

@@ -38,6 +38,21 @@ def test_flops_of_matrix_products_are_counted_with_their_batches(tmp_path: Path)
     assert cost.nodes == {"MatMul": 2, "Relu": 1}
 
 
+def test_flops_of_a_convolution_are_those_of_its_weights_that_are_not_padding(
+    tmp_path: Path,
+) -> None:
+    """Two groups, each 3 -> 5 columns of which one is padding, at 7 places."""
+    weight = np.ones((10, 3, 1, 1), np.float32)
+    weight[[4, 9]] = 0.0
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], group=2, kernel_shape=[1, 1])
+    make, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    ends = make("x", kind, (1, 6, 7, 1)), make("y", kind, None)
+    weights = [onnx.numpy_helper.from_array(weight, "w")]
+    whole = onnx.helper.make_graph([node], "g", *[[e] for e in ends], weights)
+    onnx.save(onnx.helper.make_model(whole), tmp_path / "g.onnx")
+    assert graph_cost(tmp_path / "g.onnx").flops == 2 * 2 * 3 * 4 * 7
+
+
 def test_a_planner_is_timed(spec: RobotSpec, controller: Path) -> None:
     found, loaded = load(controller, None, 0)
     times = measure_planner(controller, loaded, found, calls=40)

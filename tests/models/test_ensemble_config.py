@@ -1,4 +1,5 @@
-"""How deep a model is: what it changes, and that older runs, which do not say it, still load."""
+"""How deep a model is and what bends it: what these change, and that older runs, which do not say
+them, still load."""
 
 import dataclasses
 
@@ -7,7 +8,7 @@ import torch
 
 from robot_mbrl.config import from_dict
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.models.ensemble import BatchedLinear, DynamicsEnsemble
+from robot_mbrl.models.ensemble import ACTIVATIONS, BatchedLinear, DynamicsEnsemble
 from robot_mbrl.models.ensemble_config import EnsembleConfig, config_of, make_ensemble
 from tests.models.linear_plant import layout, transitions
 
@@ -49,10 +50,23 @@ def test_two_layers_are_drawn_as_ever() -> None:
 
 def test_a_run_that_does_not_say_how_deep_has_two_layers() -> None:
     saved = dataclasses.asdict(SIZES)
-    assert from_dict(EnsembleConfig, saved | {"layers": 3}).layers == 3
-    del saved["layers"]
+    other = from_dict(EnsembleConfig, saved | {"layers": 3, "activation": "relu"})
+    assert (other.layers, other.activation) == (3, "relu")
+    del saved["layers"], saved["activation"]
     assert from_dict(EnsembleConfig, saved) == SIZES
-    assert SIZES.layers == 2
+    assert (SIZES.layers, SIZES.activation) == (2, "silu")
+
+
+def test_the_activation_changes_the_model_and_stays_with_its_copies() -> None:
+    silu, relu = (build(dataclasses.replace(SIZES, activation=a)) for a in ACTIVATIONS)
+    assert torch.equal(silu.layers[0].weight, relu.layers[0].weight)
+    assert not torch.allclose(silu.residual(*rows(silu))[0], relu.residual(*rows(relu))[0])
+    for copy in (relu, relu.elite_model(), relu.with_grip()):
+        assert config_of(copy).activation == "relu"
+    by_hand = relu.inputs(torch.cat(rows(relu), -1))
+    for layer in relu.layers[:-1]:
+        by_hand = layer(by_hand).clamp(min=0)
+    torch.testing.assert_close(relu.residual(*rows(relu))[0], relu.layers[-1](by_hand)[..., :2])
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -67,6 +81,11 @@ def test_elites_and_grip_keep_the_depth(depth: int) -> None:
     for old, new in zip(model.layers[:-1], gripping.layers[:-1], strict=True):
         assert torch.equal(old.weight, new.weight)
     assert gripping.layers[-1].bias.shape[-1] == model.layers[-1].bias.shape[-1] + 2
+
+
+def test_an_unknown_activation_is_refused() -> None:
+    with pytest.raises(SpecError, match="'gelu': expected silu or relu"):
+        build(dataclasses.replace(SIZES, activation="gelu"))  # type: ignore[arg-type]
 
 
 def test_a_model_without_hidden_layers_is_refused() -> None:
