@@ -234,6 +234,17 @@ def to_onnx(module: PlannerModule) -> onnx.ModelProto:
         return onnx.load(folded)
 
 
+def open_graph(graph: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A graph ready to run on so many threads, which wait for each other by spinning."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(threads > 1)))
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
 def _largest_difference(
     module: PlannerModule, graph: onnx.ModelProto, observations: np.ndarray
 ) -> dict[str, float]:
@@ -241,9 +252,7 @@ def _largest_difference(
 
     Every observation gets its own noise and warm start.
     """
-    session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    session = open_graph(graph)
     rng, shapes = np.random.default_rng(0), module.shapes
     largest = dict.fromkeys(OUTPUTS, 0.0)
     for obs in observations:

@@ -61,8 +61,9 @@ class Pets:
     @property
     def rows_per_action(self) -> int:
         """Model rows (one member's prediction for one state) that one action costs at most."""
-        propagation = self.planner.model.propagation
-        particles = propagation.particles(self.model)
+        imagination = self.planner.model
+        propagation = imagination.propagation
+        particles = propagation.particles(imagination.model)
         if propagation.kind in ("members", "mean"):
             particles = len(self.model.elites)  # also the mean asks every member
         return plans_scored(self.config.planner) * self.config.planner.horizon * particles

@@ -96,7 +96,7 @@ class Imagination(nn.Module):
         tick."""
         _, actions, n = planned.shape
         together = planned.reshape(1, -1, n).expand(self.model.members, -1, -1)
-        return together.split(actions, 1)
+        return tuple(together.split(actions, 1))
 
     def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
         """Choices (A, N): the plan, or the policy's at the particles' mean state plus the plan."""
