@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+from rich.console import Console
+from rich.table import Table
 
 from launch.deploy import load, ticks
 from launch.episodes import run_episodes
@@ -25,14 +27,24 @@ from robot_mbrl.onboard import LoopReport
 
 @dataclass(frozen=True, kw_only=True)
 class PlannerBench(Verb):
-    """Milliseconds of one planning step on one thread, and its share of the sgemm rate."""
+    """Milliseconds of one plan, and its share of the sgemm rate.
+
+    By default two problems of fixed size, a and b, see launch/bench_cases.py: onnxruntime on one
+    and two threads, torch, and pytorch_mppi at equal model rows. With --controller or --robot a
+    real controller on one thread.
+    """
 
     controller: Path | None = None
-    """controller.onnx; an untrained one of the default sizes, exported on the fly, by default"""
+    """measure this controller.onnx"""
     robot: str | None = None
-    """built-in robot or robot folder; the one the controller names, or furuta, by default"""
+    """built-in robot or robot folder of the controller; without one, measure an untrained
+    controller of the default sizes"""
     calls: int = 500
-    """planning steps measured"""
+    """plans of a controller that are measured"""
+    rounds: int = 20
+    """measurements of each way to solve a and b; medians are reported"""
+    activation: Literal["silu", "relu"] = "silu"
+    """of the hidden layers in a and b"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +246,7 @@ def run(settings: Settings) -> Outcome:
         return bench_loop(settings)
     try:
         if isinstance(settings, PlannerBench):
-            return print_speed(bench_planner(settings))
+            return bench_planner(settings)
         if isinstance(settings, SimBench):
             return bench_sim(settings)
         return Outcome(BENCHES[type(settings)](settings))
@@ -286,16 +298,32 @@ def bench_randomization(settings: RandomizationBench) -> dict[str, Any]:
     return measure_randomization(settings)
 
 
-def bench_planner(settings: PlannerBench) -> dict[str, float]:
-    """Milliseconds per plan of the given controller, or of an untrained one."""
+def bench_planner(settings: PlannerBench) -> Outcome:
+    """Milliseconds per plan: of a and b, of the given controller, or of an untrained one."""
+    if settings.controller is None and settings.robot is None:
+        from launch.bench_cases import measure_cases  # needs torch
+
+        return print_cases(measure_cases(settings.rounds, settings.activation))
     from launch.bench_planner import export_untrained, measure_planner  # needs torch
 
     with tempfile.TemporaryDirectory() as folder:
         path = settings.controller or Path(folder) / "controller.onnx"
-        if settings.controller is None:
-            export_untrained(load_robot(settings.robot or "furuta"), path)
+        if settings.controller is None and settings.robot is not None:
+            export_untrained(load_robot(settings.robot), path)
         spec, controller = load(path, settings.robot, 0)
-        return asdict(measure_planner(path, controller, spec, calls=settings.calls))
+        times = measure_planner(path, controller, spec, calls=settings.calls)
+    return print_speed(asdict(times))
+
+
+def print_cases(cases: dict[str, dict[str, Any]]) -> Outcome:
+    """A table with a column for each case."""
+    table = Table("", *cases)
+    for name in next(iter(cases.values())):
+        values = [c[name] for c in cases.values()]
+        shown = [v if isinstance(v, str) else f"{v:.4g}" for v in values]
+        table.add_row(name.replace("_", " "), *shown)
+    Console().print(table)
+    return Outcome(cases)
 
 
 def bench_sim(settings: SimBench) -> Outcome:

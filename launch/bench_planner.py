@@ -1,4 +1,4 @@
-"""How long one planning step takes on one thread, and what share of the sgemm rate that is."""
+"""How long one plan of a controller takes on one thread, and its share of the sgemm rate."""
 
 import statistics
 import time
@@ -63,17 +63,17 @@ def measure_planner(
     )
 
 
-def sgemm_flop_s() -> float:
-    """Rate of a product of square float32 matrices on one thread, best of a few."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def sgemm_flop_s(threads: int = 1) -> float:
+    """Rate of a product of square float32 matrices on so many threads, best of a few."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     a, b = torch.ones(MATRIX, MATRIX), torch.ones(MATRIX, MATRIX)
     times = []
     for _ in range(8):
         start = time.perf_counter()
         torch.mm(a, b)
         times.append(time.perf_counter() - start)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(before)
     return 2 * MATRIX**3 / min(times)
 
 

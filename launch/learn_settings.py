@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from launch.learn_worlds import one_machine
-from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import SacConfig
@@ -14,6 +14,7 @@ from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.angle_layout import AngleLayout
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.plain_layout import Layout, PlainLayout
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig
 from robot_mbrl.models.reward import LearnedTask
 from robot_mbrl.online import OnlineConfig

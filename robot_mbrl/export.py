@@ -25,8 +25,8 @@ import robot_mbrl
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
-from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import mixture
+from robot_mbrl.models.planning_model import PlanningModel
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination
@@ -38,6 +38,7 @@ from robot_mbrl.planners.sampling import shift
 
 INPUTS = ("observation", "plan", "noise")
 OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
+NUDGE = 1e-3  # rad, for slopes
 TOLERANCE = 1e-3  # largest accepted difference of the action between torch and onnxruntime
 
 
@@ -70,31 +71,30 @@ class ControllerConfig:
 
 
 class PlannerModule(nn.Module):
-    """The graph that is exported."""
+    """The graph that is exported.
 
-    def __init__(self, agent: Mbpo, config: ControllerConfig) -> None:
+    Args:
+        imagination: scores plans.
+        planner: settings of the planner.
+    """
+
+    def __init__(self, imagination: Imagination, planner: SamplingConfig) -> None:
         super().__init__()
-        self.config = config
-        self.imagination = Imagination(
-            agent.model,
-            agent.task,
-            agent.sac.average,
-            agent.sac.critics,
-            gamma=agent.config.sac.gamma,
-            disagreement_penalty=config.disagreement_penalty,
-            terminal_value=config.terminal_value,
-            # Part of the file: the controller stays a function of its inputs alone.
-            propagation=draw_propagation(
-                config.propagation,
-                agent.model,
-                config.chosen.horizon,
-                torch.Generator().manual_seed(0),
-            ),
-        )
+        self.imagination, self.planner = imagination, planner
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the inputs."""
+        layout = self.imagination.model.layout
+        return {
+            "observation": (layout.size,),
+            "plan": (self.planner.horizon, layout.action_size),
+            "noise": noise_shape(self.planner, layout.action_size),
+        }
 
     def forward(self, observation: Tensor, plan: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """One tick of control; see the module's inputs and outputs."""
-        planned = make_plan(self.imagination, observation, plan, noise, self.config.chosen)
+        planned = make_plan(self.imagination, observation, plan, noise, self.planner)
         action = self.imagination.view.act(observation, planned.plan[0])
         mean, std = predict(self.imagination.model, observation, action)
         # A plan without a finite score must not reach a motor: the action says so itself.
@@ -102,19 +102,39 @@ class PlannerModule(nn.Module):
         return action, shift(planned.plan), mean, std, planned.disagreement, planned.score
 
 
-def predict(model: DynamicsEnsemble, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+def controller_module(agent: Mbpo, config: ControllerConfig) -> PlannerModule:
+    """The graph of an agent's controller."""
+    imagination = Imagination(
+        agent.model,
+        agent.task,
+        agent.sac.average,
+        agent.sac.critics,
+        gamma=agent.config.sac.gamma,
+        disagreement_penalty=config.disagreement_penalty,
+        terminal_value=config.terminal_value,
+        # Part of the file: the controller stays a function of its inputs alone.
+        propagation=draw_propagation(
+            config.propagation,
+            agent.model,
+            config.chosen.horizon,
+            torch.Generator().manual_seed(0),
+        ),
+    )
+    return PlannerModule(imagination, config.chosen)
+
+
+def predict(model: PlanningModel, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the next observation, (O,) each, of obs (O,) and action
     (A,)."""
-    layout = model.layout
-    mean, std = model.increments(model.spread(obs[None]), model.spread(action[None]))
-    dq, sigma = mixture(mean, std)
-    next_obs = layout.advance(obs[None], dq, action[None], xp=torch)
-    unit = torch.eye(len(layout.joints))
-    spread = torch.zeros_like(next_obs)
-    for j in range(len(layout.joints)):  # first order: each column moves by its slope in dq
-        moved = layout.advance(obs[None], dq + 1e-3 * unit[j], action[None], xp=torch)
-        spread = spread + (((moved - next_obs) / 1e-3) * sigma[:, j : j + 1]) ** 2
-    return next_obs[0], spread.sqrt()[0]
+    layout, joints = model.layout, len(model.layout.joints)
+    each = (x[:, None].expand(model.members, -1, -1) for x in (obs, action))
+    dq, sigma = mixture(*model.increments(*each))
+    # First order: each column moves by its slope in dq. All slopes at once, beside the mean.
+    nudge = torch.cat([torch.zeros(joints, 1), NUDGE * torch.eye(joints)], 1)
+    before, applied = (x[:, None].expand(-1, joints + 1) for x in (obs, action))
+    moved = layout.advance(before, dq + nudge, applied, xp=torch, axis=-2)
+    slopes = (moved[:, 1:] - moved[:, :1]) / NUDGE
+    return moved[:, 0], ((slopes * sigma.T) ** 2).sum(-1).sqrt()
 
 
 def export_controller(
@@ -143,16 +163,9 @@ def export_controller(
         NotFiniteError when an output on these observations is not finite.
     """
     config = config or ControllerConfig()
-    module = PlannerModule(agent, config).eval()
-    planner, layout = config.chosen, agent.layout
-    shapes = {
-        "observation": (layout.size,),
-        "plan": (planner.horizon, layout.action_size),
-        "noise": noise_shape(planner, layout.action_size),
-    }
-    example = tuple(torch.zeros(shapes[name]) for name in INPUTS)
-    graph = to_onnx(module, example)
-    tolerance = _largest_difference(module, graph, observations, shapes)
+    module, planner, layout = controller_module(agent, config), config.chosen, agent.layout
+    graph = to_onnx(module)
+    tolerance = _largest_difference(module, graph, observations)
     broken = [name for name in OUTPUTS if math.isinf(tolerance[name])]
     if broken:
         raise NotFiniteError(
@@ -191,12 +204,13 @@ def export_controller(
     return metadata
 
 
-def to_onnx(module: nn.Module, example: tuple[Tensor, ...]) -> onnx.ModelProto:
+def to_onnx(module: PlannerModule) -> onnx.ModelProto:
     """Trace a module into a plain ONNX graph with everything constant folded.
 
     The horizon is unrolled into thousands of nodes. The tracing exporter and onnxruntime's own
     folding take 3 s for that, the newer graph-capturing exporter half a minute, for the same graph.
     """
+    module, example = module.eval(), tuple(torch.zeros(module.shapes[name]) for name in INPUTS)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter(
             "ignore"
@@ -220,20 +234,26 @@ def to_onnx(module: nn.Module, example: tuple[Tensor, ...]) -> onnx.ModelProto:
         return onnx.load(folded)
 
 
+def open_graph(graph: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A graph ready to run on so many threads, which wait for each other by spinning."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(threads > 1)))
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
 def _largest_difference(
-    module: PlannerModule,
-    graph: onnx.ModelProto,
-    observations: np.ndarray,
-    shapes: dict[str, tuple[int, ...]],
+    module: PlannerModule, graph: onnx.ModelProto, observations: np.ndarray
 ) -> dict[str, float]:
     """Largest absolute difference between torch and onnxruntime for each output.
 
     Every observation gets its own noise and warm start.
     """
-    session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    rng = np.random.default_rng(0)
+    session = open_graph(graph)
+    rng, shapes = np.random.default_rng(0), module.shapes
     largest = dict.fromkeys(OUTPUTS, 0.0)
     for obs in observations:
         feed = {

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_mbrl.agents.mbpo import Mbpo, make_ensemble
+from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.chains import draw_chains
 from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.ensemble_config import make_ensemble
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.models.multistep import Windows, blend_windows
 from robot_mbrl.models.rollout_error import rollout_error

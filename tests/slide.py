@@ -8,13 +8,14 @@ import gymnasium
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.agents.trust import LengthConfig, ShareConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.models.drift_watch import DriftConfig
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig
 from robot_mbrl.models.reward import LearnedTask, RewardFitConfig
 from robot_mbrl.online import OnlineConfig

@@ -15,7 +15,7 @@ import torch
 
 import sim
 from robot_mbrl import export
-from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
@@ -26,10 +26,13 @@ from robot_mbrl.export import (
     TOLERANCE,
     ControllerConfig,
     PlannerModule,
+    controller_module,
     export_controller,
     predict,
 )
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import fit_normalizers, mixture
+from robot_mbrl.models.planning_model import PlanningModel
 from robot_mbrl.onboard import load_controller
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig
@@ -69,7 +72,7 @@ class Exported:
 
     @functools.cached_property
     def module(self) -> PlannerModule:
-        return PlannerModule(self.agent, CONFIG)
+        return controller_module(self.agent, CONFIG)
 
     def run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return dict(zip(OUTPUTS, self.session.run(list(OUTPUTS), feed), strict=True))
@@ -257,7 +260,7 @@ def test_every_sampling_planner_goes_on_board_through_the_same_door(
     assert metadata["planner"]["candidates"] == config.chosen.candidates
     assert metadata["planner"]["propagation"] == config.propagation.kind
     controller = load_controller(path, exported.spec)
-    module, rng = PlannerModule(exported.agent, config), np.random.default_rng(0)
+    module, rng = controller_module(exported.agent, config), np.random.default_rng(0)
     for obs in observations[::25]:
         plan = rng.uniform(-1, 1, controller.plan_shape).astype(np.float32)
         noise = rng.standard_normal(controller.noise_shape, dtype=np.float32)
@@ -308,7 +311,7 @@ def test_predict_in_torch_agrees_with_a_sampled_spread(exported: Exported) -> No
     obs, action = torch.as_tensor(exported.observations[9]), torch.tensor([0.3])
     rng = np.random.default_rng(0)
     with torch.no_grad():
-        mean, std = predict(model, obs, action)
+        mean, std = predict(PlanningModel(model), obs, action)
         dq, sigma = mixture(*model.increments(model.spread(obs[None]), model.spread(action[None])))
     draws = dq.double().numpy() + 1e-2 * sigma.double().numpy() * rng.standard_normal((4000, 2))
     wide = np.broadcast_to(obs.double().numpy(), (4000, layout.size))

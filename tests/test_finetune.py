@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, choose_share, finetune
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.models.rollout_error import rollout_error
 from tests.rig import toy_layout

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import sim
-from robot_mbrl.agents.mbpo import EnsembleConfig, MbpoConfig
+from robot_mbrl.agents.mbpo import MbpoConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig
 from robot_mbrl.pretrain import PretrainConfig, Pretraining, PretrainReport
 from robot_mbrl.runs import RunFolder

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import SacConfig
 from robot_mbrl.config import from_dict
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.pretrain import PretrainConfig
 from robot_mbrl.runs import RunFolder, load_agent, network_tensors
 from robot_mbrl.tasks import make_task
 
 SMALL = MbpoConfig(
     sac=SacConfig(actor_hidden=5, critic_hidden=6, critics=3),
-    ensemble=EnsembleConfig(members=4, hidden=7),
+    ensemble=EnsembleConfig(members=4, hidden=7, layers=3),
     real_share=0.25,
 )
 

@@ -22,33 +22,14 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble import DynamicsEnsemble, ModelKind
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.ensemble_config import EnsembleConfig, config_of, make_ensemble
 from robot_mbrl.models.relative_error import relative_error
 from robot_mbrl.tasks import Task
 
 Progress = Callable[[int, int], None]
 Policy = Callable[[np.ndarray], np.ndarray]
 Piece = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class EnsembleConfig:
-    """Size of the dynamics model."""
-
-    members: int = 5
-    """E, independent networks; 1 is a single model, which never disagrees"""
-    hidden: int = 96
-    """width of their two hidden layers"""
-    sticks: bool = False
-    """dry friction as a part of the model: for robots that rest by friction; costs a little time"""
-    kind: ModelKind = "gaussian"
-    """gaussian: mean and noise by likelihood; deterministic: the mean alone by squared error"""
-
-
-def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:
-    """An untrained model of the configured kind."""
-    sizes = (config.members, config.hidden)
-    return DynamicsEnsemble(layout, *sizes, rng, sticks=config.sticks, kind=config.kind)
 
 
 @dataclass(frozen=True)
@@ -96,8 +77,7 @@ class Mbpo:
 
     def set_model(self, model: DynamicsEnsemble) -> None:
         """Go on with another model; the settings say what it is made of."""
-        sizes = EnsembleConfig(model.members, model.hidden, model.sticks, model.kind)
-        self.model, self.config = model, replace(self.config, ensemble=sizes)
+        self.model, self.config = model, replace(self.config, ensemble=config_of(model))
 
     def blend(
         self, real_share: float, simulated: Transitions | None = None, share: float = 0.0

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, Piece, Policy, make_ensemble
+from robot_mbrl.agents.mbpo import Piece, Policy
 from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.ensemble_config import EnsembleConfig, make_ensemble
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination
 from robot_mbrl.planners.planner import SamplingConfig
@@ -63,8 +64,9 @@ class Pets:
     @property
     def rows_per_action(self) -> int:
         """Model rows (one member's prediction for one state) that one action costs at most."""
-        propagation = self.planner.model.propagation
-        particles = propagation.particles(self.model)
+        imagination = self.planner.model
+        propagation = imagination.propagation
+        particles = propagation.particles(imagination.model)
         if propagation.kind in ("members", "mean"):
             particles = len(self.model.elites)  # also the mean asks every member
         return plans_scored(self.config.planner) * self.config.planner.horizon * particles

@@ -20,7 +20,10 @@ class View:
 
     Attributes:
         size: what is seen, S numbers.
+        direct: a choice is an action, whatever is observed.
     """
+
+    direct = True
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -50,6 +53,7 @@ class TaskView(View):
         self._layout: Any = layout
         self._features = getattr(task, "features", None)
         self._slewed = getattr(layout, "slewed", False)
+        self.direct = not self._slewed
         super().__init__(self.see(torch.zeros(1, layout.size)).shape[-1])
 
     def see(self, obs: Tensor) -> Tensor:

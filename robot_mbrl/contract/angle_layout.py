@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.columns import columns
 from robot_mbrl.contract.errors import SpecError
 
 
@@ -71,23 +72,23 @@ class AngleLayout:
         """No velocity is filtered."""
         return (1.0,) * len(self.joints)
 
-    def velocities(self, obs: Any) -> Any:
+    def velocities(self, obs: Any, axis: int = -1) -> Any:
         """Zero (..., J): the model predicts the whole change."""
-        return 0.0 * obs[..., : len(self.joints)]
+        return 0.0 * columns(obs, 0, len(self.joints), axis)
 
-    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np) -> Any:
+    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np, axis: int = -1) -> Any:
         """The next observation (..., O): angles turned by dq (..., J), other columns moved."""
         parts: dict[int, Any] = {}
         for j, c in enumerate(self._leading):
-            step, old = dq[..., j : j + 1], obs[..., c : c + 1]
+            step, old = columns(dq, j, j + 1, axis), columns(obs, c, c + 1, axis)
             if c in self._sine_of:
                 s = self._sine_of[c]
-                sine = obs[..., s : s + 1]
+                sine = columns(obs, s, s + 1, axis)
                 parts[c] = old * xp.cos(step) - sine * xp.sin(step)
                 parts[s] = sine * xp.cos(step) + old * xp.sin(step)
             else:
                 parts[c] = old + step
-        return xp.concatenate([parts[c] for c in range(self.size)], -1)
+        return xp.concatenate([parts[c] for c in range(self.size)], axis)
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
         """Invert `advance`: (..., J), each angle's change within half a turn."""

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.columns import columns
 from robot_mbrl.contract.spec import RobotSpec
 
 
@@ -149,12 +150,12 @@ class ObservationLayout:
             parts += [xp.sin(angle), xp.cos(angle)] if wraps else [angle]
         return xp.concatenate([*parts, v], -1)
 
-    def velocities(self, obs: Any) -> Any:
+    def velocities(self, obs: Any, axis: int = -1) -> Any:
         """The newest velocities (..., J) in rad/s."""
         m = len(self.block)
-        return obs[..., m - len(self.joints) : m]
+        return columns(obs, m - len(self.joints), m, axis)
 
-    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np) -> Any:
+    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np, axis: int = -1) -> Any:
         """The next observation, exactly, from a position increment.
 
         Args:
@@ -162,32 +163,38 @@ class ObservationLayout:
             dq: position increments over one tick in rad, (..., J).
             action: the action applied during the tick, (..., A) in [-1, 1].
             xp: numpy or torch; only sin, cos, asarray and concatenate are used.
+            axis: of the columns in obs, dq, action and the result: -1, or -2 for (..., O, B).
 
         Returns:
             (..., O): angles rotated by dq, velocities filtered, histories shifted.
         """
+
+        def take(x: Any, start: int, stop: int) -> Any:
+            return columns(x, start, stop, axis)
+
         m, a = len(self.block), self.action_size
         parts, at = [], 0
         for j, wraps in enumerate(self.wraps):
-            step = dq[..., j : j + 1]
+            step = take(dq, j, j + 1)
             if wraps:
-                s, c = obs[..., at : at + 1], obs[..., at + 1 : at + 2]
+                s, c = take(obs, at, at + 1), take(obs, at + 1, at + 2)
                 parts += [s * xp.cos(step) + c * xp.sin(step), c * xp.cos(step) - s * xp.sin(step)]
                 at += 2
             else:
-                parts.append(obs[..., at : at + 1] + step)
+                parts.append(take(obs, at, at + 1) + step)
                 at += 1
-        v = self.velocities(obs)
-        gain = xp.asarray(self.alpha, dtype=obs.dtype)
+        v = self.velocities(obs, axis)
+        gain = xp.asarray(self.alpha, dtype=obs.dtype).reshape(-1, *[1] * (-1 - axis))
         parts.append(v + gain * (dq / self.dt - v))
         if self.action_history:
-            parts += [action, obs[..., m : m + a * (self.action_history - 1)]]
+            parts += [action, take(obs, m, m + a * (self.action_history - 1))]
         if self.observation_history:
             start = m + a * self.action_history
-            parts += [obs[..., :m], obs[..., start : start + m * (self.observation_history - 1)]]
+            past = m * (self.observation_history - 1)
+            parts += [take(obs, 0, m), take(obs, start, start + past)]
         if self.goal:
-            parts.append(obs[..., self.size - len(self.goal) :])
-        return xp.concatenate(parts, -1)
+            parts.append(take(obs, self.size - len(self.goal), self.size))
+        return xp.concatenate(parts, axis)
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
         """Invert `advance`: the dq (..., J) that leads from obs to next_obs (|dq| < pi where it

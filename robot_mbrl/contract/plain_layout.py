@@ -50,11 +50,15 @@ class Layout(Protocol):
     def alpha(self) -> tuple[float, ...]:
         """Filter gain of each velocity, J of them; 1 is unfiltered."""
 
-    def velocities(self, obs: Any) -> Any:
+    def velocities(self, obs: Any, axis: int = -1) -> Any:
         """Velocities (..., J) of observations (..., O)."""
 
-    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np) -> Any:
-        """The next observation (..., O) that increments dq (..., J) lead to."""
+    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np, axis: int = -1) -> Any:
+        """The next observation (..., O) that increments dq (..., J) lead to.
+
+        `axis` is that of the columns in everything, -1 or -2: planners let the rows run along the
+        last one.
+        """
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
         """Invert `advance`: (..., J)."""
@@ -89,11 +93,11 @@ class PlainLayout:
         """No velocity is filtered."""
         return (1.0,) * self.size
 
-    def velocities(self, obs: Any) -> Any:
+    def velocities(self, obs: Any, axis: int = -1) -> Any:
         """Zero (..., O): the model predicts the whole change."""
         return 0.0 * obs
 
-    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np) -> Any:
+    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np, axis: int = -1) -> Any:
         """obs + dq, (..., O)."""
         return obs + dq
 

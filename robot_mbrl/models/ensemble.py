@@ -7,8 +7,10 @@ observation is consistent.
 """
 
 import copy
+import itertools
 import math
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,8 @@ from robot_mbrl.contract.plain_layout import Layout
 from robot_mbrl.models.normalizer import Normalizer, Whitener
 
 ModelKind = Literal["gaussian", "deterministic"]
+ActivationName = Literal["silu", "relu"]
+ACTIVATIONS: dict[ActivationName, Callable[[Tensor], Tensor]] = {"silu": F.silu, "relu": F.relu}
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
 GRIP_START = -3.0  # an untrained grip is next to nothing: softplus(-3) = 0.05 residual spreads
@@ -41,18 +45,28 @@ class BatchedLinear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
 
+def bounded(log_std: Tensor) -> Tensor:
+    """A log standard deviation within softly set limits (Chua et al. 2018, A.1)."""
+    log_std = LOG_STD_MAX - F.softplus(LOG_STD_MAX - log_std)
+    return LOG_STD_MIN + F.softplus(log_std - LOG_STD_MIN)
+
+
 class DynamicsEnsemble(nn.Module):
     """p_e(dq | obs, action) for e in 1..E.
 
     Args:
         layout: of the observation.
         members: E.
-        hidden: width of the two hidden layers (SiLU).
+        hidden: width of the hidden layers.
         rng: makes the initial weights.
         sticks: dry friction is part of the model, see `grip`.
         kind: "gaussian" predicts mean and noise; "deterministic" the mean alone, fitted by squared
             error: its noise is one number per coordinate, the error on held-out rows, and what it
             imagines has none.
+        depth: number of hidden layers.
+        activation: of the hidden layers.
+
+    Raises SpecError for an unknown kind or activation, or no hidden layer.
     """
 
     elites: Tensor
@@ -68,23 +82,28 @@ class DynamicsEnsemble(nn.Module):
         *,
         sticks: bool = False,
         kind: ModelKind = "gaussian",
+        depth: int = 2,
+        activation: ActivationName = "silu",
     ) -> None:
         super().__init__()
         if kind not in ("gaussian", "deterministic"):
             raise SpecError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
+        if activation not in ACTIVATIONS:
+            raise SpecError(f"activation {activation!r}: expected {' or '.join(ACTIVATIONS)}")
+        if depth < 1:
+            raise SpecError(f"layers: expected at least 1 hidden layer, got {depth}")
         self.kind: ModelKind = kind
         self.layout, self.members, self.hidden, self.sticks = layout, members, hidden, sticks
+        self.depth, self.activation = depth, activation
         joints = len(layout.joints)
         # a goal, the last columns, moves nothing
         self.moves = layout.size - len(getattr(layout, "goal", ()))
         self.inputs = Whitener(self.moves + layout.action_size, floor=0.02)
         self.outputs = Normalizer(joints)
-        self.whitens = True
-        n_in = self.moves + layout.action_size
-        n_out = self._outputs_per_joint * joints
+        widths = [self.moves + layout.action_size, *[hidden] * depth]
+        widths.append(self._outputs_per_joint * joints)
         self.layers = nn.ModuleList(
-            BatchedLinear(members, a, b, rng)
-            for a, b in [(n_in, hidden), (hidden, hidden), (hidden, n_out)]
+            BatchedLinear(members, a, b, rng) for a, b in itertools.pairwise(widths)
         )
         self.register_buffer("elites", torch.arange(members))
         # Multiplies predicted standard deviations so that they cover held-out data; see fit.py.
@@ -101,21 +120,17 @@ class DynamicsEnsemble(nn.Module):
     def residual(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Normalized residual's mean and log standard deviation, (E, B, J) each.
 
-        obs (E, B, O) and action (E, B, A). The bound on the log-std is soft (Chua et al. 2018,
-        A.1).
+        obs (E, B, O) and action (E, B, A).
         """
         x = torch.cat([obs[..., : self.moves], action], -1)
-        x = self.inputs(x) if self.whitens else x
-        x = F.silu(self.layers[0](x))
-        x = F.silu(self.layers[1](x))
-        mean, *rest = self.layers[2](x).chunk(self._outputs_per_joint, -1)
+        x = self.inputs(x)
+        for layer in self.layers[:-1]:
+            x = ACTIVATIONS[self.activation](layer(x))
+        mean, *rest = self.layers[-1](x).chunk(self._outputs_per_joint, -1)
         mean = self.grip(obs, mean, rest[-1]) if self.sticks else mean
         if self.kind == "deterministic":
             return mean, self.log_error.expand_as(mean)
-        log_std = rest[0]
-        log_std = LOG_STD_MAX - F.softplus(LOG_STD_MAX - log_std)
-        log_std = LOG_STD_MIN + F.softplus(log_std - LOG_STD_MIN)
-        return mean, log_std
+        return mean, bounded(rest[0])
 
     def grip(self, obs: Tensor, mean: Tensor, raw: Tensor) -> Tensor:
         """Dry friction: what is left of the normalized residual's mean (E, B, J).
@@ -137,16 +152,12 @@ class DynamicsEnsemble(nn.Module):
         """
         if self.sticks:
             return copy.deepcopy(self)
-        rng = torch.Generator()
-        model = DynamicsEnsemble(
-            self.layout, self.members, self.hidden, rng, sticks=True, kind=self.kind
-        )
-        state, joints = self.state_dict(), len(self.layout.joints)
-        state["layers.2.weight"] = F.pad(state["layers.2.weight"], (0, joints))
-        state["layers.2.bias"] = F.pad(state["layers.2.bias"], (0, joints), value=GRIP_ADDED)
+        model = self._another(self.members, sticks=True)
+        state, joints, last = self.state_dict(), len(self.layout.joints), f"layers.{self.depth}"
+        state[f"{last}.weight"] = F.pad(state[f"{last}.weight"], (0, joints))
+        state[f"{last}.bias"] = F.pad(state[f"{last}.bias"], (0, joints), value=GRIP_ADDED)
         model.elites = self.elites.clone()  # of the same number as those to load
         model.load_state_dict(state)
-        model.whitens = self.whitens
         return model
 
     def increments(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,32 +199,28 @@ class DynamicsEnsemble(nn.Module):
         return self.layout.advance(obs, dq, action, xp=torch), self.disagreement(mean)
 
     def elite_model(self) -> "DynamicsEnsemble":
-        """A copy that holds only the elites, for planning; its first layer whitens as well."""
-        few = DynamicsEnsemble(
-            self.layout,
-            len(self.elites),
-            self.hidden,
-            torch.Generator(),
-            sticks=self.sticks,
-            kind=self.kind,
-        )
+        """A copy that holds only the elites."""
+        few = self._another(len(self.elites), sticks=self.sticks)
         state = self.state_dict()
         for name in state:
             if name.startswith("layers"):
                 state[name] = state[name][self.elites]
         state["elites"] = torch.arange(len(self.elites))
         few.load_state_dict(state)
-        few._fold_whitening()
         return few
 
-    @torch.no_grad()
-    def _fold_whitening(self) -> None:
-        """(x - m) M W + b = x (M W) + (b - m M W): a product less in every step of a plan."""
-        first, mean = cast(BatchedLinear, self.layers[0]), self.inputs.mean.double()
-        weight = self.inputs.matrix.double() @ first.weight.double()
-        first.bias.sub_((mean @ weight)[:, None])
-        first.weight.copy_(weight)
-        self.whitens = False
+    def _another(self, members: int, *, sticks: bool) -> "DynamicsEnsemble":
+        """An untrained model of the same kind and depth, to load weights into."""
+        return DynamicsEnsemble(
+            self.layout,
+            members,
+            self.hidden,
+            torch.Generator(),
+            sticks=sticks,
+            kind=self.kind,
+            depth=self.depth,
+            activation=self.activation,
+        )
 
     def spread(self, x: Tensor) -> Tensor:
         """(B, n) -> (E, B, n), the same rows for every member."""

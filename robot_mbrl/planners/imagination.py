@@ -11,6 +11,7 @@ from robot_mbrl.agents.sac import Actor, Critics
 from robot_mbrl.agents.view import View
 from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.planning_model import PlanningModel, planning_model
 from robot_mbrl.planners.propagation import OWN_MEANS, Propagation
 from robot_mbrl.planners.scoring import Imagined
 from robot_mbrl.tasks import Task
@@ -20,8 +21,8 @@ class Imagination(nn.Module):
     """Dynamics, reward, policy and value as one differentiable, traceable model of the task.
 
     Args:
-        model: the ensemble; its elites are used (a copy that holds only them), each propagating its
-            own mean unless `propagation` says otherwise.
+        model: the ensemble; its elites are used (a copy of them), each propagating its own mean
+            unless `propagation` says otherwise.
         task: reward and termination.
         actor: proposes actions and closes the horizon; None without a policy.
         critics: terminal value; their mean, as in TD-MPC2; None without a value.
@@ -34,7 +35,7 @@ class Imagination(nn.Module):
 
     def __init__(
         self,
-        model: DynamicsEnsemble,
+        model: DynamicsEnsemble | PlanningModel,
         task: Task,
         actor: Actor | None,
         critics: Critics | None,
@@ -49,7 +50,7 @@ class Imagination(nn.Module):
             raise PlannerError(
                 "a terminal value needs a policy and critics; set terminal_value=False without them"
             )
-        self.model, self.task = model.elite_model(), task
+        self.model, self.task = planning_model(model), task
         self.actor, self.critics = actor, critics
         self.view = actor.view if isinstance(actor, Actor) else View(model.layout.size)
         self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
@@ -67,45 +68,63 @@ class Imagination(nn.Module):
         Returns:
             Imagined. Raises PlannerError for proposals without a policy.
         """
-        n, horizon, _ = plans.shape
-        x = obs.expand(self.propagation.particles(self.model), n, obs.shape[-1])
-        states, actions, choices, means = [], [], [], []
+        (n, horizon, _), particles = plans.shape, self.propagation.particles(self.model)
+        planned = plans.permute(1, 2, 0)  # (H, A, N)
+        x = obs.reshape(-1, obs.shape[-1]).T.expand(particles, -1, n)
+        known = None if proposals or not self.view.direct else self._for_members(planned)
+        states, executed, choices, means = [], [], [], []
         for h in range(horizon):
-            choice = self._choose(x, plans[:, h], proposals)
-            action = self.view.act(x.mean(0), choice)
-            x, mean = self.propagation.step(self.model, x, action, h)
-            means.append(mean)
+            if known is not None:
+                choice = action = planned[h]
+                shared = known[h]
+            else:
+                choice = self._choose(x, planned[h], proposals)
+                action = self.view.act(x.mean(0).T, choice.T).T
+                shared = action.expand(self.model.members, -1, -1)
+            x, mean = self.propagation.step(self.model, x, shared, h)
             states.append(x)
-            actions.append(action)
+            means.append(mean)
+            executed.append(action)
             choices.append(choice)
-        spreads = self.model.disagreement(torch.stack(means, 1))
-        score, value = self._score(torch.stack(states), torch.stack(actions), spreads)
-        return Imagined(torch.stack(choices, 1), score, spreads.transpose(0, 1), value)
+        spreads = self.model.disagreement(torch.cat(means, -1)).reshape(horizon, n)
+        score, value = self._score(torch.cat(states, -1), torch.stack(executed), spreads)
+        chosen = plans if known is not None else torch.stack(choices).permute(2, 0, 1)
+        return Imagined(chosen, score, spreads.T, value)
+
+    def _for_members(self, planned: Tensor) -> tuple[Tensor, ...]:
+        """Actions (H, A, N) that no state changes, for all members at once: (E, A, N) of each
+        tick."""
+        _, actions, n = planned.shape
+        together = planned.reshape(1, -1, n).expand(self.model.members, -1, -1)
+        return tuple(together.split(actions, 1))
 
     def _choose(self, x: Tensor, planned: Tensor, proposals: int) -> Tensor:
-        """Choices (N, A): the plan, or the policy's at the particles' mean state plus the plan."""
+        """Choices (A, N): the plan, or the policy's at the particles' mean state plus the plan."""
         if not proposals:
             return planned
         if self.actor is None:
             raise PlannerError(f"{proposals} proposals asked of a model without a policy, use 0")
-        policy = self.actor.choose(x[:, :proposals].mean(0))
-        proposed = (policy + planned[:proposals]).clamp(-1.0, 1.0)
-        return torch.cat([proposed, planned[proposals:]])
+        policy = self.actor.choose(x[..., :proposals].mean(0).T).T
+        proposed = (policy + planned[:, :proposals]).clamp(-1.0, 1.0)
+        return torch.cat([proposed, planned[:, proposals:]], -1)
 
     def _score(self, states: Tensor, actions: Tensor, spreads: Tensor) -> tuple[Tensor, Tensor]:
         """Score (N,): discounted reward up to termination, terminal value, penalty; and of that the
-        terminal value. States (H, P, N, O)."""
-        horizon, particles, n, _ = states.shape
-        reward = self.task.reward(states, actions[:, None].expand(-1, particles, -1, -1), xp=torch)
-        ended = self.task.terminated(states, xp=torch).to(reward.dtype).cumsum(0)
-        alive = (torch.cat([torch.zeros_like(ended[:1]), ended]) < 0.5).to(reward.dtype)
+        terminal value. States (P, O, H N), actions (H, A, N), spreads (H, N)."""
+        particles, (horizon, n) = len(states), spreads.shape
+        reached = states.transpose(1, 2)
+        applied = actions.transpose(1, 2).flatten(0, 1).expand(particles, -1, -1)
+        reward = self.task.reward(reached, applied, xp=torch).reshape(particles, horizon, n)
+        ended = self.task.terminated(reached, xp=torch).reshape(particles, horizon, n)
+        ended = ended.to(reward.dtype).cumsum(1)
+        alive = (torch.cat([torch.zeros_like(ended[:, :1]), ended], 1) < 0.5).to(reward.dtype)
         discount = self.gamma ** torch.arange(horizon + 1, dtype=reward.dtype)
-        ret = (discount[:-1, None, None] * alive[:-1] * reward).sum(0).mean(0)
+        ret = (discount[:-1, None] * alive[:, :-1] * reward).sum(1).mean(0)
         value = torch.zeros_like(ret)
         if self.terminal_value and self.actor is not None and self.critics is not None:
-            last = states[-1].reshape(particles * n, -1)
+            last = reached[:, -n:].flatten(0, 1)
             q = self.critics(last, self.actor.act(last)).mean(0).reshape(particles, n)
-            value = (discount[-1] * alive[-1] * q).mean(0)
+            value = (discount[-1] * alive[:, -1] * q).mean(0)
         score = ret + value - self.disagreement_penalty * spreads.sum(0)
         score = torch.where(torch.isfinite(score), score, torch.full_like(score, -torch.inf))
         return score, value

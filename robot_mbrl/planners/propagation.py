@@ -22,6 +22,7 @@ from torch import Tensor
 
 from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.planning_model import PlanningModel
 
 PropagationKind = Literal["members", "mean", "ts1", "tsinf", "moment"]
 
@@ -42,7 +43,7 @@ class Propagation:
 
     Attributes:
         kind: which way.
-        noise: standard normal, (H, P, 1, J); empty for the ways without noise.
+        noise: standard normal, (H, P, J, 1); empty for the ways without noise.
         order: which particle stands where in each step, (H, P).
         mix: standard normal, (H, P, P), from which moment matching makes new particles.
     """
@@ -52,33 +53,34 @@ class Propagation:
     order: Tensor
     mix: Tensor
 
-    def particles(self, model: DynamicsEnsemble) -> int:
+    def particles(self, model: PlanningModel) -> int:
         """P."""
         if self.kind == "members":
             return model.members
         return 1 if self.kind == "mean" else self.noise.shape[1]
 
     def step(
-        self, model: DynamicsEnsemble, x: Tensor, action: Tensor, tick: int
+        self, model: PlanningModel, x: Tensor, action: Tensor, tick: int
     ) -> tuple[Tensor, Tensor]:
         """One step of all particles.
 
         Args:
             model: the ensemble; every member of it is used.
-            x: states (P, N, O).
-            action: (N, A), the same for all particles of a plan.
+            x: states (P, O, N).
+            action: (E, A, N), the same for all members, and for all particles of a plan.
             tick: counts from 0 at the start of the plan.
 
         Returns:
-            next states (P, N, O), and each member's mean increment (E, N, J): at the one state or
+            next states (P, O, N), and each member's mean increment (E, J, N): at the one state or
             averaged over the particles that it moves. Raises PlannerError beyond the horizon.
         """
-        shared = model.spread(action)
-        if self.kind in ("members", "mean"):
-            mean, _ = model.increments(x.expand(model.members, *x.shape[1:]), shared)
-            dq = mean.mean(0, keepdim=True) if self.kind == "mean" else mean
-            own = action[None] if self.kind == "mean" else shared
-            return model.layout.advance(x, dq, own, xp=torch), mean
+        if self.kind == "members":
+            mean, _ = model.increments(x, action)
+            return model.layout.advance(x, mean, action, xp=torch, axis=-2), mean
+        if self.kind == "mean":
+            mean, _ = model.increments(x.expand(model.members, *x.shape[1:]), action)
+            dq = mean.mean(0, keepdim=True)
+            return model.layout.advance(x, dq, action[:1], xp=torch, axis=-2), mean
         if tick >= len(self.noise):
             raise PlannerError(
                 f"particles were drawn for {len(self.noise)} ticks, the plan is longer"
@@ -86,19 +88,25 @@ class Propagation:
         return self._noisy_step(model, x, action, tick)
 
     def _noisy_step(
-        self, model: DynamicsEnsemble, x: Tensor, action: Tensor, tick: int
+        self, model: PlanningModel, x: Tensor, action: Tensor, tick: int
     ) -> tuple[Tensor, Tensor]:
         """Particle p goes to member p // (P / E), after a shuffle where it may change members."""
         if self.kind != "tsinf":
             x = x[self.order[tick]]
-        (p, n, _), members = x.shape, model.members
+        (p, _, n), members = x.shape, model.members
         each = p // members  # particles of a member
-        grouped = x.reshape(members, each * n, -1)
-        mean, std = model.increments(grouped, model.spread(action.repeat(each, 1)))
-        dq = mean.reshape(p, n, -1) + std.reshape(p, n, -1) * self.noise[tick]
-        x = model.layout.advance(x, dq, action.expand(p, *action.shape), xp=torch)
+
+        def by_member(x: Tensor) -> Tensor:
+            return x.reshape(members, each, -1, n).transpose(1, 2).flatten(2)
+
+        def by_particle(x: Tensor) -> Tensor:
+            return x.reshape(members, -1, each, n).transpose(1, 2).flatten(0, 1)
+
+        mean, std = model.increments(by_member(x), action.repeat(1, 1, each))
+        dq = by_particle(mean) + by_particle(std) * self.noise[tick]
+        x = model.layout.advance(x, dq, action[:1].expand(p, -1, -1), xp=torch, axis=-2)
         x = self._match_moments(x, tick) if self.kind == "moment" else x
-        return x, mean.reshape(members, each, n, -1).mean(1)
+        return x, mean.unflatten(2, (each, n)).mean(2)
 
     def _match_moments(self, x: Tensor, tick: int) -> Tensor:
         """Random combinations of the deviations are Gaussian, with the particles' covariance.
@@ -107,11 +115,14 @@ class Propagation:
         """
         centre = x.mean(0, keepdim=True)
         weight = self.mix[tick] / math.sqrt(x.shape[0] - 1)
-        return centre + torch.einsum("pq,qno->pno", weight, x - centre)
+        return centre + torch.einsum("pq,qon->pon", weight, x - centre)
 
 
 def draw_propagation(
-    config: PropagationConfig, model: DynamicsEnsemble, horizon: int, rng: torch.Generator
+    config: PropagationConfig,
+    model: DynamicsEnsemble | PlanningModel,
+    horizon: int,
+    rng: torch.Generator,
 ) -> Propagation:
     """Draw what the elites of `model` need for plans of up to `horizon` ticks.
 
@@ -127,7 +138,7 @@ def draw_propagation(
         )
     return Propagation(
         config.kind,
-        torch.randn(horizon, p, 1, len(model.layout.joints), generator=rng),
+        torch.randn(horizon, p, len(model.layout.joints), 1, generator=rng),
         torch.stack([torch.randperm(p, generator=rng) for _ in range(horizon)]),
         torch.randn(horizon, p, p, generator=rng)
         if config.kind == "moment"

@@ -50,11 +50,12 @@ class StagedImagination:
         not discounted."""
         model, task = self.imagination.model, self.imagination.task
         x = self._split(state)
-        shared = model.spread(self.imagination.view.act(x.mean(0), action))
+        executed = self.imagination.view.act(x.mean(0).T, action)
+        shared = executed.T.expand(self._members, -1, -1)
         mean, _ = model.increments(x, shared)
-        x = model.layout.advance(x, mean, shared, xp=torch)
+        x = model.layout.advance(x, mean, shared, xp=torch, axis=-2)
         penalty = self.imagination.disagreement_penalty * model.disagreement(mean)
-        reward = task.reward(x, shared, xp=torch).mean(0)
+        reward = task.reward(x.transpose(1, 2), shared.transpose(1, 2), xp=torch).mean(0)
         return self._join(x), self.imagination.gamma**tick * reward - penalty
 
     def close(self, state: Tensor, tick: int) -> Tensor:
@@ -62,14 +63,14 @@ class StagedImagination:
         actor, critics = self.imagination.actor, self.imagination.critics
         if not self.imagination.terminal_value or actor is None or critics is None:
             return torch.zeros_like(state[:, 0])
-        x = self._split(state).flatten(0, 1)
+        x = self._split(state).transpose(1, 2).flatten(0, 1)
         q: Tensor = critics(x, actor.act(x))
         return self.imagination.gamma**tick * q.mean(0).reshape(self._members, -1).mean(0)
 
     def _split(self, state: Tensor) -> Tensor:
-        """(N, E O) -> (E, N, O)."""
-        return state.reshape(len(state), self._members, -1).transpose(0, 1)
+        """(N, E O) -> (E, O, N)."""
+        return state.reshape(len(state), self._members, -1).permute(1, 2, 0)
 
     def _join(self, x: Tensor) -> Tensor:
-        """(E, N, O) -> (N, E O)."""
-        return x.transpose(0, 1).flatten(1)
+        """(E, O, N) -> (N, E O)."""
+        return x.permute(2, 0, 1).flatten(1)

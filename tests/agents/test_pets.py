@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.contract.errors import PlannerError
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.planner import SamplingConfig

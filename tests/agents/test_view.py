@@ -90,9 +90,9 @@ def test_plans_are_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
     advance = ObservationLayout.advance
 
-    def spy(self: Any, x: Any, dq: Any, action: Any, xp: Any) -> Any:
-        seen.append(action)
-        return advance(self, x, dq, action, xp)
+    def spy(self: Any, x: Any, dq: Any, action: Any, xp: Any, axis: int) -> Any:
+        seen.append(action.transpose(-1, axis))
+        return advance(self, x, dq, action, xp, axis)
 
     monkeypatch.setattr(ObservationLayout, "advance", spy)
     imagined = imagination(obs, torch.zeros(3, 2, 5))

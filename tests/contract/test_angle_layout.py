@@ -39,6 +39,14 @@ def test_torch_and_numpy_agree() -> None:
     np.testing.assert_allclose(ours.numpy(), LAYOUT.advance(obs, dq, None))
 
 
+def test_columns_may_lie_along_the_last_axis_but_one() -> None:
+    rng = np.random.default_rng(0)
+    obs, dq = rng.standard_normal((3, 5, 6)), rng.standard_normal((3, 5, 4))
+    turned = LAYOUT.advance(obs.swapaxes(1, 2), dq.swapaxes(1, 2), None, axis=-2)
+    np.testing.assert_array_equal(turned.swapaxes(1, 2), LAYOUT.advance(obs, dq, None))
+    assert LAYOUT.velocities(obs.swapaxes(1, 2), axis=-2).shape == (3, 4, 5)
+
+
 @pytest.mark.parametrize("angles", [((0, 0),), ((0, 1), (1, 2)), ((0, 6),), ((-1, 2),)])
 def test_pairs_that_make_no_sense_are_refused(angles: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(SpecError, match="from 0 to 5"):

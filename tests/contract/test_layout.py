@@ -111,6 +111,21 @@ def test_numpy_and_torch_advance_alike(layout: ObservationLayout, seed: int) -> 
     np.testing.assert_allclose(got, layout.advance(obs, dq, action), rtol=1e-12, atol=1e-13)
 
 
+@settings(max_examples=20, deadline=None)
+@given(layout=layouts(), seed=seeds)
+def test_columns_may_lie_along_the_last_axis_but_one(layout: ObservationLayout, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    widths = (layout.size, len(layout.joints), layout.action_size)
+    rows = [rng.standard_normal((2, 4, width)) for width in widths]
+    turned = [torch.as_tensor(x).transpose(1, 2) for x in rows]
+    got = layout.advance(*turned, xp=torch, axis=-2).transpose(1, 2)
+    np.testing.assert_array_equal(
+        got.numpy(), layout.advance(*map(torch.as_tensor, rows), xp=torch)
+    )
+    velocities = layout.velocities(turned[0], axis=-2).transpose(1, 2)
+    np.testing.assert_array_equal(velocities.numpy(), layout.velocities(rows[0]))
+
+
 @settings(max_examples=30, deadline=None)
 @given(layout=layouts(), seed=seeds)
 def test_many_worlds_are_so_many_single_ones(layout: ObservationLayout, seed: int) -> None:

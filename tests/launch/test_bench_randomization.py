@@ -11,9 +11,10 @@ import pytest
 import launch.bench_randomization as bench
 from launch.bench import RandomizationBench
 from launch.policy_only import PolicyOnly
-from robot_mbrl.agents.mbpo import EnsembleConfig, MbpoConfig
+from robot_mbrl.agents.mbpo import MbpoConfig
 from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.evaluate import actor_policy
+from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig
 from robot_mbrl.pretrain import PretrainConfig
 from robot_mbrl.runs import RunFolder, load_agent

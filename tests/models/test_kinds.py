@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.mbpo import EnsembleConfig, make_ensemble
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.models.ensemble import DynamicsEnsemble, ModelKind
+from robot_mbrl.models.ensemble_config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.fit import (
     FitConfig,
     FitReport,

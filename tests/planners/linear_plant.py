@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.planning_model import PlanningModel
 from robot_mbrl.planners.imagination import Imagination
 from tests.rig import toy_layout
 
@@ -29,19 +30,16 @@ def layout() -> ObservationLayout:
     )  # fmt: skip
 
 
-class KnownModel(DynamicsEnsemble):
+class KnownModel(PlanningModel):
     """Members that know the dynamics but for their own `gains` (E,)."""
 
     def __init__(self, gains: tuple[float, ...] = (GAIN, GAIN, GAIN)) -> None:
-        super().__init__(layout(), len(gains), 2, torch.Generator())
+        super().__init__(DynamicsEnsemble(layout(), len(gains), 2, torch.Generator()))
         self.gains = torch.tensor(gains)[:, None, None]
 
-    def increments(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        mean = self.layout.velocities(obs) * DT + self.gains * action
+    def increments(self, x: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self.layout.velocities(x, axis=-2) * DT + self.gains * action
         return mean, torch.zeros_like(mean)
-
-    def elite_model(self) -> DynamicsEnsemble:
-        return self
 
 
 @dataclass

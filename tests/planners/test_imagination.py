@@ -109,8 +109,8 @@ class Wild(KnownModel):
         super().__init__()
         self.poison = poison
 
-    def increments(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        mean, std = super().increments(obs, action)
+    def increments(self, x: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        mean, std = super().increments(x, action)
         return torch.where(action > 0, self.poison, mean), std
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.contract.errors import PlannerError
-from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.planning_model import PlanningModel
 from robot_mbrl.planners.imagination import Imagination
 from robot_mbrl.planners.propagation import (
     Propagation,
@@ -39,7 +39,7 @@ VARIANCE = {
 
 
 def draw(
-    kind: PropagationKind, model: DynamicsEnsemble, particles: int, seed: int = 0, horizon: int = H
+    kind: PropagationKind, model: PlanningModel, particles: int, seed: int = 0, horizon: int = H
 ) -> Propagation:
     config = PropagationConfig(kind, particles)
     return draw_propagation(config, model, horizon, torch.Generator().manual_seed(seed))
@@ -48,12 +48,12 @@ def draw(
 def particles_after(kind: PropagationKind, model: GaussianModel, count: int, ticks: int) -> Tensor:
     """States (P, N = 2 plans) after so many ticks; the second plan does nothing."""
     propagation = draw(kind, model, count)
-    x = torch.full((propagation.particles(model), 2, 1), START)
-    action = torch.tensor([[U], [0.0]])
+    x = torch.full((propagation.particles(model), 1, 2), START)
+    action = torch.tensor([[U, 0.0]]).expand(model.members, -1, -1)
     for h in range(ticks):
         x, mean = propagation.step(model, x, action, h)
-        assert mean.shape == (model.members, 2, 1)
-    return x[..., 0]
+        assert mean.shape == (model.members, 1, 2)
+    return x[:, 0]
 
 
 @pytest.mark.parametrize("kind", VARIANCE)
@@ -84,8 +84,8 @@ def test_moment_matching_makes_gaussian_what_ts1_leaves_in_two_heaps() -> None:
 def test_moment_matching_keeps_the_covariance_between_columns() -> None:
     propagation = draw("moment", GaussianModel(GAINS, NOISE), 1500)
     base = torch.randn(1500, 1, 1, generator=torch.Generator().manual_seed(3))
-    x = torch.cat([base, 2 * base + 0.1, -base], -1)
-    after = propagation._match_moments(x, 0)[:, 0]
+    x = torch.cat([base, 2 * base + 0.1, -base], 1)
+    after = propagation._match_moments(x, 0)[..., 0]
     torch.testing.assert_close(after[:, 1], 2 * after[:, 0] + 0.1, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(after[:, 2], -after[:, 0], atol=1e-4, rtol=1e-4)
     assert after[:, 0].std().item() == pytest.approx(base.std().item(), rel=0.1)
@@ -160,8 +160,7 @@ def test_rows_cost_members_or_particles() -> None:
 
 def test_the_members_disagreement_is_seen_in_every_way() -> None:
     for kind in VARIANCE:
-        model = GaussianModel(GAINS, 0.0)
-        model.outputs.std.fill_(0.5)
+        model = GaussianModel(GAINS, 0.0, unit=0.5)
         plans = torch.full((1, 1, 1), U)
         imagined = imagination(model, kind, 12)(torch.tensor([START]), plans)  # type: ignore[arg-type]
         assert imagined.disagreement.item() == pytest.approx(V**0.5 / 0.5, rel=1e-4)
@@ -175,4 +174,4 @@ def test_what_cannot_be_is_refused() -> None:
         propagation = draw("tsinf", model, 3, horizon=2)
         x = torch.zeros(3, 1, 1)
         for h in range(3):
-            x, _ = propagation.step(model, x, torch.zeros(1, 1), h)
+            x, _ = propagation.step(model, x, torch.zeros(3, 1, 1), h)

@@ -29,9 +29,9 @@ class Counting(KnownModel):
 
     rows = 0
 
-    def increments(self, obs: torch.Tensor, action: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        self.rows += obs.shape[0] * obs.shape[1]
-        return super().increments(obs, action)
+    def increments(self, x: torch.Tensor, action: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        self.rows += x.shape[0] * x.shape[2]
+        return super().increments(x, action)
 
 
 def planner(config: SamplingConfig, seed: int = 0, model: KnownModel | None = None) -> WarmPlanner:
