@@ -9,7 +9,7 @@ from launch.learn_worlds import one_machine
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.angle_layout import AngleLayout
 from robot_mbrl.contract.errors import DataError

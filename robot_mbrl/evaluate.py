@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from robot_mbrl.agents.sac import Actor
+from robot_mbrl.agents.actor import Actor
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters
 from robot_mbrl.tasks import Task

@@ -30,7 +30,7 @@ from robot_mbrl.tasks import make_task
 
 CHECKPOINT = "checkpoint.safetensors"
 THRESHOLDS = "thresholds.json"
-OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "temperature_optimizer")
+OPTIMIZERS = ("actor_optimizer", "critic_optimizer")
 
 
 def network_tensors(agent: Mbpo | Pets) -> dict[str, Tensor]:
@@ -71,14 +71,20 @@ def optimizer_tensors(agent: Mbpo) -> dict[str, Tensor]:
 
 
 def load_optimizers(agent: Mbpo, tensors: dict[str, Tensor]) -> None:
-    """Put tensors saved by `optimizer_tensors` back."""
+    """Put tensors saved by `optimizer_tensors` back. Raises DataError when they do not fit."""
     for name in OPTIMIZERS:
         optimizer = getattr(agent.sac, name)
+        sizes = [p.numel() for group in optimizer.param_groups for p in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith(name + "."):
                 _, index, entry = key.split(".")
                 state.setdefault(int(index), {})[entry] = value
+        if any(k >= len(sizes) or s["exp_avg"].numel() != sizes[k] for k, s in state.items()):
+            raise DataError(
+                f"checkpoint: moments of {name} do not fit {sizes} weights; it was written with "
+                "another configuration or version; start the run anew in another folder"
+            )
         whole = optimizer.state_dict()
         optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
 from robot_mbrl.agents.rollouts import ImaginationConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble_config import EnsembleConfig

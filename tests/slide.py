@@ -11,7 +11,7 @@ import torch
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.agents.trust import LengthConfig, ShareConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.models.drift_watch import DriftConfig

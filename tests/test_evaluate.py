@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.agents.sac import Actor
+from robot_mbrl.agents.actor import Actor
 from robot_mbrl.evaluate import actor_policy, evaluate, record_worlds
 
 HOLD = 3  # ticks at the goal that make a success

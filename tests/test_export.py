@@ -16,7 +16,7 @@ import torch
 import sim
 from robot_mbrl import export
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.data.transitions import Transitions

@@ -11,7 +11,7 @@ import torch
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, choose_share, finetune
 from robot_mbrl.models.ensemble_config import EnsembleConfig

@@ -11,7 +11,7 @@ import torch
 
 import sim
 from robot_mbrl.agents.mbpo import MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.models.ensemble_config import EnsembleConfig

@@ -9,14 +9,20 @@ import pytest
 import torch
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.config import from_dict
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.pretrain import PretrainConfig
-from robot_mbrl.runs import RunFolder, load_agent, network_tensors
+from robot_mbrl.runs import (
+    RunFolder,
+    load_agent,
+    load_optimizers,
+    network_tensors,
+    optimizer_tensors,
+)
 from robot_mbrl.tasks import make_task
 
 SMALL = MbpoConfig(
@@ -116,3 +122,16 @@ def test_settings_come_back_from_json() -> None:
     assert from_dict(PretrainConfig, json.loads(json.dumps(dataclasses.asdict(config)))) == config
     with pytest.raises(DataError, match=r"SacConfig: unknown settings \['tua'\]"):
         from_dict(MbpoConfig, {"sac": {"tua": 0.1}})
+
+
+def test_moments_of_other_weights_are_refused(furuta: RobotSpec) -> None:
+    """As older versions wrote them, one a parameter."""
+    agent = make(furuta)
+    agent.update(3)
+    tensors = optimizer_tensors(agent)
+    load_optimizers(agent, tensors)
+    name = "critic_optimizer.0.exp_avg"
+    with pytest.raises(DataError, match="critic_optimizer do not fit"):
+        load_optimizers(agent, tensors | {name: tensors[name][:5]})
+    with pytest.raises(DataError, match="start the run anew"):
+        load_optimizers(agent, tensors | {"critic_optimizer.1.exp_avg": tensors[name]})

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from robot_mbrl.agents.rollouts import ImaginationConfig, branch_rollouts
-from robot_mbrl.agents.sac import Batch, Sac, SacConfig
+from robot_mbrl.agents.sac import Batch, Sac
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.agents.trust import ShareConfig, real_share, rollout_length
 from robot_mbrl.agents.view import TaskView
 from robot_mbrl.contract.checks import FloatArray

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.contract.plain_layout import Layout
+from robot_mbrl.models.normalizer import Whitener
 from robot_mbrl.tasks import Task
+
+WHITEN_FLOOR, WHITEN_CLIP = 0.1, 5.0  # .05 without a clip diverged
+
+
+def make_whitener(size: int) -> Whitener:
+    """What policy and critics normalize the S numbers with that they see."""
+    return Whitener(size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
 
 
 class View:
@@ -39,6 +47,11 @@ class View:
     def choice(self, obs: Tensor, action: Tensor) -> Tensor:
         """The inverse of `act`."""
         return action
+
+    def freedom(self, obs: Tensor, choice: Tensor) -> Tensor | None:
+        """Slope (B, A) of choice(obs, act(obs, c)) at c: 1, or 0 where a bound of the action cuts
+        the choice; None where it is 1 everywhere."""
+        return None
 
 
 class TaskView(View):
@@ -73,6 +86,13 @@ class TaskView(View):
             return action
         last, step, free = self._last(obs)
         return torch.where(free, action, (action - last) / step)
+
+    def freedom(self, obs: Tensor, choice: Tensor) -> Tensor | None:
+        """0 where a move ends at a bound."""
+        if not self._slewed:
+            return None
+        last, step, free = self._last(obs)
+        return (free | ((last + step * choice).abs() <= 1)).to(choice.dtype)
 
     def _last(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         step = torch.as_tensor(self._layout.action_step, dtype=obs.dtype)

@@ -7,7 +7,8 @@ something else is chosen), O observation, A action.
 import torch
 from torch import Tensor, nn
 
-from robot_mbrl.agents.sac import Actor, Critics
+from robot_mbrl.agents.actor import Actor
+from robot_mbrl.agents.critics import Critics
 from robot_mbrl.agents.view import View
 from robot_mbrl.contract.errors import PlannerError
 from robot_mbrl.models.ensemble import DynamicsEnsemble

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
 from robot_mbrl.agents.rollouts import ImaginationConfig
-from robot_mbrl.agents.sac import Batch, SacConfig
+from robot_mbrl.agents.sac import Batch
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.agents.trust import LengthConfig, ShareConfig
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions

@@ -9,7 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_mbrl.agents.sac import Actor, Batch, Critics, Sac, SacConfig
+from robot_mbrl.agents.actor import Actor
+from robot_mbrl.agents.critics import Critics
+from robot_mbrl.agents.sac import Batch, Sac
+from robot_mbrl.agents.sac_config import SacConfig
 
 OBS, ACT, ROWS = 3, 2, 7
 SMALL = SacConfig(actor_hidden=8, critic_hidden=9, batch=ROWS, gamma=0.9)
@@ -88,6 +91,12 @@ def test_untrained_policy_acts_close_to_zero_and_deterministically() -> None:
     torch.testing.assert_close(actor.act(obs), actor.sample(obs, torch.zeros(ROWS, ACT))[0])
 
 
+def widen(actor: Actor) -> None:
+    """Away from zero actions and unit spread, some log-stds beyond their bounds."""
+    with torch.no_grad():
+        actor.layers[2].weight.mul_(60)
+
+
 def hand_target(sac: Sac, data: Batch, z: Tensor) -> Tensor:
     """r + gamma alive (min_c Q_c(s', a') - alpha log pi(a' | s')), term by term."""
     mean, log_std = sac.actor(data.next_obs)
@@ -95,16 +104,27 @@ def hand_target(sac: Sac, data: Batch, z: Tensor) -> Tensor:
     gauss = torch.distributions.Normal(mean, log_std.exp()).log_prob(u)
     log_pi = (gauss - torch.log(1 - torch.tanh(u) ** 2)).sum(-1)
     q = sac.targets(data.next_obs, torch.tanh(u))
-    soft = torch.minimum(q[0], q[1]) - sac.temperature * log_pi
+    soft = q.min(0).values - sac.temperature * log_pi
     return (data.reward + 0.9 * data.alive * soft).detach()
 
 
-def test_critics_descend_the_bellman_error_of_the_hand_computed_target() -> None:
-    sac, data, z = make(temperature=0.3), batch(), noise()
+KINDS: list[dict[str, Any]] = [
+    {},
+    {"layer_norm": False},
+    {"critics": 1},
+    {"critics": 4, "layer_norm": False},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_critics_descend_the_bellman_error_of_the_hand_computed_target(
+    kind: dict[str, Any],
+) -> None:
+    sac, data, z = make(temperature=0.3, **kind), batch(), noise()
     for p in sac.targets.parameters():
         p.data += 0.1 * torch.randn(p.shape, generator=generator(5))
     error = sac.critics(data.obs, data.action) - hand_target(sac, data, z[0])
-    loss = sum(0.5 * (error[c] ** 2).mean() for c in range(2))
+    loss = sum(0.5 * (error[c] ** 2).mean() for c in range(len(error)))
     before = [p.detach().clone() for p in sac.critics.parameters()]
     gradients = torch.autograd.grad(loss, list(sac.critics.parameters()))
     sac.critic_optimizer = torch.optim.SGD(list(sac.critics.parameters()), lr=0.5)
@@ -113,12 +133,16 @@ def test_critics_descend_the_bellman_error_of_the_hand_computed_target() -> None
         torch.testing.assert_close(p.detach(), b - 0.5 * g, atol=1e-5, rtol=1e-4)
 
 
-def test_actor_descends_alpha_log_pi_minus_the_smaller_q() -> None:
-    sac, data, z = make(temperature=0.3), batch(), noise()
+@pytest.mark.parametrize("kind", [*KINDS, {"critics": 3, "subset": 2}])
+def test_actor_descends_alpha_log_pi_minus_the_smallest_q_or_redqs_mean(
+    kind: dict[str, Any],
+) -> None:
+    sac, data, z = make(temperature=0.3, **kind), batch(), noise()
+    widen(sac.actor)
     sac.critic_optimizer = torch.optim.SGD(list(sac.critics.parameters()), lr=0.0)
     action, log_prob = sac.actor.sample(data.obs, z[1])
     q = sac.critics(data.obs, action)
-    loss = (0.3 * log_prob - torch.minimum(q[0], q[1])).mean()
+    loss = (0.3 * log_prob - (q.mean(0) if sac.config.subset else q.min(0).values)).mean()
     gradients = torch.autograd.grad(loss, list(sac.actor.parameters()))
     before = [p.detach().clone() for p in sac.actor.parameters()]
     sac.actor_optimizer = torch.optim.SGD(list(sac.actor.parameters()), lr=0.5)
@@ -245,7 +269,7 @@ def test_learning_rate_is_constant_then_falls_geometrically() -> None:
     assert sac.learning_rate_at(0.8) == pytest.approx(1e-4)
     assert sac.learning_rate_at(1.0) == pytest.approx(1e-5)
     sac.set_learning_rate(7e-4)
-    for optimizer in (sac.actor_optimizer, sac.critic_optimizer, sac.temperature_optimizer):
+    for optimizer in (sac.actor_optimizer, sac.critic_optimizer):
         assert [g["lr"] for g in optimizer.param_groups] == [7e-4]
     assert make(decay_from=1.0).learning_rate_at(1.0) == pytest.approx(SMALL.lr)
 

@@ -8,7 +8,7 @@ import torch
 
 import sim
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.agents.view import TaskView, View
 from robot_mbrl.contract import ObservationLayout, load_robot
 from robot_mbrl.planners.imagination import Imagination
@@ -43,6 +43,22 @@ def test_a_slewed_position_is_chosen_as_a_move_from_the_last_one() -> None:
     torch.testing.assert_close(action[1], (last + step).clamp(max=1.0))
     torch.testing.assert_close(action[2], last - 0.5 * step)
     torch.testing.assert_close(view.choice(obs, action)[2], choice[2], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["furuta", "arm"])
+def test_freedom_is_the_slope_of_the_choice_that_an_action_really_is(name: str) -> None:
+    view, layout = view_of(name)
+    rng = torch.Generator().manual_seed(0)
+    obs = torch.rand(60, layout.size, generator=rng) * 2.2 - 1.1
+    size = layout.action_size
+    choice = (torch.rand(60, size, generator=rng) * 2 - 1).requires_grad_()
+    (expected,) = torch.autograd.grad(view.choice(obs, view.act(obs, choice)).sum(), [choice])
+    freedom = view.freedom(obs, choice.detach())
+    if name == "furuta":
+        assert freedom is None and (expected == 1).all()
+    else:
+        torch.testing.assert_close(freedom, expected)
+        assert 0 < freedom.mean() < 1
 
 
 def test_a_choice_is_what_the_simulator_does() -> None:

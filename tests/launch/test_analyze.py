@@ -10,7 +10,7 @@ import torch
 from launch.lineage import hash_file
 from launch.main import main
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble_config import EnsembleConfig

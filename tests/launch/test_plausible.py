@@ -9,7 +9,7 @@ import launch.plausible as plausible
 import sim
 from launch.excitation import Piece
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
-from robot_mbrl.agents.sac import SacConfig
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import load_robot
 from robot_mbrl.data.chains import draw_chains, stride_of
 from robot_mbrl.data.transitions import Transitions

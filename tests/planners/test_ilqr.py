@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_mbrl.agents.sac import Actor, Critics, SacConfig
+from robot_mbrl.agents.actor import Actor
+from robot_mbrl.agents.critics import Critics
+from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.planners.cem import CemConfig, plan_cem
 from robot_mbrl.planners.ilqr import IlqrConfig, plan_ilqr
