@@ -12,7 +12,7 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.evaluate import Act, record_worlds
 from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.fit import mixture
+from robot_mbrl.models.uncertainty import mixture
 from robot_mbrl.onboard.monitor_calibration import calibrate_monitor
 from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
 

@@ -25,8 +25,8 @@ import robot_mbrl
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
-from robot_mbrl.models.fit import mixture
 from robot_mbrl.models.planning_model import PlanningModel
+from robot_mbrl.models.uncertainty import mixture
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination

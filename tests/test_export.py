@@ -31,8 +31,9 @@ from robot_mbrl.export import (
     predict,
 )
 from robot_mbrl.models.ensemble_config import EnsembleConfig
-from robot_mbrl.models.fit import fit_normalizers, mixture
+from robot_mbrl.models.fit import fit_normalizers
 from robot_mbrl.models.planning_model import PlanningModel
+from robot_mbrl.models.uncertainty import mixture
 from robot_mbrl.onboard import load_controller
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig

@@ -4,21 +4,24 @@ The recipe is that of MBPO (Janner et al. 2019, `bnn.py`): see each member as an
 likelihood fit that keeps the weights that were best on held-out data.
 """
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.calibration import noise_scale
-from robot_mbrl.models.ensemble import LOG_STD_MAX, LOG_STD_MIN, DynamicsEnsemble
-from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss
+from robot_mbrl.models.best_weights import BestWeights
+from robot_mbrl.models.bootstrap import Bootstrap, Jitter, Stretches
+from robot_mbrl.models.ensemble import DynamicsEnsemble
+from robot_mbrl.models.flat import flatten
+from robot_mbrl.models.held_out import calibrate_std, measure_error
+from robot_mbrl.models.loss import Rows
+from robot_mbrl.models.multistep import Windows
+from robot_mbrl.models.one_step import one_step_gradient
 
 Progress = Callable[[int, int, float], None]
 
@@ -78,18 +81,6 @@ class Source:
     share: float
 
 
-@dataclass(frozen=True)
-class _Rows:
-    obs: Tensor
-    action: Tensor
-    dq: Tensor
-
-    @classmethod
-    def of(cls, model: DynamicsEnsemble, t: Transitions) -> "_Rows":
-        dq = model.layout.increments(t.obs.astype(np.float64), t.next_obs.astype(np.float64))
-        return cls(torch.as_tensor(t.obs), torch.as_tensor(t.action), torch.as_tensor(dq).float())
-
-
 def fit_normalizers(model: DynamicsEnsemble, transitions: Transitions) -> None:
     """Set input and output statistics from transitions; before the first fit, not for
     finetuning."""
@@ -97,31 +88,6 @@ def fit_normalizers(model: DynamicsEnsemble, transitions: Transitions) -> None:
     dq = model.layout.increments(obs, transitions.next_obs.astype(np.float64))
     model.inputs.fit(np.concatenate([obs[:, : model.moves], action], -1))
     model.outputs.fit(dq - model.layout.velocities(obs) * model.layout.dt)
-
-
-def negative_log_likelihood(
-    model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor
-) -> Tensor:
-    """Mean Gaussian NLL of each member, (E,), of the normalized residual; inputs (E, B, .)."""
-    mean, log_std = model.residual(obs, action)
-    z = (model.target(obs, dq) - mean) * torch.exp(-log_std)
-    return (0.5 * z**2 + log_std).mean((1, 2))
-
-
-def squared_error(model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor) -> Tensor:
-    """Mean squared error of each member, (E,), of the normalized residual; inputs (E, B, .).
-
-    1 is what the data's mean as the only prediction would have.
-    """
-    mean, _ = model.residual(obs, action)
-    return ((model.target(obs, dq) - mean) ** 2).mean((1, 2))
-
-
-def member_loss(model: DynamicsEnsemble, obs: Tensor, action: Tensor, dq: Tensor) -> Tensor:
-    """The loss of the model's kind per member, (E,)."""
-    if model.kind == "deterministic":
-        return squared_error(model, obs, action, dq)
-    return negative_log_likelihood(model, obs, action, dq)
 
 
 def fit_ensemble(
@@ -147,29 +113,12 @@ def fit_ensemble(
         raise DataError(
             "fitting needs training rows and at least 2 held-out rows; collect more episodes"
         )
-    rows = [_Rows.of(model, s.transitions) for s in sources]
-    held = _Rows.of(model, holdout)
-    draws = [rng.integers(len(r.obs), size=(model.members, len(r.obs))) for r in rows]
-    sizes = _batch_sizes([s.share for s in sources], config.batch)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, config.steps, eta_min=config.lr / 10
-    )
-    best = _Best(model, held, holdout_windows, config.multistep_cap)
-    jitter = _Jitter(rows, config.input_noise, rng)
-    stretches = _Stretches(model, windows, config, rng, jitter) if windows else None
+    held = Rows.of(model, holdout)
+    training = Training(model, sources, config, rng, windows)
+    best = BestWeights(model, held, holdout_windows, config.multistep_cap)
     step = 0
     for step in range(1, config.steps + 1):
-        obs, action, dq = _bootstrap_batch(rows, draws, sizes, rng)
-        loss = member_loss(model, jitter(obs), action, dq).sum()
-        if stretches:
-            loss = loss + config.multistep_weight * stretches.loss().sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        training.step()
         if step % config.check_every == 0 or step == config.steps:
             best.look()
             if progress:
@@ -185,131 +134,51 @@ def fit_ensemble(
     return FitReport(best.nll, step, tuple(int(e) for e in elites), scale)
 
 
-def _batch_sizes(shares: list[float], batch: int) -> list[int]:
-    total = sum(shares)
-    return [max(1, round(batch * s / total)) for s in shares]
+class Training:
+    """Gradient steps on a model's layers, and nothing that judges them.
 
-
-def _bootstrap_batch(
-    rows: list[_Rows], draws: list[np.ndarray], sizes: list[int], rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    parts = []
-    for r, draw, size in zip(rows, draws, sizes, strict=True):
-        picked = rng.integers(draw.shape[1], size=(len(draw), size))
-        index = torch.as_tensor(np.take_along_axis(draw, picked, 1))
-        parts.append((r.obs[index], r.action[index], r.dq[index]))
-    obs, action, dq = (torch.cat(columns, 1) for columns in zip(*parts, strict=True))
-    return obs, action, dq
-
-
-class _Jitter:
-    """Adds noise to observations, a share of each column's spread (Bishop 1995: training with noise
-    is Tikhonov regularization)."""
-
-    def __init__(self, rows: list[_Rows], share: float, rng: np.random.Generator) -> None:
-        self.rng = rng
-        self.sigma = share * torch.cat([r.obs for r in rows]).std(0) if share else None
-
-    def __call__(self, obs: Tensor) -> Tensor:
-        if self.sigma is None:
-            return obs
-        noise = self.rng.standard_normal(obs.shape, dtype=np.float32)
-        return obs + self.sigma * torch.as_tensor(noise)
-
-
-class _Stretches:
-    """Bootstrapped batches of the multi-step loss."""
+    Args:
+        model: changed in place.
+        sources: training rows, none of them empty.
+        config: settings.
+        rng: draws batches, and noise if there is any.
+        windows: stretches for the multi-step loss.
+    """
 
     def __init__(
         self,
         model: DynamicsEnsemble,
-        windows: Windows,
+        sources: list[Source],
         config: FitConfig,
         rng: np.random.Generator,
-        jitter: _Jitter,
+        windows: Windows | None = None,
     ) -> None:
-        self.model, self.windows, self.rng, self.jitter = model, windows, rng, jitter
-        self.size = config.multistep_batch
-        self.cap = config.multistep_cap
-        self.scale = error_scale(model, windows, robust=math.isfinite(self.cap))
-        self.draws = rng.integers(len(windows), size=(model.members, len(windows)))
+        rows = [Rows.of(model, s.transitions) for s in sources]
+        sizes = _batch_sizes([s.share for s in sources], config.batch)
+        bootstrap = Bootstrap([len(r.obs) for r in rows], sizes, model.members, rng)
+        jitter = Jitter(rows, config.input_noise, rng)
+        weights = flatten(model.layers.parameters())
+        self.set_gradient = one_step_gradient(model, rows, bootstrap, jitter, weights)
+        self.stretches, self.multistep_weight = None, config.multistep_weight
+        if windows:
+            size, cap = config.multistep_batch, config.multistep_cap
+            self.stretches = Stretches(model, windows, size, cap, rng, jitter)
+        self.optimizer = torch.optim.AdamW(
+            [weights], lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self.optimizer, config.steps, eta_min=config.lr / 10
+        )
 
-    def loss(self) -> Tensor:
-        """The loss of one batch, per member (E,)."""
-        picked = self.rng.integers(self.draws.shape[1], size=(len(self.draws), self.size))
-        index = torch.as_tensor(np.take_along_axis(self.draws, picked, 1))
-        starts = self.jitter(self.windows.obs[index])
-        return multistep_loss(self.model, self.windows, index, self.scale, self.cap, starts=starts)
-
-
-class _Best:
-    """Per member: the weights that were best on held-out rows, or stretches, so far."""
-
-    def __init__(
-        self, model: DynamicsEnsemble, held: _Rows, windows: Windows | None, cap: float
-    ) -> None:
-        self.model, self.held, self.windows, self.cap = model, held, windows, cap
-        robust = math.isfinite(cap)
-        self.scale = error_scale(model, windows, robust=robust) if windows else torch.ones(())
-        self.score = np.full(model.members, np.inf)
-        self.nll = np.full(model.members, np.inf)
-        self.weights = copy.deepcopy(model.layers.state_dict())
-        self.stale = 0
-        self.look()
-
-    @torch.no_grad()
-    def look(self) -> None:
-        model, held = self.model, self.held
-        nll = member_loss(
-            model, model.spread(held.obs), model.spread(held.action), model.spread(held.dq)
-        ).numpy()
-        score = nll
-        if self.windows:
-            index = torch.arange(len(self.windows)).expand(model.members, -1)
-            score = multistep_loss(model, self.windows, index, self.scale, self.cap).numpy()
-        first = ~np.isfinite(self.score) & np.isfinite(score)
-        better = first | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
-        self.stale = 0 if better.any() else self.stale + 1
-        for name, value in self.model.layers.state_dict().items():
-            self.weights[name][better] = value[better]
-        self.score = np.where(better, score, self.score)
-        self.nll = np.where(better, nll, self.nll)
-
-    def restore(self) -> None:
-        self.model.layers.load_state_dict(self.weights)
+    def step(self) -> None:
+        """One step on a fresh batch."""
+        self.set_gradient()
+        if self.stretches:
+            (self.multistep_weight * self.stretches.loss().sum()).backward()  # adds its gradient
+        self.optimizer.step()
+        self.schedule.step()
 
 
-@torch.no_grad()
-def measure_error(model: DynamicsEnsemble, held: _Rows) -> None:
-    """Give a deterministic model its noise: each coordinate's held-out error, that of the elites'
-    members on average (root mean square)."""
-    mean, _ = model.residual(model.spread(held.obs), model.spread(held.action))
-    error = model.target(held.obs, held.dq) - mean[model.elites]
-    log_error = 0.5 * torch.log((error**2).mean((0, 1)))
-    model.log_error.copy_(log_error.clamp(LOG_STD_MIN, LOG_STD_MAX))
-
-
-@torch.no_grad()
-def calibrate_std(
-    model: DynamicsEnsemble, holdout: Transitions, coverage: float = 0.9
-) -> FloatArray:
-    """Set `model.std_scale` so that central `coverage` intervals of the elites' mixture mean cover
-    that share of held-out rows, per joint; returns the factors (J,)."""
-    model.std_scale.fill_(1.0)
-    rows = _Rows.of(model, holdout)
-    mean, std = model.increments(model.spread(rows.obs), model.spread(rows.action))
-    mean, std = mean[model.elites].double(), std[model.elites].double()
-    centre = mean.mean(0)
-    noise, spread = (std**2).mean(0), ((mean - centre) ** 2).mean(0)
-    error = rows.dq - centre
-    scale = noise_scale(error.numpy(), noise.numpy(), spread.numpy(), coverage)
-    model.std_scale.copy_(torch.as_tensor(scale).clamp(0.2, 5.0))
-    return model.std_scale.double().numpy().copy()
-
-
-def mixture(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (B, J) of an equal mixture of members (E, B, J): moment
-    matching."""
-    centre = mean.mean(0)
-    variance = (std**2).mean(0) + ((mean - centre) ** 2).mean(0)
-    return centre, variance.sqrt()
+def _batch_sizes(shares: list[float], batch: int) -> list[int]:
+    total = sum(shares)
+    return [max(1, round(batch * s / total)) for s in shares]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -88,3 +89,11 @@ def estimate_uncertainty(
         model.outputs.std.double().numpy(),
         np.asarray(model.layout.alpha) / model.layout.dt,
     )
+
+
+def mixture(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (B, J) of an equal mixture of members (E, B, J): moment
+    matching."""
+    centre = mean.mean(0)
+    variance = (std**2).mean(0) + ((mean - centre) ** 2).mean(0)
+    return centre, variance.sqrt()

@@ -14,7 +14,8 @@ from robot_mbrl.models.calibration import (
     half_width,
     noise_scale,
 )
-from robot_mbrl.models.fit import calibrate_std, fit_normalizers
+from robot_mbrl.models.fit import fit_normalizers
+from robot_mbrl.models.held_out import calibrate_std
 from tests.models.linear_plant import ensemble, transitions
 
 ROWS = 20_000

@@ -10,19 +10,19 @@ import torch
 
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions, concatenate
+from robot_mbrl.models.best_weights import BestWeights
+from robot_mbrl.models.bootstrap import Bootstrap
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import (
     FitConfig,
     FitReport,
     Source,
-    _Best,
-    _Rows,
-    calibrate_std,
     fit_ensemble,
     fit_normalizers,
-    mixture,
-    negative_log_likelihood,
 )
+from robot_mbrl.models.held_out import calibrate_std
+from robot_mbrl.models.loss import Rows, negative_log_likelihood
+from robot_mbrl.models.uncertainty import mixture
 from tests.models.linear_plant import NOISE, drift, ensemble, layout, transitions
 
 QUICK = FitConfig(steps=700, batch=96, lr=4e-3, check_every=50, elites=2)
@@ -43,7 +43,7 @@ def test_a_member_that_starts_with_nan_keeps_its_first_finite_weights() -> None:
     good = weight.detach().clone()
     with torch.no_grad():
         weight[1] = torch.nan
-    best = _Best(model, _Rows.of(model, t), None, np.inf)
+    best = BestWeights(model, Rows.of(model, t), None, np.inf)
     assert np.isfinite(best.score).tolist() == [True, False, True]
     with torch.no_grad():
         weight.copy_(good)
@@ -162,20 +162,13 @@ def test_each_member_keeps_its_own_best_weights() -> None:
     assert len(set(np.array(seen).argmin(0).tolist())) > 1  # at different times
 
 
-def test_each_member_sees_its_own_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_member_sees_its_own_resampling() -> None:
     """Drawing n of n rows with replacement leaves out 1/e of them: other ones for each member."""
-    model, train = ensemble(), transitions(200, 1)
-    seen: list[set[float]] = [set(), set(), set()]
-
-    def spy(model: DynamicsEnsemble, obs: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled():
-            for member in range(3):
-                seen[member] |= set(obs[member, :, 0].tolist())
-        return negative_log_likelihood(model, obs, *rest)
-
-    monkeypatch.setattr("robot_mbrl.models.fit.negative_log_likelihood", spy)
-    config = FitConfig(steps=60, batch=64, check_every=60)
-    fit_ensemble(model, [Source(train, 1.0)], train, config, np.random.default_rng(0))
+    bootstrap = Bootstrap([200], [64], 3, np.random.default_rng(0))
+    numbers = torch.arange(200.0)[:, None]
+    batches = [bootstrap.batch([numbers])[0] for _ in range(60)]
+    assert batches[0].shape == (3, 64, 1)
+    seen = [set(torch.stack([b[e] for b in batches]).flatten().tolist()) for e in range(3)]
     for rows in seen:
         assert len(rows) / 200 == pytest.approx(1 - math.exp(-1), abs=0.08)
     for a, b in itertools.combinations(seen, 2):  # independent: (1 - 1/e)^2 of the rows in both

@@ -16,10 +16,8 @@ from robot_mbrl.models.fit import (
     Source,
     fit_ensemble,
     fit_normalizers,
-    member_loss,
-    negative_log_likelihood,
-    squared_error,
 )
+from robot_mbrl.models.loss import member_loss, negative_log_likelihood, squared_error
 from tests.models.linear_plant import NOISE, drift, layout, transitions
 
 QUICK = FitConfig(steps=500, batch=96, lr=4e-3, check_every=50, elites=2)

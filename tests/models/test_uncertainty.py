@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers, mixture
-from robot_mbrl.models.uncertainty import Uncertainty, estimate_uncertainty
+from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
+from robot_mbrl.models.uncertainty import Uncertainty, estimate_uncertainty, mixture
 from tests.models.linear_plant import NOISE, ensemble, transitions
 
 OBS = transitions(50, 3).obs

@@ -1,0 +1,37 @@
+"""The spread of predictions, from held-out data."""
+
+import torch
+
+from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.models.calibration import noise_scale
+from robot_mbrl.models.ensemble import LOG_STD_MAX, LOG_STD_MIN, DynamicsEnsemble
+from robot_mbrl.models.loss import Rows
+
+
+@torch.no_grad()
+def measure_error(model: DynamicsEnsemble, held: Rows) -> None:
+    """Give a deterministic model its noise: each coordinate's held-out error, that of the elites'
+    members on average (root mean square)."""
+    mean, _ = model.residual(model.spread(held.obs), model.spread(held.action))
+    error = model.target(held.obs, held.dq) - mean[model.elites]
+    log_error = 0.5 * torch.log((error**2).mean((0, 1)))
+    model.log_error.copy_(log_error.clamp(LOG_STD_MIN, LOG_STD_MAX))
+
+
+@torch.no_grad()
+def calibrate_std(
+    model: DynamicsEnsemble, holdout: Transitions, coverage: float = 0.9
+) -> FloatArray:
+    """Set `model.std_scale` so that central `coverage` intervals of the elites' mixture mean cover
+    that share of held-out rows, per joint; returns the factors (J,)."""
+    model.std_scale.fill_(1.0)
+    rows = Rows.of(model, holdout)
+    mean, std = model.increments(model.spread(rows.obs), model.spread(rows.action))
+    mean, std = mean[model.elites].double(), std[model.elites].double()
+    centre = mean.mean(0)
+    noise, spread = (std**2).mean(0), ((mean - centre) ** 2).mean(0)
+    error = rows.dq - centre
+    scale = noise_scale(error.numpy(), noise.numpy(), spread.numpy(), coverage)
+    model.std_scale.copy_(torch.as_tensor(scale).clamp(0.2, 5.0))
+    return model.std_scale.double().numpy().copy()
