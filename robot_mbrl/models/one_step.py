@@ -60,13 +60,13 @@ class ByHand:
     def __init__(self, model: DynamicsEnsemble, rows: Sequence[Rows], bootstrap: Bootstrap) -> None:
         self.bootstrap, self.n_in = bootstrap, model.moves + model.layout.action_size
         self.slope = likelihood_slope if model.kind == "gaussian" else error_slope
-        self.net = Backprop(model.layers, "silu")
+        self.net = Backprop(model.layers, model.activation)
         self.rows = [self._prepare(model, r) for r in rows]
 
     def _prepare(self, model: DynamicsEnsemble, rows: Rows) -> Tensor:
         """Inputs of the first layer beside targets (T, n_in + J), so that a batch is one gather."""
         x = torch.cat([rows.obs[:, : model.moves], rows.action], -1)
-        x = model.inputs(x) if model.whitens else x
+        x = model.inputs(x)
         return torch.cat([x, model.target(rows.obs, rows.dq)], -1)
 
     @torch.no_grad()
