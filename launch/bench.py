@@ -192,7 +192,7 @@ class LearnBench(Verb):
     evaluate_every: int | None = None
     """environment steps between evaluations; what the setting says by default"""
     out: Path | None = None
-    """JSON file for the curves"""
+    """JSON file for the curves; with it a killed run goes on with the same command"""
 
 
 @dataclass(frozen=True, kw_only=True)

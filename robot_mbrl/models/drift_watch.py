@@ -22,7 +22,8 @@ class DriftConfig:
 
     ratio: float = math.inf
     """refit at once where the error on fresh rows is so many times its recent mean; infinity never
-    does, 1.5 is usual"""
+    does. 1.5 is for a machine that is known: where a policy is learned from scratch it comes to new
+    places, which looks like drift"""
     rows: int = 25
     """fresh rows in one look"""
     memory: int = 8
