@@ -1,5 +1,7 @@
 """The exported controller is the torch planner, complete in one file."""
 
+import copy
+import dataclasses
 import functools
 import json
 import math
@@ -30,7 +32,8 @@ from robot_mbrl.export import (
     export_controller,
     predict,
 )
-from robot_mbrl.models.ensemble_config import EnsembleConfig
+from robot_mbrl.models.ensemble import ActivationName
+from robot_mbrl.models.ensemble_config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.fit import fit_normalizers
 from robot_mbrl.models.planning_model import PlanningModel
 from robot_mbrl.models.uncertainty import mixture
@@ -38,6 +41,7 @@ from robot_mbrl.onboard import load_controller
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.mppi import MppiConfig
+from robot_mbrl.planners.planner import PlannerName
 from robot_mbrl.planners.propagation import PropagationConfig
 from robot_mbrl.planners.random_shooting import RandomShootingConfig
 
@@ -228,6 +232,11 @@ def test_a_broken_warm_start_is_survived(exported: Exported) -> None:
         assert np.isfinite(out[name]).all(), name
 
 
+SMALL = ControllerConfig(
+    cem=CONFIG.cem,
+    icem=IcemConfig(horizon=2, candidates=9, elites=4, proposals=3),
+    mppi=MppiConfig(horizon=2, candidates=7, proposals=3),
+)
 OTHERS = [
     ControllerConfig("icem", icem=IcemConfig(horizon=2, candidates=9, elites=4, proposals=3)),
     ControllerConfig("mppi", mppi=MppiConfig(horizon=2, candidates=7, proposals=3)),
@@ -277,6 +286,43 @@ def test_every_sampling_planner_goes_on_board_through_the_same_door(
     assert np.isnan(session.run(["action"], bad)[0]).all()
     survived = controller.act_with(obs, np.full_like(plan, math.nan), noise)
     assert np.abs(survived.action).max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("layers", "activation", "planner"),
+    [(1, "silu", "icem"), (3, "silu", "cem"), (3, "relu", "mppi")],
+)
+def test_networks_of_any_depth_go_on_board(
+    layers: int,
+    activation: ActivationName,
+    planner: PlannerName,
+    exported: Exported,
+    tmp_path: Path,
+) -> None:
+    agent = copy.copy(exported.agent)
+    sizes = EnsembleConfig(4, 12, sticks=True, layers=layers, activation=activation)
+    agent.model = make_ensemble(agent.layout, sizes, torch.Generator().manual_seed(layers))
+    fit_normalizers(agent.model, record(exported.spec))
+    path, config = tmp_path / "controller.onnx", dataclasses.replace(SMALL, planner=planner)
+    metadata = export_controller(
+        agent,
+        exported.spec,
+        path,
+        observations=exported.observations[::80],
+        thresholds={},
+        lineage={},
+        config=config,
+    )
+    assert max(metadata["tolerance"].values()) < 2e-3
+    members = [
+        attribute.i
+        for node in onnx.load(path).graph.node
+        if node.op_type == "Conv"
+        for attribute in node.attribute
+        if attribute.name == "group"
+    ]
+    assert members and set(members) == {4}
+    assert len(members) % (layers + 1) == 0
 
 
 def test_prediction_is_the_elites_mixture_propagated_to_every_column(exported: Exported) -> None:
