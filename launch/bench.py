@@ -15,6 +15,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from launch.bench_train_settings import TrainBench
 from launch.deploy import load, ticks
 from launch.episodes import run_episodes
 from launch.operator_stop import OperatorStop
@@ -234,6 +235,7 @@ Settings = (
     | Annotated[TransferBench, tyro.conf.subcommand(name="transfer")]
     | Annotated[RandomizationBench, tyro.conf.subcommand(name="randomization")]
     | Annotated[PlannerBench, tyro.conf.subcommand(name="planner")]
+    | Annotated[TrainBench, tyro.conf.subcommand(name="train")]
     | Annotated[SimBench, tyro.conf.subcommand(name="sim")]
     | Annotated[LoopBench, tyro.conf.subcommand(name="loop")]
     | Annotated[RealLogBench, tyro.conf.subcommand(name="real-log")]
@@ -247,6 +249,8 @@ def run(settings: Settings) -> Outcome:
     try:
         if isinstance(settings, PlannerBench):
             return bench_planner(settings)
+        if isinstance(settings, TrainBench):
+            return print_speed(bench_train(settings))
         if isinstance(settings, SimBench):
             return bench_sim(settings)
         return Outcome(BENCHES[type(settings)](settings))
@@ -257,7 +261,7 @@ def run(settings: Settings) -> Outcome:
 
 
 def print_speed(result: dict[str, float]) -> Outcome:
-    """The numbers of planner or simulator, a line each."""
+    """The numbers of planner, simulator or learning, a line each."""
     for name, value in result.items():
         print(f"{name.replace('_', ' ')}: {value:.4g}")
     return Outcome(result)
@@ -324,6 +328,13 @@ def print_cases(cases: dict[str, dict[str, Any]]) -> Outcome:
         table.add_row(name.replace("_", " "), *shown)
     Console().print(table)
     return Outcome(cases)
+
+
+def bench_train(settings: TrainBench) -> dict[str, float]:
+    """Rates of learning and imagination."""
+    from launch.bench_train import measure_training  # needs torch and stable-baselines3
+
+    return asdict(measure_training(settings))
 
 
 def bench_sim(settings: SimBench) -> Outcome:

@@ -88,7 +88,11 @@ class Backprop:
         kinds = {"silu": _Silu, "relu": _Relu, "norm_relu": _NormRelu}
         make, self.rows = kinds[self.activation], rows
         shapes = [(len(weight), rows, weight.shape[-1]) for weight, _ in self.layers]
-        self.hidden: list[_Hidden] = [make(shape) for shape in shapes[:-1]]
+        # the slopes of a layer are used up once those below it are made, so two buffers do
+        slopes = {(shape, k % 2): torch.empty(shape) for k, shape in enumerate(shapes[:-1])}
+        self.hidden: list[_Hidden] = [
+            make(torch.empty(shape), slopes[shape, k % 2]) for k, shape in enumerate(shapes[:-1])
+        ]
         if self.dropout:
             self.hidden = [_Dropout(h, self.dropout, self.rng) for h in self.hidden]
         members, rows, outputs = shapes[-1]
@@ -108,7 +112,7 @@ class _Hidden(Protocol):
     result: Tensor
     slope: Tensor
 
-    def __init__(self, shape: tuple[int, ...]) -> None: ...
+    def __init__(self, out: Tensor, slope: Tensor) -> None: ...
 
     def forward(self) -> Tensor: ...
 
@@ -116,9 +120,8 @@ class _Hidden(Protocol):
 
 
 class _Relu:
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.out, self.slope = torch.empty(shape), torch.empty(shape)
-        self.result = self.out
+    def __init__(self, out: Tensor, slope: Tensor) -> None:
+        self.out, self.slope, self.result = out, slope, out
 
     def forward(self) -> Tensor:
         return self.out.relu_()
@@ -128,9 +131,9 @@ class _Relu:
 
 
 class _NormRelu:
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.out, self.slope, self.result = (torch.empty(shape) for _ in range(3))
-        self.mean, self.rstd = torch.empty((*shape[:-1], 1)), torch.empty((*shape[:-1], 1))
+    def __init__(self, out: Tensor, slope: Tensor) -> None:
+        self.out, self.slope, self.result = out, slope, torch.empty_like(out)
+        self.mean, self.rstd = torch.empty_like(out[..., :1]), torch.empty_like(out[..., :1])
         self.eps = torch.tensor(NORM_EPS)
 
     def forward(self) -> Tensor:
@@ -151,16 +154,16 @@ class _NormRelu:
 
 
 class _Silu:
-    """a s with s = sigmoid(a); its slope is s + a s (1 - s)."""
+    """y = a s with s = sigmoid(a); its slope is s + y (1 - s), which is y + s (1 - y)."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.out, self.gain, self.slope = (torch.empty(shape) for _ in range(3))
-        self.result = self.out
+    def __init__(self, out: Tensor, slope: Tensor) -> None:
+        self.out, self.slope, self.result = out, slope, out
+        self.gain, self.one = torch.empty_like(out), torch.tensor(1.0)
 
     def forward(self) -> Tensor:
         torch.sigmoid(self.out, out=self.gain)
         self.out.mul_(self.gain)
-        self.gain.addcmul_(self.gain, self.out, value=-1).add_(self.out)
+        torch.lerp(self.out, self.one, self.gain, out=self.gain)
         return self.out
 
     def backward(self) -> Tensor:
