@@ -38,10 +38,10 @@ def conversion(path: str, operation: Operation, quantity: Quantity) -> Conversio
 
 def meaningless(path: str, operation: Operation, quantity: Quantity) -> str:
     """Why an operation makes no sense for a parameter; "" where it does."""
+    if not is_scale(path) and math.isnan(quantity.value) and operation != "set":
+        return "what it is by default is not one number"
     if is_scale(path) == (operation == "scale"):
         return ""
-    if math.isnan(quantity.value) and operation != "set":
-        return "what it is by default is not one number"
     if path.startswith("links.") and path.endswith(".length"):
         return "a length scales every distance within its link"
     if operation in ("add", "set") and not is_scale(path):

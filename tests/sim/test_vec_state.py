@@ -1,5 +1,6 @@
 """The vector environment's state: plain arrays from which another one goes on, bit for bit."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.variation import Variation
 from sim import make_vec_env
 from sim.generator_state import generator_array, generator_of
 from sim.vec_env import SimVecEnv
@@ -54,13 +56,27 @@ def run(env: SimVecEnv, steps: int, seed: int) -> list[np.ndarray]:
     return found
 
 
+def changing(folder: Path) -> RobotSpec:
+    """The same, with parameters that change within episodes or stay with their world."""
+    spec = busy(folder)
+    wide = Variation(0.8, 1.2)
+    varied = {
+        "links.arm.mass": replace(wide, when="build"),
+        "links.pendulum.mass": replace(wide, when="interval", every_s=(0.06, 0.2)),
+        "actuators.motor.supply": replace(wide, when="step"),
+        "joints.arm.static_friction_nm": Variation(0.0, 5e-4, when="interval", every_s=(0.1, 0.3)),
+    }
+    return replace(spec, randomization=spec.randomization | varied)
+
+
 @each_engine
-@pytest.mark.parametrize("robot", ["furuta", "with everything"])
+@pytest.mark.parametrize("robot", ["furuta", "with everything", "changing"])
 def test_another_environment_goes_on_with_the_same_bits(
     backend: str, robot: str, tmp_path: Path
 ) -> None:
     """Amid episodes, with spare worlds left, on another number of threads, by way of a file."""
-    spec = load_robot("furuta") if robot == "furuta" else busy(tmp_path)
+    makers = {"furuta": lambda _: load_robot("furuta"), "with everything": busy}
+    spec = (makers | {"changing": changing})[robot](tmp_path)
     # an uneven length: some worlds end by themselves before, so that spares are used up in part
     settings: dict[str, Any] = {"backend": backend, "episode_s": 0.5, "anywhere": 0.5}
     env = make_vec_env(spec, B, seed=4, threads=1, **settings)
