@@ -3,7 +3,7 @@
 import numpy as np
 
 from robot_mbrl.contract.checks import FloatArray, check_shape
-from sim.per_world import PerWorld
+from sim.per_world import PerWorld, State
 
 
 class CommandQueue(PerWorld):
@@ -16,21 +16,23 @@ class CommandQueue(PerWorld):
         longest: the longest lag in steps.
     """
 
-    moving = ("_coming", "_due")
+    moving = ("_due",)
 
     def __init__(self, shape: tuple[int, int], longest: int) -> None:
-        self._coming = np.zeros((shape[0], longest + 1, shape[1]))  # the last one stays for ever
+        # Steps first: numpy is slow where the last axes are short and not walked as one.
+        self._coming = np.zeros((longest + 1, *shape))  # the last one stays for ever
         self._due = np.zeros(shape, dtype=np.int64)
-        self._step = np.arange(longest + 1)[:, None]
+        self._step = np.arange(longest + 1)[:, None, None]
 
     @property
     def newest(self) -> FloatArray:
         """The commands (B, A) sent last."""
-        return self._coming[:, -1]
+        newest: FloatArray = self._coming[-1]
+        return newest
 
     def fill(self, commands: FloatArray, ids: np.ndarray) -> None:
         """As if worlds `ids` (n,) had had commands (n, A) for ever."""
-        self._coming[ids], self._due[ids] = commands[:, None], 0
+        self._coming[:, ids], self._due[ids] = commands, 0
 
     def send(self, commands: FloatArray, lag: np.ndarray, steps: int) -> FloatArray:
         """Send commands (B, A) with lags (B, A) in whole steps, let `steps` steps pass.
@@ -39,8 +41,21 @@ class CommandQueue(PerWorld):
         """
         check_shape("commands", commands, self._due.shape)
         due = np.maximum(lag, self._due)
-        coming = np.where(self._step >= due[:, None], commands[:, None], self._coming)
-        shape = (len(commands), steps, commands.shape[1])
-        joined = np.concatenate([coming, np.broadcast_to(coming[:, -1:], shape)], 1)
-        self._coming, self._due = joined[:, steps:], np.maximum(due - steps, 0)
-        return joined[:, :steps]
+        length = len(self._coming)
+        joined = np.empty((length + steps, *due.shape))
+        coming = joined[:length]
+        coming[:] = self._coming
+        np.copyto(coming, commands, where=self._step >= due)
+        joined[length:] = commands
+        self._coming, self._due = joined[steps:], np.maximum(due - steps, 0)
+        return np.ascontiguousarray(joined[:steps].swapaxes(0, 1))
+
+    def get_state(self, prefix: str) -> State:
+        """Copies of what changes as time passes, named with a prefix."""
+        coming = np.ascontiguousarray(self._coming.swapaxes(0, 1))
+        return super().get_state(prefix) | {prefix + "coming": coming}
+
+    def set_state(self, state: State, prefix: str) -> None:
+        """Go on from what `get_state` gave."""
+        super().set_state(state, prefix)
+        self._coming[:] = state[prefix + "coming"].swapaxes(0, 1)

@@ -24,9 +24,11 @@ class Electronics(PerWorld):
 
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
         self.spec = spec
-        self._low, self._high = _position_range(spec)
-        self._limit = np.array([a.limit for a in spec.actuators])
-        self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
+        # for each world: numpy is slow where it has to repeat a short row
+        limit = np.array([a.limit for a in spec.actuators])
+        rows = (limit, *_position_range(spec), np.array([j.rad_per_count for j in spec.joints]))
+        each = (np.tile(row, (num_worlds, 1)) for row in rows)
+        self._limit, self._low, self._high, self._rad_per_count = each
         self._latencies = [p for p in spec.nominal if p.endswith(("latency_ms", "jitter_ms"))]
         self._longest_ms = {"latency_ms": 1000 * max_latency_s(spec)}
         self._longest_ms |= {"jitter_ms": max_jitter_ms(spec)}
@@ -62,8 +64,8 @@ class Electronics(PerWorld):
 
     def commands(self, action: FloatArray, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """Actions (n, A) in [-1, 1] of worlds `ids` -> what their motors get, in physical units."""
-        command: FloatArray = action * self._limit * self._supply[ids]
-        allowed: FloatArray = np.minimum(np.maximum(command, self._low), self._high)
+        command: FloatArray = action * self._limit[ids] * self._supply[ids]
+        allowed: FloatArray = np.minimum(np.maximum(command, self._low[ids]), self._high[ids])
         return allowed
 
     def read_encoders(
@@ -73,8 +75,9 @@ class Electronics(PerWorld):
         if self._shifted:
             angles = angles - self._zero[ids]
         noise = self._noise_counts[ids, None] * rng.standard_normal(angles.shape)
-        counts = np.floor(angles / self._rad_per_count + noise + 0.5)
-        measured: FloatArray = counts * self._rad_per_count
+        step = self._rad_per_count[ids]
+        counts = np.floor(angles / step + noise + 0.5)
+        measured: FloatArray = counts * step
         return measured
 
 
@@ -93,6 +96,8 @@ def _position_range(spec: RobotSpec) -> tuple[FloatArray, FloatArray]:
 def holding(spec: RobotSpec, q: FloatArray) -> FloatArray:
     """Commands (n, A) that leave joints where they are, q (n, J): a position servo's own position,
     nothing for other motors."""
-    position = np.array([a.command == "position" for a in spec.actuators])
+    position = [a.command == "position" for a in spec.actuators]
+    if not any(position):
+        return np.zeros((len(q), len(position)))
     held: FloatArray = np.where(position, q[:, list(spec.actuated)], 0.0)
     return held

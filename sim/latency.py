@@ -50,18 +50,16 @@ class Latency:
         self._angle_ms[ids, 0] = parameters["sensors.latency_ms"]
         if self._play:
             self._play.set_parameters(parameters, ids)
-        self._set_lags(ids)
+        self._command_lag[ids] = self._whole_steps(self._command_ms[ids])
+        self._angles.set_lag(self._angle_ms[ids] * self._per_ms, ids)
 
     def take(self, other: "Latency", rows: slice, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) the latencies of another's worlds `rows` (n,)."""
         self._command_ms[ids] = other._command_ms[rows]
+        self._command_lag[ids] = other._command_lag[rows]
         self._angle_ms[ids] = other._angle_ms[rows]
         if self._play and other._play:
             self._play.take(other._play, rows, ids)
-        self._set_lags(ids)
-
-    def _set_lags(self, ids: np.ndarray) -> None:
-        self._command_lag[ids] = self._whole_steps(self._command_ms[ids])
         self._angles.set_lag(self._angle_ms[ids] * self._per_ms, ids)
 
     def _whole_steps(self, late_ms: FloatArray) -> np.ndarray:

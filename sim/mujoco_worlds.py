@@ -110,7 +110,8 @@ class MujocoWorlds:
         """Build n worlds aside, parameters (n,) each, for `renew`."""
         count = len(next(iter(parameters.values())))
         if self._spares is None or self._spares._batch.nsim != count:
-            self._spares = MujocoWorlds(self.spec, count, threads=1, model=self.model)
+            threads = self._batch.nthread
+            self._spares = MujocoWorlds(self.spec, count, threads=threads, model=self.model)
         spares = self._spares
         spares.reset(parameters, np.arange(count))
         here, there = self._batch, spares._batch

@@ -232,8 +232,9 @@ class Observer:
         self.goal = np.zeros((*batch, len(layout.goal)))
         if goal is not None:
             self.goal[...] = goal
-        self._alpha = np.asarray(layout.alpha)
         self._q = np.zeros((*batch, len(layout.joints)))
+        # for each world: numpy is slow where it has to repeat a short row
+        self._alpha = np.broadcast_to(layout.alpha, self._q.shape).copy()
         self._v = np.zeros_like(self._q)
         self._obs = np.zeros((*batch, layout.size))
 
