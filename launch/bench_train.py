@@ -17,7 +17,8 @@ import torch
 from launch.bench_planner import MATRIX
 from launch.bench_train_settings import TrainBench
 from launch.peer_updates import make_peer
-from robot_mbrl.agents.mbpo import ImaginationConfig, Mbpo, MbpoConfig
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
+from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.data.transitions import Transitions
@@ -94,7 +95,8 @@ def make_agent(data: Transitions, sac: SacConfig, real_share: float) -> Mbpo:
     """An agent that holds the data and knows their statistics."""
     imagination = ImaginationConfig(horizon=HORIZON, keep_rounds=1)
     config = MbpoConfig(sac, ENSEMBLE, imagination, real_share=real_share)
-    agent = Mbpo(PlainLayout(OBS, ACTIONS), Unending(), config, ROWS, seed=0)
+    task: Any = Unending()  # without the goal that a robot's task has
+    agent = Mbpo(PlainLayout(OBS, ACTIONS), task, config, ROWS, seed=0)
     agent.real.add(data)
     agent.sac.set_observation_statistics(data.obs.astype(np.float64))
     fit_normalizers(agent.model, data)
