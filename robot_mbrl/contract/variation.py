@@ -67,8 +67,10 @@ class Variation:
 
     def centre(self, nominal: float) -> float:
         """Where the range grows from: the mean of a normal distribution, else the nominal value as
-        far as it lies within the range."""
+        far as it lies within the range; without a nominal value (NaN) the middle."""
         middle = self.mean if self.distribution == "normal" else nominal
+        if math.isnan(middle):
+            return (self.low + self.high) / 2
         return min(max(middle, self.low), self.high)
 
 

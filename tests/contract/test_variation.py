@@ -117,4 +117,5 @@ def test_a_range_of_one_number_draws_that_number(name: str) -> None:
 def test_a_range_grows_from_its_nominal_value_or_its_mean() -> None:
     assert Variation(0.8, 1.2).centre(1.0) == 1.0
     assert Variation(1.1, 1.2).centre(1.0) == 1.1
+    assert Variation(0.5, 1.0, operation="set").centre(np.nan) == 0.75
     assert Variation(0.8, 1.2, "normal", mean=0.9, std=0.1).centre(1.0) == 0.9

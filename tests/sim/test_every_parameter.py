@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.effects import possible_effects
 from sim.worlds import Worlds, make_worlds
 from tests.rig import one_joint
 from tests.sim.engines import each_engine, parameters
@@ -226,15 +227,76 @@ PHYSICS: dict[str, Callable[[str, Path], None]] = {
 }
 
 
+TESTED_IN: dict[str, tuple[str, str]] = {  # file and test; what needs more than one joint or tick
+    "actuators.*.inductance": ("test_winding", "test_inductance_delays_the_current"),
+    "actuators.*.source_resistance_ohm": ("test_winding", "test_a_weak_source_is_a_resistance"),
+    "actuators.*.heating_k": ("test_winding", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.heating_s": ("test_winding", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.derating_per_k": ("test_winding", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.jitter_ms": ("test_disturbances", "test_late_and_lost_commands_act_late_or_never"),
+    "actuators.*.lost_share": (
+        "test_disturbances",
+        "test_late_and_lost_commands_act_late_or_never",
+    ),
+    "joints.*.static_friction_nm": ("test_joint_law", "test_a_stuck_joint_holds_below_break_away"),
+    "joints.*.stribeck_velocity_rad_s": (
+        "test_joint_law",
+        "test_each_number_of_the_stribeck_curve",
+    ),
+    "joints.*.cogging_nm": ("test_joint_law", "test_cogging_swings_at_its_frequency"),
+    "joints.*.cogging_periods_per_rev": ("test_joint_law", "test_cogging_swings_at_its_frequency"),
+    "joints.*.cogging_phase_rad": ("test_joint_law", "test_cogging_swings_at_its_frequency"),
+    "joints.*.cable_nm_rad": ("test_joint_law", "test_a_cable_pulls_towards_its_rest"),
+    "joints.*.cable_rest_rad": ("test_joint_law", "test_a_cable_pulls_towards_its_rest"),
+    "joints.*.backlash_rad": ("test_play", "test_play_and_zero_are_in_what_the_encoder_shows"),
+    "joints.*.encoder_offset_rad": (
+        "test_play",
+        "test_play_and_zero_are_in_what_the_encoder_shows",
+    ),
+    "joints.*.freezes_per_s": ("test_sensor_faults", "test_an_encoder_sticks_so_often_and_so_long"),
+    "joints.*.freeze_s": ("test_sensor_faults", "test_an_encoder_sticks_so_often_and_so_long"),
+    "joints.*.pushes_per_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
+    "joints.*.push_nm_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
+    "links.*.pushes_per_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
+    "links.*.push_n_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
+    "links.*.payload_kg": ("test_disturbances", "test_a_payload_comes_at_its_time"),
+    "links.*.payload_at_s": ("test_disturbances", "test_a_payload_comes_at_its_time"),
+    "links.*.payload_distance_m": ("test_disturbances", "test_a_payload_comes_at_its_time"),
+    "sensors.jitter_ms": ("test_disturbances", "test_late_samples_are_older_by_fractions"),
+    "sensors.lost_share": ("test_sensor_faults", "test_samples_are_lost_with_their_probability"),
+    "sensors.repeated_share": ("test_sensor_faults", "test_repeated_samples_show_what_the_last"),
+    "gravity.tilt_rad": ("test_disturbances", "test_a_leaning_base_moves_where_things_hang"),
+    "gravity.direction_rad": ("test_disturbances", "test_a_leaning_base_moves_where_things_hang"),
+}
+
+
+def pattern(path: str) -> str:
+    """A path whatever its link, joint or actuator is called."""
+    first, *_, last = path.split(".")
+    return f"{first}.*.{last}" if path.count(".") > 1 else path
+
+
 def vocabulary() -> set[str]:
-    """Every parameter that any shipped robot has, whatever its links and joints are called."""
-    paths = [p for name in ("furuta", "simple_pendulum", "arm") for p in load_robot(name).nominal]
-    parts = [path.split(".") for path in paths]
-    return {".".join([p[0], "*", p[-1]]) if len(p) > 2 else ".".join(p) for p in parts}
+    """Every parameter that any shipped robot has or could have."""
+    known = {"actuators.*.inductance"}  # of those that name one
+    for name in ("furuta", "simple_pendulum", "arm"):
+        spec = load_robot(name)
+        known |= {pattern(path) for path in spec.nominal | possible_effects(spec)}
+    return known
 
 
 def test_every_parameter_of_the_vocabulary_has_its_physics() -> None:
-    assert set(PHYSICS) == vocabulary()
+    assert set(PHYSICS) | set(TESTED_IN) == vocabulary()
+    assert not set(PHYSICS) & set(TESTED_IN)
+
+
+@pytest.mark.parametrize("parameter", TESTED_IN)
+def test_what_is_tested_elsewhere_is_tested_there(parameter: str) -> None:
+    """A test of that name, in a file that gives this parameter a number."""
+    file, test = TESTED_IN[parameter]
+    text = (Path(__file__).parent / f"{file}.py").read_text(encoding="utf-8")
+    assert f"\ndef {test}" in text
+    assert parameter.rsplit(".", 1)[-1] in text
 
 
 @each_engine
