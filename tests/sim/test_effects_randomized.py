@@ -43,7 +43,7 @@ CASES: dict[str, tuple[float, dict[str, float]]] = {  # a number, and what it ne
     MOTOR + "heating_s": (2.0, WARM),
     MOTOR + "derating_per_k": (0.02, WARM),
     MOTOR + "jitter_ms": (10.0, {}),
-    MOTOR + "lost_share": (0.3, {}),
+    MOTOR + "lost_share": (0.9, {}),  # seen only where the command changes, three times
     MOTOR + "source_resistance_ohm": (4.0, {}),
     "sensors.jitter_ms": (5.0, {}),
     "sensors.lost_share": (0.3, {}),
