@@ -43,7 +43,7 @@ CASES: dict[str, tuple[float, dict[str, float]]] = {  # a number, and what it ne
     MOTOR + "heating_s": (2.0, WARM),
     MOTOR + "derating_per_k": (0.02, WARM),
     MOTOR + "jitter_ms": (10.0, {}),
-    MOTOR + "lost_share": (0.9, {}),  # seen only where the command changes, three times
+    MOTOR + "lost_share": (0.9, {}),
     MOTOR + "source_resistance_ohm": (4.0, {}),
     "sensors.jitter_ms": (5.0, {}),
     "sensors.lost_share": (0.3, {}),
@@ -85,7 +85,7 @@ def seen(
     if ranges:
         env.set_ranges(ranges[1])
     obs, infos, rng = [first], [info["parameters"]], np.random.default_rng(0)
-    for action in np.repeat(rng.uniform(-0.5, 0.5, TICKS // 8), 8):
+    for action in np.repeat(rng.uniform(-0.5, 0.5, TICKS // 2), 2):
         step = env.step(np.full((B, 1), action))
         obs.append(step[0])
         infos.append(step[4]["parameters"])
