@@ -410,3 +410,14 @@ def test_a_file_that_does_not_do_what_torch_does_is_not_written(
             config=CONFIG,
         )
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("second", "told"), [(1e-7, 1e-7), (0.9, 0.9), (math.inf, math.inf)])
+def test_a_tie_of_candidates_is_judged_again_and_a_bug_is_not_excused(
+    second: float, told: float, monkeypatch: pytest.MonkeyPatch, exported: Exported
+) -> None:
+    gaps = iter([0.9, second])
+    monkeypatch.setattr(export, "_differences", lambda *_: dict.fromkeys(OUTPUTS, next(gaps)))
+    graph = onnx.load(exported.path)
+    found = export._largest_difference(None, graph, np.zeros((1, 4), np.float32))
+    assert found["action"] == told
