@@ -120,7 +120,7 @@ class RandomizationBench(Verb):
     """what the worlds of training are; see `pretrain --randomization`"""
     realities: tuple[str, ...] = ("light", "heavy", "worn")
     """realities of the robot"""
-    updates: int = 36_000
+    updates: int = 24_000
     """SAC updates of each training"""
     seeds: tuple[int, ...] = (0,)
     """trainings of each kind"""
