@@ -23,11 +23,12 @@ class CemConfig:
     """plans the distribution is refitted to"""
     proposals: int = 24
     """plans of the first round in which the policy acts"""
-    sigma: float = 0.15
-    """standard deviation of the first round's noise, in action units"""
-    proposal_sigma: float = 0.1
+    sigma: float = 0.05
+    """standard deviation of the first round's noise, in action units; the wider, the better a plan
+    exploits what is wrong with the model"""
+    proposal_sigma: float = 0.03
     """standard deviation of the noise around the policy's actions"""
-    min_sigma: float = 0.05
+    min_sigma: float = 0.02
     """floor of the refitted standard deviation"""
 
 
