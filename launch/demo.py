@@ -13,6 +13,7 @@ from rich.table import Table as RichTable
 
 from launch import collect as collecting
 from launch import deploy as deploying
+from launch import sim2sim
 from launch.episodes import EpisodesReport
 from launch.export import export
 from launch.finetune import finetune_run, print_verdict
@@ -29,6 +30,7 @@ from robot_mbrl.runs import RunFolder
 ERROR_STEPS = 10
 FINISHED = "demo.json"
 PRETRAINED = "pretrained"
+ZERO_SHOT_FILE = "zero-shot.onnx"
 ZERO_SHOT, FINETUNED = "zero-shot", "finetuned"
 
 
@@ -36,8 +38,9 @@ ZERO_SHOT, FINETUNED = "zero-shot", "finetuned"
 class Settings(Verb):
     """The whole path on the mock robot, whose true parameters the simulator does not know.
 
-    Pretrain, export, deploy zero-shot; twice: collect, finetune, export, deploy again. Ends with a
-    table, and exit code 0 only if the finetuned controller does its task.
+    Pretrain, export, judge in the other engine, deploy zero-shot; twice: collect, finetune, export,
+    deploy again. Ends with a table, and exit code 0 only if the finetuned controller does its task;
+    4 if the other engine rejects the pretrained one, and then no device is opened.
     """
 
     out: Path = Path("runs/demo")
@@ -46,6 +49,11 @@ class Settings(Verb):
     """built-in robot or robot folder"""
     port: str = "mock:light"
     """the robot to deploy on; an in-process mock by default"""
+    gate: float = 0.7
+    """share of worlds of the other engine in which the pretrained controller must succeed before
+    the device is opened; 0 opens it in any case"""
+    gate_worlds: int = 10
+    """how many of them"""
     evaluate: int = 8
     """episodes of each deployment; half as many between two rounds"""
     collect: tuple[int, ...] = (4, 2)
@@ -81,6 +89,10 @@ def run(settings: Settings) -> Outcome:
     """Run the demo."""
     start = time.monotonic()
     make_room(settings.out)
+    judged = prepare(settings)
+    if judged.exit_code != OK:
+        print(f"{settings.port} stays closed; longer pretraining (--pretraining.updates) may help")
+        return judged
     stages = run_stages(settings)
     rows = measure(stages)
     print_table(rows)
@@ -110,12 +122,25 @@ def make_room(out: Path) -> None:
         print(f"earlier results are in {aside}")
 
 
-def run_stages(s: Settings) -> list[Stage]:
-    """Everything that learns and moves."""
-    out, pretrained = s.out, s.out / PRETRAINED
+def prepare(s: Settings) -> Outcome:
+    """Everything before the device is opened: pretrain, export, judge in the other engine."""
+    pretrained, file = s.out / PRETRAINED, s.out / ZERO_SHOT_FILE
     step(f"pretrain {s.robot} in randomized simulation")
     pretrain_once(s, pretrained)
-    stages = [deploy_stage(s, ZERO_SHOT, pretrained, out / "zero-shot.onnx", 0, monitor="watch")]
+    step("export, and judge in the other engine")
+    export(pretrained, file, s.controller)
+    if not s.gate:
+        return Outcome()
+    return sim2sim.run(
+        sim2sim.Settings(controller=file, robot=s.robot, worlds=s.gate_worlds, pass_at=s.gate)
+    )
+
+
+def run_stages(s: Settings) -> list[Stage]:
+    """Everything that moves, and learns from it."""
+    out, pretrained = s.out, s.out / PRETRAINED
+    step(f"deploy: {ZERO_SHOT}")
+    stages = [deploy_stage(s, ZERO_SHOT, pretrained, out / ZERO_SHOT_FILE, 0, monitor="watch")]
     transitions = 0
     rounds_in_all = len(s.collect)
     for number, count in enumerate(s.collect, 1):
@@ -134,6 +159,8 @@ def run_stages(s: Settings) -> list[Stage]:
         name = FINETUNED if last else f"round {number}"
         file = out / ("controller.onnx" if last else f"round-{number}.onnx")
         monitor = "stop" if last else "watch"
+        step(f"export and deploy: {name}")
+        export(target, file, s.controller)
         stages.append(deploy_stage(s, name, target, file, transitions, monitor=monitor))
     return stages
 
@@ -157,11 +184,9 @@ def pretrain_once(s: Settings, out: Path) -> None:
 def deploy_stage(
     s: Settings, name: str, run_path: Path, file: Path, transitions: int, *, monitor: Any
 ) -> Stage:
-    """Export and deploy one run."""
+    """Deploy one run's controller."""
     between = name not in (ZERO_SHOT, FINETUNED)
     count = max(1, s.evaluate // 2) if between else s.evaluate
-    step(f"export and deploy: {name}")
-    export(run_path, file, s.controller)
     settings = deploying.Settings(
         controller=file,
         port=s.port,
