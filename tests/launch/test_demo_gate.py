@@ -6,7 +6,12 @@ import pytest
 
 from launch.main import main
 
-UNTRAINED = ["--pretraining.updates", "8", "--pretraining.num-envs", "8", "--pretraining.warmup-steps", "800", "--pretraining.fit.steps", "5", "--pretraining.alarm-worlds", "2", "--pretraining.evaluation-worlds", "2", "--gate-worlds", "2", "--port", "/dev/no-such-device"]
+UNTRAINED = [
+    *("--pretraining.updates", "8", "--pretraining.num-envs", "8"),
+    *("--pretraining.warmup-steps", "800", "--pretraining.fit.steps", "5"),
+    *("--pretraining.alarm-worlds", "2", "--pretraining.evaluation-worlds", "2"),
+    *("--gate-worlds", "2", "--port", "/dev/no-such-device"),
+]
 
 
 @pytest.mark.slow
