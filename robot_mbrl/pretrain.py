@@ -48,9 +48,6 @@ class PretrainConfig:
     """transitions under correlated noise before the first update"""
     anywhere: float = 0.6
     """share of resets that start with wrapping joints at any angle and speed"""
-    as_deployed: float = 0.3
-    """share of worlds in which the policy acts as it will be deployed, averaged and without noise:
-    noise hides the traps that it would not leave by itself, and critics then promise too much"""
     episode_s: float = 7.0
     """length of a training episode"""
     checkpoint_every: int = 6_000
@@ -191,7 +188,7 @@ class Pretraining:
 
     def _round(self, learner: ThreadPoolExecutor, progress: Progress) -> None:
         sac, config = self.agent.sac, self.config
-        action = self._explore()
+        action = self.agent.explore(self._obs)
         sac.set_learning_rate(sac.learning_rate_at(self.done / config.updates))
         # The engine runs on one core while the agent learns on another, from what it had before.
         learning = learner.submit(self.agent.update, config.updates_per_step)
@@ -201,12 +198,6 @@ class Pretraining:
         self.done += config.updates_per_step
         if self.done % (config.updates_per_step * 25) == 0:
             progress("policy", min(self.done, config.updates), config.updates, self.evaluation)
-
-    def _explore(self) -> np.ndarray:
-        deployed = round(self.config.as_deployed * self.config.num_envs)
-        action = self.agent.explore(self._obs)
-        action[:deployed] = self.agent.policy()(self._obs[:deployed])
-        return action
 
     def _adapt_ranges(self) -> None:
         """From time to time, let automatic ranges follow the policy."""

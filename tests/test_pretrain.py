@@ -212,15 +212,3 @@ def test_weights_of_another_configuration_are_refused(
     wide = replace(TINY.mbpo, sac=replace(TINY.mbpo.sac, actor_hidden=9))
     with pytest.raises(DataError, match="another robot or configuration"):
         pretraining(furuta, whole[0], replace(TINY, mbpo=wide)).run(silent)
-
-
-@pytest.mark.parametrize(("share", "worlds"), [(0.0, 0), (0.5, 4), (1.0, 8)])
-def test_a_share_of_worlds_sees_the_policy_as_deployed(
-    furuta: RobotSpec, tmp_path: Path, share: float, worlds: int
-) -> None:
-    """There nothing is drawn: what a controller alone would do, whatever the noise."""
-    run = pretraining(furuta, tmp_path, replace(TINY, num_envs=8, as_deployed=share))
-    run._obs = run._restart_worlds(0)
-    action, deployed = run._explore(), run.agent.policy()(run._obs)
-    same = (action == deployed).all(-1)
-    np.testing.assert_array_equal(same, np.arange(8) < worlds)
