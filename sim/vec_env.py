@@ -20,7 +20,7 @@ from sim.sensor_faults import SensorFaults
 from sim.spares import Spares
 from sim.worlds import make_worlds
 
-ANYWHERE_SPEED = 0.25  # of a joint's velocity limit
+ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
 class SimVecEnv(VectorEnv):
