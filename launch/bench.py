@@ -156,6 +156,8 @@ class WorldsBench(Verb):
     """run folder"""
     worlds: int = 256
     """how many, one episode each"""
+    actors: tuple[Literal["policy", "planner"], ...] = ("policy", "planner")
+    """the policy alone, and the exported controller"""
     seed: int = 0
     """of the worlds"""
 

@@ -5,6 +5,7 @@ A run that is in the output file already is not repeated, so that a killed table
 
 import functools
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,11 @@ from rich.table import Table
 from launch.ablations import ABLATIONS
 from launch.bench import AblateBench, LearnBench
 from launch.bench_learn import Tell, learn_setting
-from launch.learn_settings import Setting, find_setting
+from launch.learn_settings import PLAN_PENDULUM, Setting, find_setting
 from launch.learn_worlds import evaluate_policy
 from launch.progress import progress
 from robot_mbrl.agents.mbpo import Mbpo, Policy
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.planners.icem import IcemConfig
 from robot_mbrl.planners.imagination import Imagination
 from robot_mbrl.planners.warm import WarmPlanner
 
@@ -87,9 +87,7 @@ def run_ablation(bench: AblateBench, name: str, seed: int, tell: Tell) -> list[d
 def planner_of(agent: Mbpo, horizon: int, value: bool, seed: int) -> Policy:
     """iCEM on an agent's model, without the policy's proposals; the horizon closed with the
     agent's value, or not."""
-    config = IcemConfig(
-        horizon=horizon, candidates=40, iterations=3, elites=6, proposals=0, sigma=0.7, keep=0.5
-    )
+    config = replace(PLAN_PENDULUM.planner, horizon=horizon)
     imagination = Imagination(
         agent.model,
         agent.task,

@@ -33,30 +33,38 @@ class Part:
 
 
 def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
-    """Success and return of both; the same worlds for both."""
+    """Success and return of each actor; the same worlds for both."""
     torch.set_num_threads(1)
-    agent, spec = load_agent(settings.run)
     halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
-    seeds = [UNSEEN + settings.seed, UNSEEN + settings.seed + 1]
-    policy = [
-        _evaluate(spec, actor_policy(agent.sac.average), n, s)
-        for n, s in zip(halves, seeds, strict=True)
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        controller = Path(folder) / "controller.onnx"
-        export(settings.run, controller, ControllerConfig())
-        parts = [
-            Part(str(spec.folder), controller, n, s) for n, s in zip(halves, seeds, strict=True)
-        ]
-        with ProcessPoolExecutor(len(parts)) as pool:
-            planner = list(pool.map(evaluate_planner, parts))
-    rows = {"policy": _pool(policy), "planner": _pool(planner)}
+    measure = {"policy": _policy_in_parts, "planner": _planner_in_parts}
+    rows = {
+        name: _pool(measure[name](settings.run, halves, settings.seed)) for name in settings.actors
+    }
     for name, row in rows.items():
         print(
             f"{name:>8}: success {row['success']:.1%} of {settings.worlds} unseen worlds, return "
             f"{row['return']:.1f}, ended by the task's limit {row['terminated']:.1%}"
         )
     return {**rows, "worlds": settings.worlds}
+
+
+def _policy_in_parts(run: Path, parts: list[int], seed: int) -> list[dict[str, np.ndarray]]:
+    agent, spec = load_agent(run)
+    act = actor_policy(agent.sac.average)
+    return [_evaluate(spec, act, n, UNSEEN + seed + k) for k, n in enumerate(parts)]
+
+
+def _planner_in_parts(run: Path, parts: list[int], seed: int) -> list[dict[str, np.ndarray]]:
+    """Each part in a process of its own."""
+    _, spec = load_agent(run)
+    with tempfile.TemporaryDirectory() as folder:
+        controller = Path(folder) / "controller.onnx"
+        export(run, controller, ControllerConfig())
+        work = [
+            Part(str(spec.folder), controller, n, UNSEEN + seed + k) for k, n in enumerate(parts)
+        ]
+        with ProcessPoolExecutor(len(work)) as pool:
+            return list(pool.map(evaluate_planner, work))
 
 
 def evaluate_planner(part: Part) -> dict[str, np.ndarray]:

@@ -24,8 +24,8 @@ class CemConfig:
     proposals: int = 24
     """plans of the first round in which the policy acts"""
     sigma: float = 0.05
-    """standard deviation of the first round's noise, in action units; the wider, the better a plan
-    exploits what is wrong with the model"""
+    """standard deviation of the first round's noise, in action units; a wide search also
+    finds where model and value are wrong"""
     proposal_sigma: float = 0.03
     """standard deviation of the noise around the policy's actions"""
     min_sigma: float = 0.02
