@@ -37,7 +37,7 @@ def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
     torch.set_num_threads(1)
     halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
     measure = {"policy": _policy_in_parts, "planner": _planner_in_parts}
-    rows = {
+    rows: dict[str, dict[str, float]] = {
         name: _pool(measure[name](settings.run, halves, settings.seed)) for name in settings.actors
     }
     for name, row in rows.items():
