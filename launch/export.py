@@ -36,10 +36,15 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Export and print what the file holds."""
     metadata = export(settings.run, settings.out, settings.config)
-    largest = metadata["tolerance"]["action"]
+    largest, ties = metadata["tolerance"]["action"], metadata["ties"]
     size = settings.out.stat().st_size
     print(f"{settings.out}: {size / 1e6:.2f} MB for robot {metadata['robot']!r}")
     print(f"  action in onnxruntime and torch differs by at most {largest:.1e}")
+    if ties["share"]:
+        print(
+            f"  (by up to {ties['action']:.1e} in {ties['share']:.1%} of observations, where "
+            "rounding decides between plans that are worth the same)"
+        )
     if not metadata["thresholds"]:
         print("  the run holds no thresholds.json: deploy will not watch the innovation")
     return Outcome({"path": settings.out, "bytes": size, "metadata": metadata})

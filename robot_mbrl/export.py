@@ -40,6 +40,7 @@ INPUTS = ("observation", "plan", "noise")
 OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
 NUDGE = 1e-3  # rad, for slopes
 TOLERANCE = 1e-3  # largest accepted difference of the action between torch and onnxruntime
+ROUNDING = 2e-5  # of a score, in single precision after a thousand operations
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def export_controller(
     config = config or ControllerConfig()
     module, planner, layout = controller_module(agent, config), config.chosen, agent.layout
     graph = to_onnx(module)
-    tolerance = _largest_difference(module, graph, observations)
+    tolerance, ties = _largest_differences(module, graph, observations)
     broken = [name for name in OUTPUTS if math.isinf(tolerance[name])]
     if broken:
         raise NotFiniteError(
@@ -197,6 +198,7 @@ def export_controller(
             "python": platform.python_version(),
         },
         "tolerance": tolerance,
+        "ties": ties,
     }
     onnx.helper.set_model_props(graph, {"robot_mbrl": json.dumps(metadata)})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -245,30 +247,33 @@ def open_graph(graph: onnx.ModelProto, threads: int = 1) -> onnxruntime.Inferenc
     )
 
 
-def _largest_difference(
+def _largest_differences(
     module: PlannerModule, graph: onnx.ModelProto, observations: np.ndarray
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
     """Largest absolute difference between torch and onnxruntime for each output.
 
-    Every observation gets its own noise and warm start. Where two candidates' scores differ in
-    their last digits, rounding decides which one is an elite, and the plans differ visibly: such an
-    observation is judged once more with other noise, and twice in a row is no accident.
+    Every observation gets its own noise and warm start. Where candidates' scores differ in their
+    last digits, rounding decides which of them are elites: both plans are then worth the same, and
+    the actions differ visibly. Such ties are told apart: their share, and the largest difference
+    of the action among them.
     """
     session = open_graph(graph)
     rng = np.random.default_rng(0)
-    largest = dict.fromkeys(OUTPUTS, 0.0)
+    largest, ties = dict.fromkeys(OUTPUTS, 0.0), []
     for obs in observations:
-        gaps = _differences(module, session, obs, rng)
-        if TOLERANCE < gaps["action"] < math.inf:
-            gaps = _differences(module, session, obs, rng)
-        largest = {name: max(largest[name], gaps[name]) for name in OUTPUTS}
-    return largest
+        gaps, worth_the_same = _differences(module, session, obs, rng)
+        if TOLERANCE < gaps["action"] < math.inf and worth_the_same:
+            ties.append(gaps["action"])
+        else:
+            largest = {name: max(largest[name], gaps[name]) for name in OUTPUTS}
+    return largest, {"share": len(ties) / len(observations), "action": max(ties, default=0.0)}
 
 
 def _differences(
     module: PlannerModule, session: Any, obs: np.ndarray, rng: np.random.Generator
-) -> dict[str, float]:
-    """Differences at one observation, under drawn noise and warm start; infinite for NaN."""
+) -> tuple[dict[str, float], bool]:
+    """Differences at one observation, under drawn noise and warm start, infinite for NaN; and
+    whether the scores of both plans are equal but for rounding."""
     feed = {
         "observation": np.asarray(obs, np.float32),
         "plan": rng.uniform(-1, 1, module.shapes["plan"]).astype(np.float32),
@@ -278,4 +283,6 @@ def _differences(
         expected = module(*(torch.as_tensor(feed[name]) for name in INPUTS))
     outputs = zip(OUTPUTS, session.run(None, feed), expected, strict=True)
     gaps = {name: float(np.abs(got - want.numpy()).max()) for name, got, want in outputs}
-    return {name: gap if math.isfinite(gap) else math.inf for name, gap in gaps.items()}
+    gaps = {name: gap if math.isfinite(gap) else math.inf for name, gap in gaps.items()}
+    score = float(expected[OUTPUTS.index("value")])
+    return gaps, gaps["value"] <= ROUNDING * (1 + abs(score))

@@ -412,12 +412,40 @@ def test_a_file_that_does_not_do_what_torch_does_is_not_written(
     assert not path.exists()
 
 
-@pytest.mark.parametrize(("second", "told"), [(1e-7, 1e-7), (0.9, 0.9), (math.inf, math.inf)])
-def test_a_tie_of_candidates_is_judged_again_and_a_bug_is_not_excused(
-    second: float, told: float, monkeypatch: pytest.MonkeyPatch, exported: Exported
+class Moved:
+    """The session of a file, whose action and score are moved."""
+
+    def __init__(self, path: Any, action: float, score: float) -> None:
+        self.session = export.open_graph(onnx.load(path))
+        self.action, self.score = action, score
+
+    def run(self, names: Any, feed: dict[str, np.ndarray]) -> list[Any]:
+        action, *others, value = self.session.run(names, feed)
+        return [action + self.action, *others, value * (1 + self.score)]
+
+
+@pytest.mark.parametrize(
+    ("action", "score", "told", "share"),
+    [
+        (0.9, 1e-6, 0.0, 1.0),  # as good: rounding decided
+        (0.9, 1e-2, 0.9, 0.0),  # another score: a bug
+        (0.0, 1e-2, 0.0, 0.0),
+        (math.nan, 0.0, math.inf, 0.0),
+    ],
+)
+def test_a_tie_of_plans_is_told_apart_and_a_bug_is_not_excused(
+    action: float,
+    score: float,
+    told: float,
+    share: float,
+    monkeypatch: pytest.MonkeyPatch,
+    exported: Exported,
 ) -> None:
-    gaps = iter([0.9, second])
-    monkeypatch.setattr(export, "_differences", lambda *_: dict.fromkeys(OUTPUTS, next(gaps)))
-    graph = onnx.load(exported.path)
-    found = export._largest_difference(None, graph, np.zeros((1, 4), np.float32))
-    assert found["action"] == told
+    moved = Moved(exported.path, action, score)
+    monkeypatch.setattr(export, "open_graph", lambda *_: moved)
+    module = export.controller_module(exported.agent, CONFIG)
+    observations = exported.observations[:6]
+    largest, ties = export._largest_differences(module, onnx.ModelProto(), observations)
+    assert largest["action"] == pytest.approx(told, abs=1e-5)
+    assert ties["share"] == share
+    assert ties["action"] == pytest.approx(action if share else 0.0, abs=1e-4)

@@ -13,8 +13,9 @@ from robot_mbrl.planners.scoring import ScoringModel, score_plans
 class CemConfig:
     """Settings of the planner."""
 
-    horizon: int = 6
-    """H, ticks looked ahead; the terminal value stands for the rest"""
+    horizon: int = 1
+    """H, ticks looked ahead; the terminal value stands for the rest, and was learned on measured
+    states: imagined ones, without their noise, it overrates the more the further they lie ahead"""
     candidates: int = 48
     """N, plans per iteration"""
     iterations: int = 2
