@@ -158,6 +158,8 @@ class WorldsBench(Verb):
     """how many, one episode each"""
     actors: tuple[Literal["policy", "planner"], ...] = ("policy", "planner")
     """the policy alone, and the exported controller"""
+    controller: Path | None = None
+    """a controller exported from the run; without one, it is exported with the usual settings"""
     seed: int = 0
     """of the worlds"""
 

@@ -38,7 +38,7 @@ def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
     halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
     measure = {"policy": _policy_in_parts, "planner": _planner_in_parts}
     rows: dict[str, dict[str, float]] = {
-        name: _pool(measure[name](settings.run, halves, settings.seed)) for name in settings.actors
+        name: _pool(measure[name](settings, halves)) for name in settings.actors
     }
     for name, row in rows.items():
         print(
@@ -48,21 +48,21 @@ def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
     return {**rows, "worlds": settings.worlds}
 
 
-def _policy_in_parts(run: Path, parts: list[int], seed: int) -> list[dict[str, np.ndarray]]:
-    agent, spec = load_agent(run)
+def _policy_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str, np.ndarray]]:
+    agent, spec = load_agent(settings.run)
     act = actor_policy(agent.sac.average)
-    return [_evaluate(spec, act, n, UNSEEN + seed + k) for k, n in enumerate(parts)]
+    return [_evaluate(spec, act, n, UNSEEN + settings.seed + k) for k, n in enumerate(parts)]
 
 
-def _planner_in_parts(run: Path, parts: list[int], seed: int) -> list[dict[str, np.ndarray]]:
+def _planner_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str, np.ndarray]]:
     """Each part in a process of its own."""
-    _, spec = load_agent(run)
+    _, spec = load_agent(settings.run)
     with tempfile.TemporaryDirectory() as folder:
-        controller = Path(folder) / "controller.onnx"
-        export(run, controller, ControllerConfig())
-        work = [
-            Part(str(spec.folder), controller, n, UNSEEN + seed + k) for k, n in enumerate(parts)
-        ]
+        controller = settings.controller or Path(folder) / "controller.onnx"
+        if settings.controller is None:
+            export(settings.run, controller, ControllerConfig())
+        first = UNSEEN + settings.seed
+        work = [Part(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
         with ProcessPoolExecutor(len(work)) as pool:
             return list(pool.map(evaluate_planner, work))
 

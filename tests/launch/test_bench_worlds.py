@@ -25,3 +25,7 @@ def test_only_the_actors_asked_for_and_repeatable(tmp_path: Path) -> None:
     assert alone["policy"] == both["policy"]  # the same worlds
     other = measure_worlds(WorldsBench(run=run, worlds=4, actors=("policy",), seed=7))
     assert other["policy"] != alone["policy"]
+    wide = tmp_path / "wide.onnx"
+    assert main(["export", "--run", str(run), "--out", str(wide), "--cem.sigma", "0.5"]) == 0
+    planned = measure_worlds(WorldsBench(run=run, worlds=4, actors=("planner",), controller=wide))
+    assert planned["planner"] != both["planner"]
