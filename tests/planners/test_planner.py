@@ -296,7 +296,9 @@ def test_noise_has_the_shape_that_a_planner_takes() -> None:
     shape = noise_shape(MppiConfig(horizon=3, candidates=7, iterations=4), 2)
     assert shape == (4, 7, 3, 2)
     assert noise_shape(RandomShootingConfig(horizon=3, candidates=7), 2) == (1, 7, 3, 2)
-    noise = draw_noise(CemConfig(), 1, torch.Generator().manual_seed(0), (5,))
+    noise = draw_noise(
+        CemConfig(horizon=6, candidates=48, iterations=2), 1, torch.Generator().manual_seed(0), (5,)
+    )
     assert noise.shape == (5, 2, 48, 6, 1)
 
 
