@@ -8,12 +8,10 @@ split whole episodes -> fit candidates (real share of each batch) from the pretr
 
 import copy
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
@@ -204,8 +202,7 @@ def _best_candidate(
     shares = (1.0,) if config.model == "scratch" else config.real_shares
     models: dict[float, DynamicsEnsemble] = {}
     errors: dict[float, float] = {}
-
-    def fit(share: float) -> DynamicsEnsemble:
+    for number, share in enumerate(shares):
         model = _start_model(agent, data.real, config)
         fit_ensemble(
             model,
@@ -216,15 +213,11 @@ def _best_candidate(
             windows=_windows(model, data, steps, share, config.seed),
             holdout_windows=Windows.cut(model, data.held_stretches, steps),
         )
-        return model
-
-    # Fits know nothing of each other; such small matrices keep one core each busy.
-    with ThreadPoolExecutor(len(shares), "fit", torch.set_num_threads, (1,)) as pool:
-        for number, (share, model) in enumerate(zip(shares, pool.map(fit, shares), strict=True)):
-            models[share] = model
-            errors[share] = rollout_error(model, data.held_stretches, steps).scalar(steps)
-            told = {"real_share": share, "error_rad": errors[share]}
-            progress("model", number + 1, len(shares), told)
+        models[share] = model
+        errors[share] = rollout_error(model, data.held_stretches, steps).scalar(steps)
+        progress(
+            "model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]}
+        )
     return models[choose_share(errors, config.tolerance)], errors
 
 

@@ -449,3 +449,23 @@ def test_a_tie_of_plans_is_told_apart_and_a_bug_is_not_excused(
     assert largest["action"] == pytest.approx(told, abs=1e-5)
     assert ties["share"] == share
     assert ties["action"] == pytest.approx(action if share else 0.0, abs=1e-4)
+
+
+def test_a_file_whose_every_action_is_moved_is_not_written(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the score does not tell: what happens each time is no accident of rounding."""
+    moved = Moved(exported.path, 0.01, 0.0)
+    monkeypatch.setattr(export, "open_graph", lambda *_: moved)
+    path = tmp_path / "controller.onnx"
+    with pytest.raises(ContractMismatchError, match="in 100% of observations, though"):
+        export_controller(
+            exported.agent,
+            exported.spec,
+            path,
+            observations=exported.observations[:6],
+            thresholds={},
+            lineage={},
+            config=CONFIG,
+        )
+    assert not path.exists()
