@@ -1,12 +1,7 @@
 """`robot-mbrl bench ...`: what this machine and a run are worth, each verb with a figure."""
 
-import contextlib
-import json
-import multiprocessing
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,14 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from launch.bench_train_settings import TrainBench
-from launch.deploy import load, ticks
-from launch.episodes import run_episodes
-from launch.operator_stop import OperatorStop
-from launch.session import EpisodePlan, Session
-from launch.verb import OK, SAFETY_STOP, Outcome, Verb
+from launch.deploy import load
+from launch.verb import Outcome, Verb
 from robot_mbrl.contract import load_robot
-from robot_mbrl.contract.errors import LinkError, RobotMbrlError
-from robot_mbrl.onboard import LoopReport
+from robot_mbrl.contract.errors import RobotMbrlError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +61,7 @@ class SimBench(Verb):
 class LoopBench(Verb):
     """The real-time control loop with recording: missed deadlines, lateness and plan time.
 
+    An empty loop comes first: a machine that is late in that cannot be punctual with a controller.
     Without --port a mock robot is started in a process of its own on a pseudo-serial port. Exit
     code 3 when the supervisor stopped the loop before the time was over.
     """
@@ -271,6 +263,13 @@ def print_speed(result: dict[str, float]) -> Outcome:
     return Outcome(result)
 
 
+def bench_loop(settings: LoopBench) -> Outcome:
+    """The control loop in real time."""
+    from launch.bench_loop import measure_loop  # runs without the training packages
+
+    return measure_loop(settings)
+
+
 def bench_real_log(settings: RealLogBench) -> dict[str, Any]:
     """Four models predict measured runs."""
     from launch.real_log_table import run_real_log  # needs torch and mujoco
@@ -390,86 +389,3 @@ BENCHES: dict[type, Callable[[Any], dict[str, Any]]] = {
     TransferBench: bench_transfer,
     WorldsBench: bench_worlds,
 }
-
-
-def bench_loop(settings: LoopBench) -> Outcome:
-    """Run the loop for a while and print how punctual it was."""
-    with (
-        OperatorStop() as stop,
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.ExitStack() as stack,
-    ):
-        spec, controller = load(settings.controller, settings.robot, 0)
-        port = settings.port or stack.enter_context(
-            spawned_mock(str(spec.folder), settings.reality)
-        )
-        if settings.busy:
-            stack.enter_context(busy_core())
-        session = stack.enter_context(Session(spec, port, stop))
-        length = ticks(settings.seconds, session.task.episode_s, spec)
-        plan = EpisodePlan(length, Path(folder), "deploy", monitor="off")
-        report = run_episodes(session, controller, plan, 1, tell=lambda *_: None)
-    if not report.results:
-        return Outcome({"stop_reason": "operator"})
-    loop = report.results[0].report
-    print_timing(loop, length)
-    whole = loop.ticks + loop.skipped_periods >= length or report.interrupted
-    return Outcome(timing(loop) | {"busy": settings.busy}, OK if whole else SAFETY_STOP)
-
-
-def timing(loop: LoopReport) -> dict[str, Any]:
-    """The numbers of a loop."""
-    return {
-        "ticks": loop.ticks,
-        "stop_reason": loop.stop_reason.value,
-        "missed_deadlines": loop.missed_deadlines,
-        "skipped_periods": loop.skipped_periods,
-        "lateness_ms": asdict(loop.lateness_ms),
-        "plan_ms": asdict(loop.plan_ms),
-        "round_trip_ms": asdict(loop.round_trip_ms),
-    }
-
-
-def print_timing(loop: LoopReport, wanted: int) -> None:
-    """The numbers of a loop, for people."""
-    print(f"{loop.ticks} of {wanted} ticks, {loop.stop_reason.value}: {loop.message}")
-    print(f"missed deadlines {loop.missed_deadlines}, skipped periods {loop.skipped_periods}")
-    for name in ("lateness", "plan", "round_trip"):
-        h = getattr(loop, name + "_ms")
-        label = name.replace("_", " ")
-        print(
-            f"{label:<11}p50 {h.p50:.3f}  p99 {h.p99:.3f}  p99.9 {h.p999:.3f}  max {h.max:.3f} ms"
-        )
-
-
-@contextlib.contextmanager
-def spawned_mock(robot: str, reality: str | None) -> Iterator[str]:
-    """`robot-mbrl mock` in a process of its own; yields its port."""
-    command = [sys.executable, "-m", "launch.main", "mock", "--robot", robot]
-    command += ["--reality", reality] if reality else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise LinkError("the mock did not start; its message stands above")
-            yield json.loads(line)["port"]
-        finally:
-            process.terminate()
-            process.communicate()
-
-
-@contextlib.contextmanager
-def busy_core() -> Iterator[None]:
-    """A child process that computes without pause."""
-    child = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True)
-    child.start()
-    try:
-        yield
-    finally:
-        child.terminate()
-        child.join()
-
-
-def _burn() -> None:
-    while True:
-        sum(range(10_000))
