@@ -16,13 +16,13 @@ class CemConfig:
     horizon: int = 1
     """H, ticks looked ahead; the terminal value stands for the rest, and was learned on measured
     states: imagined ones, without their noise, it overrates the more the further they lie ahead"""
-    candidates: int = 48
+    candidates: int = 24
     """N, plans per iteration"""
     iterations: int = 2
     """I, rounds of sampling and refitting"""
-    elites: int = 6
+    elites: int = 4
     """plans the distribution is refitted to"""
-    proposals: int = 24
+    proposals: int = 12
     """plans of the first round in which the policy acts"""
     sigma: float = 0.05
     """standard deviation of the first round's noise, in action units; a wide search also
