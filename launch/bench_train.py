@@ -24,7 +24,7 @@ from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import BatchedLinear, DynamicsEnsemble
 from robot_mbrl.models.ensemble_config import EnsembleConfig
-from robot_mbrl.models.fit import FitConfig, Source, Training, fit_normalizers
+from robot_mbrl.models.fit import FitConfig, Mix, Source, Training, fit_normalizers
 
 OBS, ACTIONS, ROWS, BATCH, HIDDEN = 17, 6, 20_000, 256, 256
 ENSEMBLE = EnsembleConfig(members=7, hidden=200, layers=4)
@@ -111,7 +111,7 @@ def measure_training(bench: TrainBench) -> TrainRates:
     plain, default = make_agent(data, PLAIN, 1.0), make_agent(data, SacConfig(), 1.0)
     peer = make_peer(data, hidden=HIDDEN, batch=BATCH)
     config = FitConfig(batch=BATCH)
-    training = Training(agent.model, [Source(data, 1.0)], config, np.random.default_rng(0))
+    training = Training(agent.model, [Mix([Source(data, 1.0)])], config, [np.random.default_rng(0)])
     flop = update_flop(layer_sizes(agent.model), ENSEMBLE.members, BATCH)
     products, matrix = Products(agent.model, BATCH), torch.ones(MATRIX, MATRIX)
     starts = data.obs[: bench.branches]

@@ -7,7 +7,6 @@
     -> keep the one with the least held-out error -> accept only if better than before
 """
 
-import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -17,7 +16,7 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble
+from robot_mbrl.models.fit import FitConfig, Mix, Source, fit_candidates
 from robot_mbrl.models.forecast import Starts, forecast_error, predict_increments
 from robot_mbrl.models.multistep import Windows, blend_windows
 
@@ -143,18 +142,21 @@ def adapt(
     before = held_error(model, split.held, config.ticks)
     windows = Windows.cut(model, [p for p in split.train if len(p[0]) > config.ticks], config.ticks)
     held = Windows.cut(model, split.held, config.ticks)
-    models, errors = {}, {}
-    for share in config.real_window_shares if simulated else (1.0,):
-        candidate, rng = copy.deepcopy(model), np.random.default_rng(seed)
-        sources, blend = [Source(real[0], 1.0)], windows
-        if simulated:
-            sources = [Source(real[0], config.real_row_share)]
-            sources.append(Source(simulated[0], 1 - config.real_row_share))
-            blend = blend_windows(windows, simulated[1], share, rng)
-        fit_ensemble(
-            candidate, sources, real[1], config.fit, rng, windows=blend, holdout_windows=held
-        )
-        models[share], errors[share] = candidate, held_error(candidate, split.held, config.ticks)
+    mixes = {1.0: Mix.of([Source(real[0], 1.0)], windows)}
+    if simulated:
+        rows, stretches = simulated
+        sources = [Source(real[0], config.real_row_share), Source(rows, 1 - config.real_row_share)]
+        mixes = {
+            share: Mix.of(
+                sources, blend_windows(windows, stretches, share, np.random.default_rng((seed, 1)))
+            )
+            for share in config.real_window_shares
+        }
+    fitted = fit_candidates(
+        model, list(mixes.values()), real[1], config.fit, seed, holdout_windows=held
+    )
+    models = dict(zip(mixes, fitted, strict=True))
+    errors = {share: held_error(m, split.held, config.ticks) for share, m in models.items()}
     best = min(errors, key=lambda s: errors[s])
     accepted = errors[best] < before
     return AdaptReport(models[best] if accepted else model, accepted, before, errors)

@@ -20,7 +20,7 @@ from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble_config import make_ensemble
-from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
+from robot_mbrl.models.fit import FitConfig, Mix, Source, fit_candidates, fit_normalizers
 from robot_mbrl.models.multistep import Windows, blend_windows
 from robot_mbrl.models.rollout_error import rollout_error
 
@@ -194,30 +194,33 @@ class _Data:
 def _best_candidate(
     agent: Mbpo, data: _Data, config: FinetuneConfig, progress: Progress
 ) -> tuple[DynamicsEnsemble, dict[float, float]]:
-    """Fit one model per real share; return the best and every held-out error."""
+    """Fit a model for each real share; return the best and every held-out error."""
     steps = config.error_steps
     if config.model == "pretrained":
         error = rollout_error(agent.model, data.held_stretches, steps).scalar(steps)
         return agent.model, {0.0: error}
     shares = (1.0,) if config.model == "scratch" else config.real_shares
-    models: dict[float, DynamicsEnsemble] = {}
-    errors: dict[float, float] = {}
-    for number, share in enumerate(shares):
-        model = _start_model(agent, data.real, config)
-        fit_ensemble(
-            model,
-            [Source(data.real, share), Source(data.simulated, 1 - share)],
-            data.held,
-            config.fit,
-            np.random.default_rng(config.seed),
-            windows=_windows(model, data, steps, share, config.seed),
-            holdout_windows=Windows.cut(model, data.held_stretches, steps),
-        )
-        models[share] = model
-        errors[share] = rollout_error(model, data.held_stretches, steps).scalar(steps)
-        progress(
-            "model", number + 1, len(shares), {"real_share": share, "error_rad": errors[share]}
-        )
+    start = _start_model(agent, data.real, config)
+    fitted = fit_candidates(
+        start,
+        [
+            Mix.of(
+                [Source(data.real, share), Source(data.simulated, 1 - share)],
+                _windows(start, data, steps, share, config.seed),
+            )
+            for share in shares
+        ],
+        data.held,
+        config.fit,
+        config.seed,
+        lambda done, total, nll: progress("model", done, total, {"nll": nll}),
+        holdout_windows=Windows.cut(start, data.held_stretches, steps),
+    )
+    models = dict(zip(shares, fitted, strict=True))
+    errors = {
+        share: rollout_error(model, data.held_stretches, steps).scalar(steps)
+        for share, model in models.items()
+    }
     return models[choose_share(errors, config.tolerance)], errors
 
 

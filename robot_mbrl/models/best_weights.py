@@ -20,14 +20,23 @@ class BestWeights:
         windows: held-out stretches; with them the multi-step error is the `score` that decides,
             instead of the loss.
         cap: of the multi-step error, see `multistep_loss`.
+        groups: of members, equal in size, that are fits of their own.
+        patience: looks after which a group of which no member improved is done: its weights stay.
 
     Attributes:
         score, nll: of the best weights, (E,).
-        stale: looks since any member improved.
+        done: every group is.
     """
 
     def __init__(
-        self, model: DynamicsEnsemble, held: Rows, windows: Windows | None, cap: float
+        self,
+        model: DynamicsEnsemble,
+        held: Rows,
+        windows: Windows | None,
+        cap: float,
+        *,
+        groups: int = 1,
+        patience: int,
     ) -> None:
         self.model, self.held, self.windows, self.cap = model, held, windows, cap
         robust = math.isfinite(cap)
@@ -35,7 +44,7 @@ class BestWeights:
         self.score = np.full(model.members, np.inf)
         self.nll = np.full(model.members, np.inf)
         self.weights = copy.deepcopy(model.layers.state_dict())
-        self.stale = 0
+        self.patience, self._stale = patience, np.full(groups, -1)
         self.look()
 
     @torch.no_grad()
@@ -47,15 +56,22 @@ class BestWeights:
         ).numpy()
         score = nll
         if self.windows:
-            index = torch.arange(len(self.windows)).expand(model.members, -1)
-            score = multistep_loss(model, self.windows, index, self.scale, self.cap).numpy()
+            batch = self.windows.spread(model.members)
+            score = multistep_loss(model, batch, self.scale, self.cap).numpy()
         first = ~np.isfinite(self.score) & np.isfinite(score)
         better = first | (score < self.score - 1e-3 * np.abs(self.score.clip(-10, 10)))
-        self.stale = 0 if better.any() else self.stale + 1
+        better &= (self._stale < self.patience).repeat(model.members // len(self._stale))
+        improved = better.reshape(len(self._stale), -1).any(1)
+        self._stale = np.where(improved, 0, self._stale + 1)
         for name, value in self.model.layers.state_dict().items():
             self.weights[name][better] = value[better]
         self.score = np.where(better, score, self.score)
         self.nll = np.where(better, nll, self.nll)
+
+    @property
+    def done(self) -> bool:
+        """No group goes on."""
+        return bool((self._stale >= self.patience).all())
 
     def restore(self) -> None:
         """Put the best weights back."""

@@ -1,15 +1,14 @@
 """Batches in which every member sees its own resampling of the data."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.loss import Rows
-from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss
+from robot_mbrl.models.multistep import Windows
 
 
 class Bootstrap:
@@ -57,7 +56,7 @@ class Jitter:
     """Adds noise to observations, a share of each column's spread (Bishop 1995: training with noise
     is Tikhonov regularization)."""
 
-    def __init__(self, rows: list[Rows], share: float, rng: np.random.Generator) -> None:
+    def __init__(self, rows: Sequence[Rows], share: float, rng: np.random.Generator) -> None:
         self.rng = rng
         self.sigma = share * torch.cat([r.obs for r in rows]).std(0) if share else None
 
@@ -69,33 +68,60 @@ class Jitter:
         return obs + self.sigma * torch.as_tensor(noise)
 
 
-class Stretches:
-    """Bootstrapped batches of the multi-step loss.
+class RowBatches:
+    """Batches of rows for the E members of one model.
 
     Args:
-        model: whose error it is.
+        rows: of each source.
+        sizes: rows of each source in a batch.
+        members: E.
+        rng: draws.
+        input_noise: see `Jitter`.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Rows],
+        sizes: Sequence[int],
+        members: int,
+        rng: np.random.Generator,
+        input_noise: float,
+    ) -> None:
+        self.rows = rows
+        self.bootstrap = Bootstrap([len(r.obs) for r in rows], sizes, members, rng)
+        self.jitter = Jitter(rows, input_noise, rng)
+        self._columns = [r.obs for r in rows], [r.action for r in rows], [r.dq for r in rows]
+
+    def draw(self) -> Rows:
+        """The next batch, (E, B, .)."""
+        obs, action, dq = self.bootstrap.batch(*self._columns)
+        return Rows(self.jitter(obs), action, dq)
+
+
+class WindowBatches:
+    """Batches of stretches for the E members of one model.
+
+    Args:
         windows: stretches to draw from.
         size: of them per member and batch.
-        cap: see `multistep_loss`.
+        members: E.
         rng: draws.
         jitter: noise on where they start.
     """
 
     def __init__(
         self,
-        model: DynamicsEnsemble,
         windows: Windows,
         size: int,
-        cap: float,
+        members: int,
         rng: np.random.Generator,
         jitter: Jitter,
     ) -> None:
-        self.model, self.windows, self.jitter, self.cap = model, windows, jitter, cap
-        self.scale = error_scale(model, windows, robust=math.isfinite(cap))
-        self.bootstrap = Bootstrap([len(windows)], [size], model.members, rng)
+        self.windows, self.jitter = windows, jitter
+        self.bootstrap = Bootstrap([len(windows)], [size], members, rng)
 
-    def loss(self) -> Tensor:
-        """The loss of one batch, per member (E,)."""
+    def draw(self) -> Windows:
+        """The next batch, (E, B, ...)."""
         (index,) = self.bootstrap.picks()
-        starts = self.jitter(self.windows.obs[index])
-        return multistep_loss(self.model, self.windows, index, self.scale, self.cap, starts=starts)
+        batch = self.windows.at(index)
+        return replace(batch, obs=self.jitter(batch.obs))

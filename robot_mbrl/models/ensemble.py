@@ -200,12 +200,20 @@ class DynamicsEnsemble(nn.Module):
 
     def elite_model(self) -> "DynamicsEnsemble":
         """A copy that holds only the elites."""
-        few = self._another(len(self.elites), sticks=self.sticks)
+        return self.subset(self.elites)
+
+    def repeated(self, times: int) -> "DynamicsEnsemble":
+        """A copy with all members several times over, one set after the other."""
+        return self.subset(torch.arange(self.members).repeat(times))
+
+    def subset(self, members: Tensor) -> "DynamicsEnsemble":
+        """A copy with members of these numbers (N,), all of them elites."""
+        few = self._another(len(members), sticks=self.sticks)
         state = self.state_dict()
         for name in state:
             if name.startswith("layers"):
-                state[name] = state[name][self.elites]
-        state["elites"] = torch.arange(len(self.elites))
+                state[name] = state[name][members]
+        state["elites"] = torch.arange(len(members))
         few.load_state_dict(state)
         return few
 

@@ -5,7 +5,7 @@ likelihood fit that keeps the weights that were best on held-out data.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,12 @@ from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.best_weights import BestWeights
-from robot_mbrl.models.bootstrap import Bootstrap, Jitter, Stretches
+from robot_mbrl.models.bootstrap import RowBatches, WindowBatches
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.flat import flatten
 from robot_mbrl.models.held_out import calibrate_std, measure_error
 from robot_mbrl.models.loss import Rows
-from robot_mbrl.models.multistep import Windows
+from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss
 from robot_mbrl.models.one_step import one_step_gradient
 
 Progress = Callable[[int, int, float], None]
@@ -90,6 +90,23 @@ def fit_normalizers(model: DynamicsEnsemble, transitions: Transitions) -> None:
     model.outputs.fit(dq - model.layout.velocities(obs) * model.layout.dt)
 
 
+@dataclass(frozen=True)
+class Mix:
+    """What one model learns from: sources of rows, none of them empty, and stretches for the
+    multi-step loss."""
+
+    sources: list[Source]
+    windows: Windows | None = None
+
+    @classmethod
+    def of(cls, sources: list[Source], windows: Windows | None = None) -> "Mix":
+        """Without empty sources. Raises DataError when nothing is left."""
+        sources = [s for s in sources if s.share > 0 and len(s.transitions)]
+        if not sources:
+            raise DataError("fitting needs training rows; collect more episodes")
+        return cls(sources, windows)
+
+
 def fit_ensemble(
     model: DynamicsEnsemble,
     sources: list[Source],
@@ -108,14 +125,56 @@ def fit_ensemble(
     resampling (with replacement) of every source. Shares are relative. Raises DataError when there
     is too little data.
     """
-    sources = [s for s in sources if s.share > 0 and len(s.transitions)]
-    if not sources or len(holdout) < 2:
-        raise DataError(
-            "fitting needs training rows and at least 2 held-out rows; collect more episodes"
-        )
-    held = Rows.of(model, holdout)
-    training = Training(model, sources, config, rng, windows)
-    best = BestWeights(model, held, holdout_windows, config.multistep_cap)
+    training = Training(model, [Mix.of(sources, windows)], config, [rng])
+    best, step = _train(training, holdout, holdout_windows, config, progress)
+    return _finish(model, best.score, best.nll, step, holdout, config)
+
+
+def fit_candidates(
+    model: DynamicsEnsemble,
+    mixes: Sequence[Mix],
+    holdout: Transitions,
+    config: FitConfig,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    holdout_windows: Windows | None = None,
+) -> list[DynamicsEnsemble]:
+    """Models that start as `model`, which stays as it is, and each learn from their own mix.
+
+    They are fitted side by side, in one model of as many times more members: each is what
+    `fit_ensemble` makes of a copy with this seed, up to rounding, in less time.
+    """
+    rngs = [np.random.default_rng(seed) for _ in mixes]
+    training = Training(model.repeated(len(mixes)), mixes, config, rngs)
+    best, step = _train(training, holdout, holdout_windows, config, progress)
+    fitted = []
+    for members in torch.arange(training.model.members).chunk(len(mixes)):
+        candidate = training.model.subset(members)
+        score, nll = best.score[members.numpy()], best.nll[members.numpy()]
+        _finish(candidate, score, nll, step, holdout, config)
+        fitted.append(candidate)
+    return fitted
+
+
+def _train(
+    training: "Training",
+    holdout: Transitions,
+    holdout_windows: Windows | None,
+    config: FitConfig,
+    progress: Progress | None,
+) -> tuple[BestWeights, int]:
+    """Steps until patience ends; the best weights are in the model then."""
+    if len(holdout) < 2:
+        raise DataError("fitting needs at least 2 held-out rows; collect more episodes")
+    best = BestWeights(
+        training.model,
+        Rows.of(training.model, holdout),
+        holdout_windows,
+        config.multistep_cap,
+        groups=training.groups,
+        patience=config.patience,
+    )
     step = 0
     for step in range(1, config.steps + 1):
         training.step()
@@ -123,15 +182,27 @@ def fit_ensemble(
             best.look()
             if progress:
                 progress(step, config.steps, float(best.nll.mean()))
-            if best.stale >= config.patience:
+            if best.done:
                 break
     best.restore()
-    elites = np.sort(np.argsort(best.score)[: config.elites])
+    return best, step
+
+
+def _finish(
+    model: DynamicsEnsemble,
+    score: FloatArray,
+    nll: FloatArray,
+    step: int,
+    holdout: Transitions,
+    config: FitConfig,
+) -> FitReport:
+    """Elites by score (E,), and the size of the noise."""
+    elites = np.sort(np.argsort(score)[: config.elites])
     model.elites = torch.as_tensor(elites)
     if model.kind == "deterministic":
-        measure_error(model, held)
+        measure_error(model, Rows.of(model, holdout))
     scale = calibrate_std(model, holdout)
-    return FitReport(best.nll, step, tuple(int(e) for e in elites), scale)
+    return FitReport(nll, step, tuple(int(e) for e in elites), scale)
 
 
 class Training:
@@ -139,30 +210,34 @@ class Training:
 
     Args:
         model: changed in place.
-        sources: training rows, none of them empty.
+        mixes: training data of each equal share of the members.
         config: settings.
-        rng: draws batches, and noise if there is any.
-        windows: stretches for the multi-step loss.
+        rngs: of each mix; draws batches, and noise if there is any.
     """
 
     def __init__(
         self,
         model: DynamicsEnsemble,
-        sources: list[Source],
+        mixes: Sequence[Mix],
         config: FitConfig,
-        rng: np.random.Generator,
-        windows: Windows | None = None,
+        rngs: Sequence[np.random.Generator],
     ) -> None:
-        rows = [Rows.of(model, s.transitions) for s in sources]
-        sizes = _batch_sizes([s.share for s in sources], config.batch)
-        bootstrap = Bootstrap([len(r.obs) for r in rows], sizes, model.members, rng)
-        jitter = Jitter(rows, config.input_noise, rng)
+        self.model, self.groups, self.cap = model, len(mixes), config.multistep_cap
+        members = model.members // len(mixes)
+        self._rows: list[RowBatches] = []
+        self._windows: list[WindowBatches] = []
+        for mix, rng in zip(mixes, rngs, strict=True):
+            rows = [Rows.of(model, s.transitions) for s in mix.sources]
+            sizes = _batch_sizes([s.share for s in mix.sources], config.batch)
+            self._rows.append(RowBatches(rows, sizes, members, rng, config.input_noise))
+            if mix.windows:
+                jitter, size = self._rows[-1].jitter, config.multistep_batch
+                self._windows.append(WindowBatches(mix.windows, size, members, rng, jitter))
         weights = flatten(model.layers.parameters())
-        self.set_gradient = one_step_gradient(model, rows, bootstrap, jitter, weights)
-        self.stretches, self.multistep_weight = None, config.multistep_weight
-        if windows:
-            size, cap = config.multistep_batch, config.multistep_cap
-            self.stretches = Stretches(model, windows, size, cap, rng, jitter)
+        self.set_gradient = one_step_gradient(model, self._rows, weights)
+        self.multistep_weight = config.multistep_weight
+        if self._windows:
+            self._scale = self._error_scale()
         self.optimizer = torch.optim.AdamW(
             [weights], lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
@@ -170,11 +245,23 @@ class Training:
             self.optimizer, config.steps, eta_min=config.lr / 10
         )
 
+    def _error_scale(self) -> torch.Tensor:
+        """Unit of the multi-step loss for every member, (K, E, 1, J) rad."""
+        groups = torch.arange(self.model.members).chunk(self.groups)
+        robust = math.isfinite(self.cap)
+        scales = [
+            error_scale(self.model.subset(members), w.windows, robust=robust)
+            for members, w in zip(groups, self._windows, strict=True)
+        ]
+        return torch.cat([s.expand(-1, len(groups[0]), -1, -1) for s in scales], 1)
+
     def step(self) -> None:
         """One step on a fresh batch."""
         self.set_gradient()
-        if self.stretches:
-            (self.multistep_weight * self.stretches.loss().sum()).backward()  # adds its gradient
+        if self._windows:
+            batch = Windows.concatenate([windows.draw() for windows in self._windows])
+            loss = multistep_loss(self.model, batch, self._scale, self.cap)
+            (self.multistep_weight * loss.sum()).backward()  # adds its gradient
         self.optimizer.step()
         self.schedule.step()
 

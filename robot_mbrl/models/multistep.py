@@ -9,6 +9,7 @@ errors would spend the model on those; `cap` makes the loss linear beyond it (Hu
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from robot_mbrl.models.ensemble import DynamicsEnsemble
 @dataclass(frozen=True)
 class Windows:
     """W stretches of K ticks: obs (W, O) at the start, actions (W, K, A), and the true sums of
-    position increments after 1..K ticks, (W, K, J)."""
+    position increments after 1..K ticks, (W, K, J). A batch has (E, B) in place of W."""
 
     obs: Tensor
     actions: Tensor
@@ -29,6 +30,20 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.obs)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Windows"]) -> "Windows":
+        """One after the other, along the first dimension."""
+        obs, actions, travel = zip(*((w.obs, w.actions, w.travel) for w in parts), strict=True)
+        return cls(torch.cat(obs), torch.cat(actions), torch.cat(travel))
+
+    def at(self, index: Tensor) -> "Windows":
+        """Those of an index (N,), or (E, B), for each member its own."""
+        return Windows(self.obs[index], self.actions[index], self.travel[index])
+
+    def spread(self, members: int) -> "Windows":
+        """All of them for every member."""
+        return self.at(torch.arange(len(self)).expand(members, -1))
 
     @classmethod
     def cut(
@@ -57,23 +72,12 @@ def blend_windows(
     """All real windows and as many simulated ones, drawn with replacement, as make up the rest."""
     count = round(len(real) * (1 - real_share) / real_share)
     pick = torch.as_tensor(rng.integers(len(simulated), size=count))
-    return Windows(
-        torch.cat([real.obs, simulated.obs[pick]]),
-        torch.cat([real.actions, simulated.actions[pick]]),
-        torch.cat([real.travel, simulated.travel[pick]]),
-    )
+    return Windows.concatenate([real, simulated.at(pick)])
 
 
-def travel_error(
-    model: DynamicsEnsemble, windows: Windows, index: Tensor, starts: Tensor | None = None
-) -> Tensor:
-    """Error of the summed position increments of every member's mean, (K, E, B, J) rad.
-
-    index (E, B): the windows that each member sees; starts (E, B, O): other observations to start
-    from than theirs.
-    """
-    x = windows.obs[index] if starts is None else starts
-    actions, travel = windows.actions[index], windows.travel[index]
+def travel_error(model: DynamicsEnsemble, batch: Windows) -> Tensor:
+    """Error of the summed position increments of every member's mean, (K, E, B, J) rad."""
+    x, actions, travel = batch.obs, batch.actions, batch.travel
     total, errors = torch.zeros_like(travel[:, :, 0]), []
     for k in range(actions.shape[2]):
         dq, _ = model.increments(x, actions[:, :, k])
@@ -89,8 +93,7 @@ def error_scale(model: DynamicsEnsemble, windows: Windows, *, robust: bool = Fal
 
     Root mean square; `robust` takes the median of absolute errors, in which pushes do not count.
     """
-    index = torch.arange(len(windows)).expand(model.members, -1)
-    error = travel_error(model, windows, index)
+    error = travel_error(model, windows.spread(model.members))
     if robust:
         flat = error.abs().flatten(1, 2)
         return flat.median(1).values[:, None, None].clamp(min=1e-3)
@@ -98,17 +101,11 @@ def error_scale(model: DynamicsEnsemble, windows: Windows, *, robust: bool = Fal
 
 
 def multistep_loss(
-    model: DynamicsEnsemble,
-    windows: Windows,
-    index: Tensor,
-    scale: Tensor,
-    cap: float = math.inf,
-    *,
-    starts: Tensor | None = None,
+    model: DynamicsEnsemble, batch: Windows, scale: Tensor, cap: float = math.inf
 ) -> Tensor:
     """Mean over steps and joints of the error in units of `scale`, squared up to `cap` and linear
     beyond, per member (E,)."""
-    z = travel_error(model, windows, index, starts) / scale
+    z = travel_error(model, batch) / scale
     if math.isinf(cap):
         return (z**2).mean((0, 2, 3))
     size = z.abs()

@@ -11,46 +11,42 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from robot_mbrl.models.backprop import Backprop
-from robot_mbrl.models.bootstrap import Bootstrap, Jitter
+from robot_mbrl.models.bootstrap import Bootstrap, RowBatches
 from robot_mbrl.models.ensemble import LOG_STD_MAX, LOG_STD_MIN, DynamicsEnsemble
 from robot_mbrl.models.loss import Rows, member_loss
 
 
 def one_step_gradient(
-    model: DynamicsEnsemble,
-    rows: Sequence[Rows],
-    bootstrap: Bootstrap,
-    jitter: Jitter,
-    weights: nn.Parameter,
+    model: DynamicsEnsemble, batches: Sequence[RowBatches], weights: nn.Parameter
 ) -> Callable[[], None]:
     """What writes the gradient of the next batch's loss, summed over members, into
     `weights.grad`, of which the gradients of the model's layers are views (see `flatten`).
+
+    Each of `batches` is drawn for its equal share of the members.
     """
-    if model.sticks or jitter.sigma is not None:
-        return ByAutograd(model, rows, bootstrap, jitter, weights)
-    return ByHand(model, rows, bootstrap)
+    if model.sticks or len(batches) > 1 or batches[0].jitter.sigma is not None:
+        return ByAutograd(model, batches, weights)
+    return ByHand(model, batches[0].rows, batches[0].bootstrap)
 
 
 class ByAutograd:
-    """Of `member_loss`: for dry friction, which looks at velocities, and for noise on inputs."""
+    """Of `member_loss`: for dry friction, which looks at velocities, for noise on inputs, and for
+    members that learn from different sources."""
 
     def __init__(
-        self,
-        model: DynamicsEnsemble,
-        rows: Sequence[Rows],
-        bootstrap: Bootstrap,
-        jitter: Jitter,
-        weights: nn.Parameter,
+        self, model: DynamicsEnsemble, batches: Sequence[RowBatches], weights: nn.Parameter
     ) -> None:
-        self.model, self.bootstrap, self.jitter = model, bootstrap, jitter
+        self.model, self.batches = model, batches
         self.gradient: Any = weights.grad
-        self.columns = [r.obs for r in rows], [r.action for r in rows], [r.dq for r in rows]
 
     def __call__(self) -> None:
         """Gradient of the next batch."""
-        obs, action, dq = self.bootstrap.batch(*self.columns)
+        drawn = [batches.draw() for batches in self.batches]
+        obs, action, dq = (
+            torch.cat(x) for x in zip(*((r.obs, r.action, r.dq) for r in drawn), strict=True)
+        )
         self.gradient.zero_()
-        member_loss(self.model, self.jitter(obs), action, dq).sum().backward()
+        member_loss(self.model, obs, action, dq).sum().backward()
 
 
 class ByHand:

@@ -43,7 +43,7 @@ def test_a_member_that_starts_with_nan_keeps_its_first_finite_weights() -> None:
     good = weight.detach().clone()
     with torch.no_grad():
         weight[1] = torch.nan
-    best = BestWeights(model, Rows.of(model, t), None, np.inf)
+    best = BestWeights(model, Rows.of(model, t), None, np.inf, patience=1)
     assert np.isfinite(best.score).tolist() == [True, False, True]
     with torch.no_grad():
         weight.copy_(good)

@@ -50,7 +50,7 @@ def test_travel_error_of_a_constant_bias_is_triangular() -> None:
     model = biased_members(0.0, 1e-3, -3e-3)
     w = windows(model)
     index = torch.tensor([[0, 5], [7, 1], [2, 2]])
-    error = travel_error(model, w, index)
+    error = travel_error(model, w.at(index))
     assert error.shape == (STEPS, 3, 2, 2)
     for k in range(STEPS):
         for e, b in enumerate((0.0, 1e-3, -3e-3)):
@@ -66,9 +66,9 @@ def test_loss_is_the_squared_error_in_units_of_the_scale() -> None:
     index = torch.arange(len(w)).expand(2, -1)
     triangle = np.array([1, 3, 6, 10])
     expected = [np.mean((b * triangle / 0.5) ** 2) for b in (1e-3, 2e-3)]
-    loss = multistep_loss(model, w, index, torch.full((STEPS, 1, 1, 2), 0.5))
+    loss = multistep_loss(model, w.at(index), torch.full((STEPS, 1, 1, 2), 0.5))
     assert loss.tolist() == pytest.approx(expected, rel=1e-2)
-    assert multistep_loss(model, w, index, error_scale(model, w)).mean().item() == pytest.approx(
+    assert multistep_loss(model, w.at(index), error_scale(model, w)).mean().item() == pytest.approx(
         1.0
     )
 
@@ -76,7 +76,7 @@ def test_loss_is_the_squared_error_in_units_of_the_scale() -> None:
 def test_members_do_not_touch_one_another() -> None:
     model = biased_members(1e-3, 2e-3)
     w = windows(model)
-    loss = multistep_loss(model, w, torch.zeros(2, 3, dtype=torch.long), torch.ones(()))
+    loss = multistep_loss(model, w.at(torch.zeros(2, 3, dtype=torch.long)), torch.ones(()))
     loss[1].backward()
     assert model.layers[2].bias.grad[1].abs().max() > 0
     assert model.layers[2].bias.grad[0].abs().max() == 0
@@ -138,10 +138,10 @@ def test_a_cap_makes_large_errors_linear() -> None:
     model = biased_members(1e-3, 2e-3, 6e-3)
     w = windows(model)
     index = torch.arange(len(w)).expand(3, -1)
-    scale = travel_error(biased_members(1e-3), w, index[:1]).abs().mean((1, 2), keepdim=True)
-    capped = multistep_loss(model, w, index, scale.detach(), 2.0)
+    scale = travel_error(biased_members(1e-3), w.at(index[:1])).abs().mean((1, 2), keepdim=True)
+    capped = multistep_loss(model, w.at(index), scale.detach(), 2.0)
     assert capped.detach().numpy() == pytest.approx([1.0, 4.0, 20.0], rel=0.01)
-    plain = multistep_loss(model, w, index, scale.detach())
+    plain = multistep_loss(model, w.at(index), scale.detach())
     assert plain.detach().numpy() == pytest.approx([1.0, 4.0, 36.0], rel=0.01)
 
 

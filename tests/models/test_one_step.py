@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from robot_mbrl.models.bootstrap import Bootstrap, Jitter
+from robot_mbrl.models.bootstrap import RowBatches
 from robot_mbrl.models.ensemble import LOG_STD_MAX, LOG_STD_MIN, DynamicsEnsemble, ModelKind
 from robot_mbrl.models.fit import fit_normalizers
 from robot_mbrl.models.flat import flatten
@@ -27,13 +27,12 @@ def prepare(
 
     def make(way: Any) -> Any:
         weights = flatten(model.layers.parameters())
-        draws = np.random.default_rng(3)
-        bootstrap, jitter = Bootstrap([70, 50], [9, 4], 3, draws), Jitter(rows, noise, draws)
+        batches = RowBatches(rows, [9, 4], 3, np.random.default_rng(3), noise)
         if way is ByHand:
-            return ByHand(model, rows, bootstrap), weights
+            return ByHand(model, rows, batches.bootstrap), weights
         if way is ByAutograd:
-            return ByAutograd(model, rows, bootstrap, jitter, weights), weights
-        return one_step_gradient(model, rows, bootstrap, jitter, weights), weights
+            return ByAutograd(model, [batches], weights), weights
+        return one_step_gradient(model, [batches], weights), weights
 
     return make
 
