@@ -140,6 +140,7 @@ def collect_500(
         controller=controller,
         episodes=episodes,
         seconds=10.0 / episodes,
+        exploration=0.2,
         out=folder,
         keep_going=True,
         seed=2000 * number + s.seed,

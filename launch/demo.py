@@ -60,7 +60,7 @@ class Settings(Verb):
     """episodes to learn from in each round: short ones first, when little works"""
     seconds: float = 10.0
     """seconds of them in each round, together"""
-    exploration: float = 0.1
+    exploration: float = 0.2
     """standard deviation of the noise while collecting"""
     required: float = 0.875
     """share of episodes in which the finetuned controller must succeed"""
