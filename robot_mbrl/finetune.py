@@ -51,7 +51,7 @@ class FinetuneConfig:
         lr=5e-3,
         check_every=50,
         patience=10,
-        input_noise=0.05,
+        input_noise=0.02,
         multistep_weight=3.0,
     )
     """the ensemble's fit, from the pretrained weights"""
