@@ -265,7 +265,7 @@ def print_speed(result: dict[str, float]) -> Outcome:
 
 def bench_loop(settings: LoopBench) -> Outcome:
     """The control loop in real time."""
-    from launch.bench_loop import measure_loop  # runs without the training packages
+    from launch.bench_loop import measure_loop  # needs no training packages
 
     return measure_loop(settings)
 

@@ -82,6 +82,18 @@ class Exported:
     def run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return dict(zip(OUTPUTS, self.session.run(list(OUTPUTS), feed), strict=True))
 
+    def export_again(self, path: Path, observations: int) -> None:
+        """Write the file once more, checked on so many observations."""
+        export_controller(
+            self.agent,
+            self.spec,
+            path,
+            observations=self.observations[:observations],
+            thresholds={},
+            lineage={},
+            config=CONFIG,
+        )
+
     def torch(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with torch.no_grad():
             out = self.module(*(torch.as_tensor(feed[n]) for n in INPUTS))
@@ -400,15 +412,7 @@ def test_a_file_that_does_not_do_what_torch_does_is_not_written(
     monkeypatch.setattr(export.onnxruntime, "InferenceSession", lambda *_, **__: Fake(answer))
     path = tmp_path / "controller.onnx"
     with pytest.raises(error, match=message):
-        export_controller(
-            exported.agent,
-            exported.spec,
-            path,
-            observations=exported.observations[:2],
-            thresholds={},
-            lineage={},
-            config=CONFIG,
-        )
+        exported.export_again(path, 2)
     assert not path.exists()
 
 
@@ -459,13 +463,5 @@ def test_a_file_whose_every_action_is_moved_is_not_written(
     monkeypatch.setattr(export, "open_graph", lambda *_: moved)
     path = tmp_path / "controller.onnx"
     with pytest.raises(ContractMismatchError, match="in 100% of observations, though"):
-        export_controller(
-            exported.agent,
-            exported.spec,
-            path,
-            observations=exported.observations[:6],
-            thresholds={},
-            lineage={},
-            config=CONFIG,
-        )
+        exported.export_again(path, 6)
     assert not path.exists()
