@@ -36,6 +36,8 @@ ERROR_STEPS = 10
 # Episodes in the 10 s of a round: short ones while little works, since spinning teaches little, and
 # long enough to reach the top where it does.
 FAILING_EPISODES, WORKING_EPISODES, LATER_EPISODES = 4, 3, 2
+ROUND_S = 10.0
+HELD_OUT_EPISODES, HELD_OUT_S = 4, 32.0
 CONTROLS: dict[str, dict[str, Any]] = {
     "model not finetuned": {"model": "pretrained"},
     "no real data": {"model": "pretrained", "real_row_share": 0.0, "real_start_share": 0.0},
@@ -78,21 +80,40 @@ def transfer(s: TransferBench, spec: RobotSpec, reality: str) -> list[dict[str, 
         works = rows[-1]["success"] >= 0.5
         episodes = WORKING_EPISODES if works else FAILING_EPISODES
         episodes = episodes if number == 1 else LATER_EPISODES
-        collect_500(s, spec, reality, newest, folders[-1], number, episodes)
+        collect(s, spec, reality, newest, folders[-1], number, episodes, ROUND_S)
         target = finetuned(s, folders, out / f"finetuned-{number}", {})
         newest = add(f"finetuned {500 * number}", target, 500 * number, s.episodes)
     for name, changes in CONTROLS.items():
         target = finetuned(s, folders, out / name.replace(" ", "-"), changes)
         add(name, target, 1000, s.control_episodes)
-    test = load_episodes([out / "episodes-finetuned-1000"])
-    for row in rows:
-        row["error_rad"] = measure_error(Path(row["run"]), test, ERROR_STEPS).scalar(ERROR_STEPS)
+    add_errors(s, spec, reality, rows, out)
     oracle, zero = rows[0], rows[1]
     for row in rows:
         row["return_of_oracle"] = row["return"] / oracle["return"]
         row["error_of_zero_shot"] = row["error_rad"] / zero["error_rad"]
+        row["explored_of_zero_shot"] = row["explored_error_rad"] / zero["explored_error_rad"]
         print_row(row)
     return rows
+
+
+def add_errors(
+    s: TransferBench, spec: RobotSpec, reality: str, rows: list[dict[str, Any]], out: Path
+) -> None:
+    """Each model's error on episodes that none has seen: those in which the last controller was
+    deployed, and others in which it explored.
+
+    A controller alone acts by what it sees, so that its later actions tell what its first
+    observations got wrong; a model that knows this controller profits, one that is asked about
+    other actions does not.
+    """
+    explored = out / "collect-held-out"
+    last = out / "finetuned-1000.onnx"
+    collect(s, spec, reality, last, explored, 3, HELD_OUT_EPISODES, HELD_OUT_S)
+    tests = {"error_rad": out / "episodes-finetuned-1000", "explored_error_rad": explored}
+    for key, folder in tests.items():
+        episodes = load_episodes([folder])
+        for row in rows:
+            row[key] = measure_error(Path(row["run"]), episodes, ERROR_STEPS).scalar(ERROR_STEPS)
 
 
 def print_row(row: dict[str, Any]) -> None:
@@ -101,7 +122,8 @@ def print_row(row: dict[str, Any]) -> None:
         f"{row['reality']:>8} {row['name']:<22} {row['transitions']:>5} real transitions: success "
         f"{row['success']:6.1%} of {row['episodes']}, return {row['return']:6.1f} "
         f"({row['return_of_oracle']:.2f} of the oracle's), {ERROR_STEPS}-step error "
-        f"{np.degrees(row['error_rad']):5.2f} deg ({row['error_of_zero_shot']:.2f} of zero-shot)",
+        f"{np.degrees(row['error_rad']):5.2f} deg ({row['error_of_zero_shot']:.2f} of zero-shot; "
+        f"exploring {row['explored_of_zero_shot']:.2f})",
         flush=True,
     )
 
@@ -122,7 +144,7 @@ def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) 
     return out
 
 
-def collect_500(
+def collect(
     s: TransferBench,
     spec: RobotSpec,
     reality: str,
@@ -130,8 +152,9 @@ def collect_500(
     folder: Path,
     number: int,
     episodes: int,
+    seconds: float,
 ) -> None:
-    """500 real transitions in so many episodes, unless they are there already."""
+    """So many real seconds in so many episodes, unless they are there already."""
     if folder.exists():
         return
     settings = collecting.Settings(
@@ -139,7 +162,7 @@ def collect_500(
         robot=str(spec.folder),
         controller=controller,
         episodes=episodes,
-        seconds=10.0 / episodes,
+        seconds=seconds / episodes,
         exploration=0.2,
         out=folder,
         keep_going=True,

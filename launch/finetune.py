@@ -134,7 +134,7 @@ def print_verdict(out: Path, result: dict[str, Any]) -> None:
     held = f"{result['holdout_transitions']} transitions kept out"
     numbers = f"held-out error {before:.4f} -> {after:.4f} rad ({held})"
     if result["accepted"]:
-        print(f"{out}: accepted, {numbers}, real share {result['real_share']:g}")
+        print(f"{out}: accepted, {numbers}")
         print(f"  thresholds: {result['thresholds']}")
     else:
         print(f"{out}: REJECTED and rolled back: {numbers}")

@@ -1,8 +1,9 @@
 """Simulated episodes of those worlds that explain real ones: the anchor of finetuning.
 
-real stretches -> the worlds of [randomization] that predict them best -> the policy acts in these
+real stretches -> the worlds that predict them best -> the policy acts in these
 
-The real machine is none of them, but what they share with it (lengths, gains, delays) needs no
+The worlds are those of [randomization], and such with worn joints: no description says how its own
+robot sticks and cogs. The real machine is none of them, but what they share with it (lengths, gains, delays) needs no
 learning from real data any more, and they show states that the episodes do not.
 """
 
@@ -20,9 +21,11 @@ from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.evaluate import Act, actor_policy, record_worlds
 from robot_mbrl.models.forecast import Starts
 from sim.plausible import plausible_worlds
+from sim.wear import may_be_worn
 
 TICKS = 10  # of a window
 WINDOWS = 120  # looked at for each world
+ROUNDS = 4  # of drawing worlds around the best so far
 WORLDS = 100  # simulated, of those kept
 SECONDS = 7.0
 ANYWHERE = 0.4  # share of worlds that start with wrapping joints at any angle, moving
@@ -37,13 +40,13 @@ def plausible_simulator(spec: RobotSpec, agent: Mbpo, seed: int) -> Simulate:
     Raises DataError for stretches that are all shorter than a window.
     """
 
-    layout = ObservationLayout.from_spec(spec)
+    layout, worn = ObservationLayout.from_spec(spec), may_be_worn(spec)
 
     def simulate(stretches: list[Piece]) -> Transitions:
         rng = np.random.default_rng((seed, 3))
         windows = log_windows(layout, Starts.cut(stretches, TICKS), centred=True)
-        kept = plausible_worlds(spec, windows, rng, most=WINDOWS)
-        return act_in_worlds(spec, agent, kept.parameters, rng)
+        kept = plausible_worlds(worn, windows, rng, most=WINDOWS, rounds=ROUNDS)
+        return act_in_worlds(worn, agent, kept.parameters, rng)
 
     return simulate
 

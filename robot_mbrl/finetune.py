@@ -1,8 +1,7 @@
 """Finetuning: scarce real episodes correct the model, the corrected model corrects the policy.
 
-split whole episodes -> fit candidates (real share of each batch) from the pretrained weights
--> keep the one with the least held-out k-step error, or nearly so
--> accept only if better than before
+split whole episodes -> fit the members from the pretrained weights, each with its own share of real
+rows -> accept only if the held-out k-step error is less than before
 -> refine policy and critics in it -> otherwise roll back
 """
 
@@ -20,7 +19,7 @@ from robot_mbrl.data.episodes import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble_config import make_ensemble
-from robot_mbrl.models.fit import FitConfig, Mix, Source, fit_candidates, fit_normalizers
+from robot_mbrl.models.fit import FitConfig, Mix, Source, fit_mixes, fit_normalizers
 from robot_mbrl.models.multistep import Windows, blend_windows
 from robot_mbrl.models.rollout_error import rollout_error
 
@@ -34,12 +33,10 @@ class FinetuneConfig:
 
     holdout: float = 0.2
     """share of whole episodes kept out of training, at least one"""
-    real_shares: tuple[float, ...] = (0.9, 0.7)
-    """shares of real rows, and of real stretches, in a batch that are tried; the rest is simulated,
-    or the model forgets what these episodes do not show"""
-    tolerance: float = 0.1
-    """candidates whose held-out errors are within this share of the least are as good: the one with
-    the most simulated rows is kept, which forgets least"""
+    real_shares: tuple[float, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
+    """shares of real rows, and of real stretches, in a batch, of each member in turn; the rest is
+    simulated, or the model forgets what these episodes do not show. Scarce episodes mislead in one
+    way and a simulator in another: members that trust more in either err less in the mean"""
     plausible: bool = True
     """simulate in the worlds that explain the episodes; otherwise in any of the pretraining"""
     simulated_stretches: int = 4000
@@ -51,6 +48,7 @@ class FinetuneConfig:
         lr=5e-3,
         check_every=50,
         patience=10,
+        bootstrap=False,
         input_noise=0.02,
         multistep_weight=3.0,
     )
@@ -81,9 +79,7 @@ class FinetuneReport:
     Attributes:
         accepted: the held-out error improved; otherwise everything is as before.
         error_before_rad: held-out k-step error of the model that came in.
-        error_after_rad: of the best candidate.
-        real_share: of the best candidate.
-        candidates: error by real share.
+        error_after_rad: of the fitted one.
         train_transitions: real transitions learned from.
         holdout_transitions: real transitions kept out.
         holdout_episodes: names of the episodes kept out.
@@ -92,8 +88,6 @@ class FinetuneReport:
     accepted: bool
     error_before_rad: float
     error_after_rad: float
-    real_share: float
-    candidates: dict[str, float]
     train_transitions: int
     holdout_transitions: int
     holdout_episodes: tuple[str, ...]
@@ -125,22 +119,19 @@ def finetune(
     draw = np.random.default_rng((config.seed, 1))
     chains = draw_chains(simulated, config.error_steps, config.simulated_stretches, draw)
     data = _Data(real, held, simulated, train_pairs, held_pairs, chains)
-    best, errors = _best_candidate(agent, data, config, progress)
-    share = choose_share(errors, config.tolerance)
-    after, accepted = errors[share], errors[share] < before
+    fitted = _fitted(agent, data, config, progress)
+    after = rollout_error(fitted, held_pairs, config.error_steps).scalar(config.error_steps)
     report = FinetuneReport(
-        accepted or config.model != "finetuned",
+        after < before or config.model != "finetuned",
         before,
         after,
-        share,
-        {str(s): e for s, e in errors.items()},
         len(real),
         len(held),
         tuple(held_names),
     )
     if not report.accepted:
         return report
-    agent.set_model(best)
+    agent.set_model(fitted)
     _refine(agent, real, simulated, config, progress)
     return report
 
@@ -191,62 +182,45 @@ class _Data:
     simulated_stretches: list[tuple[np.ndarray, np.ndarray]]
 
 
-def _best_candidate(
+def _fitted(
     agent: Mbpo, data: _Data, config: FinetuneConfig, progress: Progress
-) -> tuple[DynamicsEnsemble, dict[float, float]]:
-    """Fit a model for each real share; return the best and every held-out error."""
-    steps = config.error_steps
+) -> DynamicsEnsemble:
+    """The model fitted to the episodes, or the old one for the control that keeps it."""
     if config.model == "pretrained":
-        error = rollout_error(agent.model, data.held_stretches, steps).scalar(steps)
-        return agent.model, {0.0: error}
+        return agent.model
+    model = _start_model(agent, data.real, config)
     shares = (1.0,) if config.model == "scratch" else config.real_shares
-    start = _start_model(agent, data.real, config)
-    fitted = fit_candidates(
-        start,
-        [
-            Mix.of(
-                [Source(data.real, share), Source(data.simulated, 1 - share)],
-                _windows(start, data, steps, share, config.seed),
-            )
-            for share in shares
-        ],
+    members = range(model.members)
+    fit_mixes(
+        model,
+        [_mix(model, data, shares[k % len(shares)], config) for k in members],
         data.held,
         config.fit,
-        config.seed,
+        [np.random.default_rng((config.seed, 4, k)) for k in members],
         lambda done, total, nll: progress("model", done, total, {"nll": nll}),
-        holdout_windows=Windows.cut(start, data.held_stretches, steps),
+        holdout_windows=Windows.cut(model, data.held_stretches, config.error_steps),
     )
-    models = dict(zip(shares, fitted, strict=True))
-    errors = {
-        share: rollout_error(model, data.held_stretches, steps).scalar(steps)
-        for share, model in models.items()
-    }
-    return models[choose_share(errors, config.tolerance)], errors
+    return model
 
 
-def choose_share(errors: dict[float, float], tolerance: float) -> float:
-    """The least real share whose held-out error is within `tolerance` of the least error, as the
-    one-standard-error rule of Breiman et al. (1984, section 3.4.3) takes the simplest.
-
-    So few held-out ticks cannot tell such candidates apart. A candidate whose error is not finite
-    is never chosen while another's is.
-    """
-    finite = {share: e for share, e in errors.items() if np.isfinite(e)}
-    if not finite:
-        return min(errors)
-    limit = (1 + tolerance) * min(finite.values())
-    return min(share for share, e in finite.items() if e <= limit)
+def _mix(model: DynamicsEnsemble, data: _Data, share: float, config: FinetuneConfig) -> Mix:
+    """Rows and stretches of which this share is real."""
+    sources = [Source(data.real, share), Source(data.simulated, 1 - share)]
+    return Mix.of(sources, _windows(model, data, share, config))
 
 
 def _windows(
-    model: DynamicsEnsemble, data: _Data, steps: int, real_share: float, seed: int
+    model: DynamicsEnsemble, data: _Data, real_share: float, config: FinetuneConfig
 ) -> Windows:
     """Real stretches, and simulated ones for the rest of the multi-step loss."""
-    real = Windows.cut(model, data.real_stretches, steps)
-    if real_share >= 1 or not data.simulated_stretches:
-        return real
-    simulated = Windows.cut(model, data.simulated_stretches, steps)
-    return blend_windows(real, simulated, real_share, np.random.default_rng((seed, 2)))
+    simulated_share = 1 - real_share if data.simulated_stretches else 0.0
+    if simulated_share <= 0:
+        return Windows.cut(model, data.real_stretches, config.error_steps)
+    simulated = Windows.cut(model, data.simulated_stretches, config.error_steps)
+    if simulated_share >= 1:
+        return simulated
+    real = Windows.cut(model, data.real_stretches, config.error_steps)
+    return blend_windows(real, simulated, real_share, np.random.default_rng((config.seed, 2)))
 
 
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:

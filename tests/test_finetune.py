@@ -13,7 +13,7 @@ from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.data.transitions import Transitions, concatenate
-from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, choose_share, finetune
+from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, finetune
 from robot_mbrl.models.ensemble_config import EnsembleConfig
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.models.rollout_error import rollout_error
@@ -145,27 +145,18 @@ def test_it_learns_what_it_saw_and_forgets_less_of_what_it_did_not_see() -> None
     assert error(blended, False, 0.0) < 0.9 * error(alone, False, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("errors", "tolerance", "chosen"),
-    [
-        ({1.0: 0.10, 0.9: 0.105}, 0.1, 0.9),  # too close to tell: the one that forgets least
-        ({1.0: 0.10, 0.9: 0.105}, 0.0, 1.0),
-        ({1.0: 0.10, 0.9: 0.12}, 0.1, 1.0),
-        ({1.0: 0.12, 0.9: 0.10}, 0.1, 0.9),
-        ({1.0: 0.12, 0.9: np.nan}, 0.1, 1.0),
-        ({1.0: np.inf, 0.9: np.nan}, 0.1, 0.9),  # any: it will not be accepted
-    ],
-)
-def test_the_simplest_of_the_best_is_kept(
-    errors: dict[float, float], tolerance: float, chosen: float
-) -> None:
-    assert choose_share(errors, tolerance) == chosen
+def test_each_member_learns_from_its_own_share() -> None:
+    agent, _ = tuned((1.0, 0.05), steps=600)
+    real, simulated = (copy.deepcopy(agent) for _ in range(2))
+    real.set_model(agent.model.subset(torch.tensor([0])))
+    simulated.set_model(agent.model.subset(torch.tensor([1])))
+    assert error(simulated, False, 0.0) < 0.7 * error(real, False, 0.0)
 
 
-def test_every_share_is_tried() -> None:
-    _, report = tuned((0.9, 0.1))
-    assert set(report.candidates) == {"0.9", "0.1"}
-    assert report.error_after_rad == report.candidates[str(report.real_share)]
+def test_a_share_of_nothing_is_simulated_alone() -> None:
+    before = error(pretrained(), True, OFFSET)
+    assert error(tuned((0.0,))[0], True, OFFSET) > 0.5 * before
+    assert error(tuned((0.9,))[0], True, OFFSET) < 0.5 * before
 
 
 def test_a_seed_reproduces_it() -> None:

@@ -1,4 +1,4 @@
-"""Batches in which every member sees its own resampling of the data."""
+"""Batches in which every member sees its own draws, or its own resampling, of the data."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,20 +13,32 @@ from robot_mbrl.models.multistep import Windows
 
 class Bootstrap:
     """Rows drawn for E members from sources, each with its own resampling (with replacement) of
-    every source.
+    every source, or from all of it.
 
     Args:
         lengths: rows of each source.
         sizes: rows of each source in a batch.
         members: E.
         rng: draws.
+        resample: otherwise every member may draw every row.
     """
 
     def __init__(
-        self, lengths: Sequence[int], sizes: Sequence[int], members: int, rng: np.random.Generator
+        self,
+        lengths: Sequence[int],
+        sizes: Sequence[int],
+        members: int,
+        rng: np.random.Generator,
+        *,
+        resample: bool = True,
     ) -> None:
         self.sizes, self.rng = sizes, rng
-        self.draws = [rng.integers(n, size=(members, n)) for n in lengths]
+        self.draws = [
+            rng.integers(n, size=(members, n))
+            if resample
+            else np.broadcast_to(np.arange(n), (members, n))
+            for n in lengths
+        ]
 
     def picks(self) -> list[Tensor]:
         """Row numbers (E, size) of each source for the next batch."""
@@ -77,6 +89,7 @@ class RowBatches:
         members: E.
         rng: draws.
         input_noise: see `Jitter`.
+        resample: see `Bootstrap`.
     """
 
     def __init__(
@@ -86,9 +99,12 @@ class RowBatches:
         members: int,
         rng: np.random.Generator,
         input_noise: float,
+        *,
+        resample: bool = True,
     ) -> None:
         self.rows = rows
-        self.bootstrap = Bootstrap([len(r.obs) for r in rows], sizes, members, rng)
+        lengths = [len(r.obs) for r in rows]
+        self.bootstrap = Bootstrap(lengths, sizes, members, rng, resample=resample)
         self.jitter = Jitter(rows, input_noise, rng)
         self._columns = [r.obs for r in rows], [r.action for r in rows], [r.dq for r in rows]
 
@@ -107,6 +123,7 @@ class WindowBatches:
         members: E.
         rng: draws.
         jitter: noise on where they start.
+        resample: see `Bootstrap`.
     """
 
     def __init__(
@@ -116,9 +133,11 @@ class WindowBatches:
         members: int,
         rng: np.random.Generator,
         jitter: Jitter,
+        *,
+        resample: bool = True,
     ) -> None:
         self.windows, self.jitter = windows, jitter
-        self.bootstrap = Bootstrap([len(windows)], [size], members, rng)
+        self.bootstrap = Bootstrap([len(windows)], [size], members, rng, resample=resample)
 
     def draw(self) -> Windows:
         """The next batch, (E, B, ...)."""
