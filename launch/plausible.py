@@ -3,8 +3,9 @@
 real stretches -> the worlds that predict them best -> the policy acts in these
 
 The worlds are those of [randomization], and such with worn joints: no description says how its own
-robot sticks and cogs. The real machine is none of them, but what they share with it (lengths, gains, delays) needs no
-learning from real data any more, and they show states that the episodes do not.
+robot sticks and cogs. The real machine is none of them, but what they share with it (lengths,
+gains, delays) needs no learning from real data any more, and they show states that the episodes do
+not.
 """
 
 from collections.abc import Callable

@@ -46,8 +46,8 @@ class FitConfig:
     """members used for prediction, the best on held-out data"""
     bootstrap: bool = True
     """each member has its own resampling (with replacement) of the rows; where rows are scarce and
-    members differ anyway, the 37 % that each then never sees are missed more (Lakshminarayanan et al.
-    2017, section 2.4)"""
+    members differ anyway, the 37 % that each then never sees are missed more (Lakshminarayanan et
+    al. 2017, section 2.4)"""
     input_noise: float = 0.0
     """noise on observations while fitting, in standard deviations of each column: scarce rows do
     not tell the noise of their encoders from motion, and a network learns it by heart"""
@@ -251,9 +251,7 @@ class Training:
             rows = [Rows.of(model, s.transitions) for s in mix.sources]
             sizes = _batch_sizes([s.share for s in mix.sources], config.batch)
             self._rows.append(
-                RowBatches(
-                    rows, sizes, members, rng, config.input_noise, resample=config.bootstrap
-                )
+                RowBatches(rows, sizes, members, rng, config.input_noise, resample=config.bootstrap)
             )
             if mix.windows:
                 jitter, size = self._rows[-1].jitter, config.multistep_batch
