@@ -175,6 +175,34 @@ def test_each_member_sees_its_own_resampling() -> None:
         assert len(a & b) / 200 == pytest.approx((1 - math.exp(-1)) ** 2, abs=0.1)
 
 
+def test_without_resampling_each_member_may_see_every_row() -> None:
+    bootstrap = Bootstrap([50], [64], 3, np.random.default_rng(0), resample=False)
+    numbers = torch.arange(50.0)[:, None]
+    batches = torch.stack([bootstrap.batch([numbers])[0] for _ in range(20)])
+    for member in range(3):
+        assert set(batches[:, member].flatten().tolist()) == set(range(50))
+    assert not torch.equal(batches[:, 0], batches[:, 1])
+
+
+def test_bootstrap_makes_members_differ_more() -> None:
+    train, fresh = transitions(25, 1), transitions(200, 2)
+    spreads = []
+    for bootstrap in (True, False):
+        model = ensemble()
+        fit_normalizers(model, train)
+        for weight in model.layers.parameters():  # the same start
+            weight.data[:] = weight.data[:1].clone()
+        config = FitConfig(
+            steps=300, batch=64, lr=3e-3, check_every=300, elites=3, bootstrap=bootstrap
+        )
+        fit_ensemble(model, [Source(train, 1.0)], train, config, np.random.default_rng(0))
+        obs, action = torch.as_tensor(fresh.obs), torch.as_tensor(fresh.action)
+        with torch.no_grad():
+            mean, _ = model.residual(model.spread(obs), model.spread(action))
+        spreads.append(float(mean.std(0).mean()))
+    assert spreads[0] > 2 * spreads[1]
+
+
 def test_patience_ends_a_fit_that_no_longer_improves() -> None:
     model, train = ensemble(), transitions(300, 1)
     fit_normalizers(model, train)

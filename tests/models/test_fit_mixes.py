@@ -1,4 +1,4 @@
-"""Candidates that are fitted side by side are what each is alone."""
+"""Models and members that are fitted side by side are what each is alone."""
 
 import copy
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from robot_mbrl.models.fit import (
     Source,
     fit_candidates,
     fit_ensemble,
+    fit_mixes,
     fit_normalizers,
 )
 from robot_mbrl.models.multistep import Windows, blend_windows
@@ -87,6 +88,27 @@ def test_side_by_side_is_alone(change: Callable[[FitConfig], FitConfig]) -> None
         assert torch.equal(value, before[name])
     weights = [model.layers[0].weight for model in fitted]
     assert not torch.allclose(weights[0], weights[1], atol=1e-3)
+
+
+def test_each_member_learns_from_its_own_mix_as_if_alone() -> None:
+    model, judge = start_model(), stretches(6, 20, start_model())
+    alone = [model.subset(torch.tensor([k])) for k in range(3)]
+    mix, rngs = mixes(model), [np.random.default_rng(k) for k in range(3)]
+    report = fit_mixes(model, mix, HELD, CONFIG, rngs, holdout_windows=judge)
+    assert len(report.elites) == 2
+    for k, member in enumerate(alone):
+        fit_ensemble(
+            member,
+            mix[k].sources,
+            HELD,
+            CONFIG,
+            np.random.default_rng(k),
+            windows=mix[k].windows,
+            holdout_windows=judge,
+        )
+        fitted = model.subset(torch.tensor([k])).layers.state_dict()
+        for name, value in member.layers.state_dict().items():
+            torch.testing.assert_close(fitted[name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_repeated_members_predict_the_same_and_a_subset_what_it_did() -> None:
