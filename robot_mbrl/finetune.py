@@ -71,6 +71,13 @@ class FinetuneConfig:
     seed: int = 0
     """of every generator"""
 
+    def __post_init__(self) -> None:
+        """Raises DataError for shares that are none."""
+        if not self.real_shares or not all(0 <= share <= 1 for share in self.real_shares):
+            raise DataError(
+                f"real_shares: expected one or more numbers from 0 to 1, got {self.real_shares}"
+            )
+
 
 @dataclass(frozen=True)
 class FinetuneReport:

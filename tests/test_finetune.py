@@ -12,6 +12,7 @@ import torch
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.finetune import FinetuneConfig, FinetuneReport, finetune
 from robot_mbrl.models.ensemble_config import EnsembleConfig
@@ -157,6 +158,12 @@ def test_a_share_of_nothing_is_simulated_alone() -> None:
     before = error(pretrained(), True, OFFSET)
     assert error(tuned((0.0,))[0], True, OFFSET) > 0.5 * before
     assert error(tuned((0.9,))[0], True, OFFSET) < 0.5 * before
+
+
+@pytest.mark.parametrize("shares", [(), (0.5, 1.1), (-0.1,), (float("nan"),)])
+def test_shares_must_be_shares(shares: tuple[float, ...]) -> None:
+    with pytest.raises(DataError, match="real_shares: expected one or more numbers from 0 to 1"):
+        FinetuneConfig(real_shares=shares)
 
 
 def test_a_seed_reproduces_it() -> None:
