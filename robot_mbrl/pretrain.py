@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +59,8 @@ class PretrainConfig:
     """worlds in which the supervisor's thresholds are calibrated, one episode each"""
     model_holdout: float = 0.05
     """share of transitions held out when the ensemble is fitted"""
+    backend: Literal["mujoco", "pybullet"] = "mujoco"
+    """engine of the worlds, also of those of the evaluation"""
     randomization: Literal["fixed", "none", "automatic"] = "fixed"
     """worlds of training: as [randomization] says, the nominal one, or ranges that adapt"""
     automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
@@ -98,10 +101,11 @@ class Pretraining:
     def __init__(
         self, spec: RobotSpec, make_env: MakeEnv, config: PretrainConfig, folder: RunFolder
     ) -> None:
-        self.spec, self.make_env, self.config, self.folder = spec, make_env, config, folder
+        self.spec, self.config, self.folder = spec, config, folder
+        self.make_env: MakeEnv = partial(make_env, backend=config.backend)
         chosen = config.randomization
         self.ranges = AutomaticRanges(spec, config.automatic) if chosen == "automatic" else None
-        self.env = make_env(
+        self.env = self.make_env(
             self._training_spec(),
             config.num_envs,
             seed=config.seed,

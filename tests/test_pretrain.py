@@ -212,3 +212,37 @@ def test_weights_of_another_configuration_are_refused(
     wide = replace(TINY.mbpo, sac=replace(TINY.mbpo.sac, actor_hidden=9))
     with pytest.raises(DataError, match="another robot or configuration"):
         pretraining(furuta, whole[0], replace(TINY, mbpo=wide)).run(silent)
+
+
+def test_the_chosen_engine_makes_every_world(
+    furuta: RobotSpec, whole: tuple[Path, PretrainReport], tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def spy(spec: RobotSpec, num_envs: int, **settings: Any) -> Any:
+        asked.append(settings["backend"])
+        return make_env(spec, num_envs, **settings)
+
+    config = replace(TINY, backend="pybullet")
+    training = Pretraining(furuta, spy, config, RunFolder(tmp_path / "bullet"))
+    training.run(silent)
+    training.env.close()
+    assert len(asked) > 2 and set(asked) == {"pybullet"}
+    rows, other = (
+        RunFolder(p).read_tensors("replay.safetensors") for p in (tmp_path / "bullet", whole[0])
+    )
+    assert rows.keys() == other.keys()
+    assert any(not torch.equal(rows[key], other[key]) for key in rows)
+
+
+def test_a_killed_run_in_pybullet_resumes_to_the_same_numbers(
+    furuta: RobotSpec, tmp_path: Path
+) -> None:
+    config = replace(TINY, backend="pybullet")
+    pretraining(furuta, tmp_path / "whole", config).run(silent)
+    killed = pretraining(furuta, tmp_path / "killed", config)
+    killed.agent.update = dying(killed.agent.update, 15)  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        killed.run(silent)
+    pretraining(furuta, tmp_path / "killed", config).run(silent)
+    same_run(tmp_path / "whole", tmp_path / "killed")
