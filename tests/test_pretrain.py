@@ -241,7 +241,7 @@ def test_a_killed_run_in_pybullet_resumes_to_the_same_numbers(
     config = replace(TINY, backend="pybullet")
     pretraining(furuta, tmp_path / "whole", config).run(silent)
     killed = pretraining(furuta, tmp_path / "killed", config)
-    killed.agent.update = dying(killed.agent.update, 15)  # type: ignore[method-assign]
+    killed.agent.update = dying(killed.agent.update, 4)  # type: ignore[method-assign]
     with pytest.raises(KilledError):
         killed.run(silent)
     pretraining(furuta, tmp_path / "killed", config).run(silent)
