@@ -198,9 +198,17 @@ def _fitted(
     model = _start_model(agent, data.real, config)
     shares = (1.0,) if config.model == "scratch" else config.real_shares
     members = range(model.members)
+    windows = Windows.cut(model, data.real_stretches, config.error_steps)
+    simulated = Windows.cut(model, data.simulated_stretches, config.error_steps)
+
+    def mix(share: float) -> Mix:
+        sources = [Source(data.real, share), Source(data.simulated, 1 - share)]
+        rng = np.random.default_rng((config.seed, 2))
+        return Mix.of(sources, blend_windows(windows, simulated, share, rng))
+
     fit_mixes(
         model,
-        [_mix(model, data, shares[k % len(shares)], config) for k in members],
+        [mix(shares[k % len(shares)]) for k in members],
         data.held,
         config.fit,
         [np.random.default_rng((config.seed, 4, k)) for k in members],
@@ -208,26 +216,6 @@ def _fitted(
         holdout_windows=Windows.cut(model, data.held_stretches, config.error_steps),
     )
     return model
-
-
-def _mix(model: DynamicsEnsemble, data: _Data, share: float, config: FinetuneConfig) -> Mix:
-    """Rows and stretches of which this share is real."""
-    sources = [Source(data.real, share), Source(data.simulated, 1 - share)]
-    return Mix.of(sources, _windows(model, data, share, config))
-
-
-def _windows(
-    model: DynamicsEnsemble, data: _Data, real_share: float, config: FinetuneConfig
-) -> Windows:
-    """Real stretches, and simulated ones for the rest of the multi-step loss."""
-    simulated_share = 1 - real_share if data.simulated_stretches else 0.0
-    if simulated_share <= 0:
-        return Windows.cut(model, data.real_stretches, config.error_steps)
-    simulated = Windows.cut(model, data.simulated_stretches, config.error_steps)
-    if simulated_share >= 1:
-        return simulated
-    real = Windows.cut(model, data.real_stretches, config.error_steps)
-    return blend_windows(real, simulated, real_share, np.random.default_rng((config.seed, 2)))
 
 
 def _start_model(agent: Mbpo, real: Transitions, config: FinetuneConfig) -> DynamicsEnsemble:

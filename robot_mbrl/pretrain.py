@@ -93,7 +93,8 @@ class Pretraining:
 
     Args:
         spec: the robot.
-        make_env: `make_env(spec, num_envs, seed=..., **settings)` -> vector environment.
+        make_env: `make_env(spec, num_envs, backend=..., seed=..., **settings)` -> vector
+            environment.
         config: settings.
         folder: where the run lives; an unfinished one there is continued.
     """

@@ -20,7 +20,7 @@ from robot_mbrl.contract.variation import Variation
 from robot_mbrl.pretrain import Pretraining
 from robot_mbrl.runs import RunFolder
 from robot_mbrl.tasks.furuta import FurutaSwingUp
-from tests.test_pretrain import TINY, KilledError, dying, make_env, pretraining, same_run, silent
+from tests.test_pretrain import TINY, kill_and_resume, make_env, pretraining, same_run, silent
 
 MASS, FRICTION, SUPPLY = "links.arm.mass", "joints.arm.friction", "actuators.motor.supply"
 NOISE, LATENCY = "sensors.noise_counts", "actuators.motor.latency_ms"
@@ -245,11 +245,7 @@ def test_pretraining_adapts_its_ranges_and_resumes_to_the_same_numbers(
     low, high = ends(whole.ranges, MASS)
     assert told[MASS] == {"range": [low, high], "stated": [0.8, 1.2]}
     assert RunFolder(tmp_path / "whole").metrics()[2]["mean_extent"] == whole.ranges.mean_extent
-    first = pretraining(furuta, tmp_path / "killed", AUTOMATIC)
-    first.agent.update = dying(first.agent.update, 4)  # type: ignore[method-assign]
-    with pytest.raises(KilledError):
-        first.run(silent)
-    pretraining(furuta, tmp_path / "killed", AUTOMATIC).run(silent)
+    kill_and_resume(furuta, tmp_path / "killed", AUTOMATIC, 4)
     same_run(tmp_path / "whole", tmp_path / "killed")
 
 

@@ -77,6 +77,15 @@ def dying(call: Callable[..., Any], number: int) -> Callable[..., Any]:
     return wrapped
 
 
+def kill_and_resume(spec: RobotSpec, path: Path, config: PretrainConfig, call: int) -> None:
+    """Kill a run on its call-th updates, then continue it in a fresh one."""
+    first = pretraining(spec, path, config)
+    first.agent.update = dying(first.agent.update, call)  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        first.run(silent)
+    pretraining(spec, path, config).run(silent)
+
+
 def same_run(a: Path, b: Path) -> None:
     for name in ("weights.safetensors", "checkpoint.safetensors", "replay.safetensors"):
         first, second = RunFolder(a).read_tensors(name), RunFolder(b).read_tensors(name)
@@ -116,12 +125,7 @@ def test_same_seed_same_run_and_another_seed_another(
 def test_killed_in_training_resumes_to_the_same_numbers(
     call: int, furuta: RobotSpec, whole: tuple[Path, PretrainReport], tmp_path: Path
 ) -> None:
-    first = pretraining(furuta, tmp_path)
-    first.agent.update = dying(first.agent.update, call)  # type: ignore[method-assign]
-    with pytest.raises(KilledError):
-        first.run(silent)
-    second = pretraining(furuta, tmp_path)
-    second.run(silent)
+    kill_and_resume(furuta, tmp_path, TINY, call)
     same_run(whole[0], tmp_path)
     assert RunFolder(tmp_path).metrics() == RunFolder(whole[0]).metrics()
 
@@ -240,9 +244,5 @@ def test_a_killed_run_in_pybullet_resumes_to_the_same_numbers(
 ) -> None:
     config = replace(TINY, backend="pybullet")
     pretraining(furuta, tmp_path / "whole", config).run(silent)
-    killed = pretraining(furuta, tmp_path / "killed", config)
-    killed.agent.update = dying(killed.agent.update, 4)  # type: ignore[method-assign]
-    with pytest.raises(KilledError):
-        killed.run(silent)
-    pretraining(furuta, tmp_path / "killed", config).run(silent)
+    kill_and_resume(furuta, tmp_path / "killed", config, 4)
     same_run(tmp_path / "whole", tmp_path / "killed")

@@ -69,7 +69,12 @@ class Windows:
 def blend_windows(
     real: Windows, simulated: Windows, real_share: float, rng: np.random.Generator
 ) -> Windows:
-    """All real windows and as many simulated ones, drawn with replacement, as make up the rest."""
+    """All real windows and as many simulated ones, drawn with replacement, as make up the rest;
+    those of one kind where the share asks for no others, or there are none."""
+    if real_share >= 1 or not len(simulated):
+        return real
+    if real_share <= 0:
+        return simulated
     count = round(len(real) * (1 - real_share) / real_share)
     pick = torch.as_tensor(rng.integers(len(simulated), size=count))
     return Windows.concatenate([real, simulated.at(pick)])

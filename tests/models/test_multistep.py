@@ -8,7 +8,13 @@ from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fit import FitConfig, Source, fit_ensemble
-from robot_mbrl.models.multistep import Windows, error_scale, multistep_loss, travel_error
+from robot_mbrl.models.multistep import (
+    Windows,
+    blend_windows,
+    error_scale,
+    multistep_loss,
+    travel_error,
+)
 from robot_mbrl.models.rollout_error import rollout_error
 from tests.models.test_rollout_error import biased, coasting, layout
 
@@ -153,3 +159,22 @@ def test_the_robust_scale_does_not_see_a_push() -> None:
     robust = error_scale(model, calm, robust=True)
     torch.testing.assert_close(error_scale(model, pushed, robust=True), robust, rtol=0.01, atol=0)
     assert (error_scale(model, pushed) > 10 * error_scale(model, calm)).any()
+
+
+@pytest.mark.parametrize(
+    ("share", "there", "real", "simulated"),
+    [(0.25, 40, 10, 30), (0.9, 40, 10, 1), (1.0, 40, 10, 0), (0.0, 40, 0, 40), (0.25, 0, 10, 0)],
+)
+def test_a_blend_has_the_share_of_real_stretches(
+    share: float, there: int, real: int, simulated: int
+) -> None:
+    width = layout().size
+
+    def of(count: int, value: float) -> Windows:
+        return Windows(
+            torch.full((count, width), value), torch.zeros(count, 3, 1), torch.zeros(count, 3, 1)
+        )
+
+    blend = blend_windows(of(10, 1.0), of(there, 2.0), share, np.random.default_rng(0))
+    assert int((blend.obs[:, 0] == 1.0).sum()) == real
+    assert int((blend.obs[:, 0] == 2.0).sum()) == simulated
