@@ -168,7 +168,7 @@ def test_the_robust_scale_does_not_see_a_push() -> None:
 def test_a_blend_has_the_share_of_real_stretches(
     share: float, there: int, real: int, simulated: int
 ) -> None:
-    width = layout().size
+    width = layout(1.0).size
 
     def of(count: int, value: float) -> Windows:
         return Windows(
