@@ -17,16 +17,18 @@ import numpy as np
 import torch
 
 from launch.bench_planner import sgemm_flop_s
+from launch.plain_port import PlainPort
 from robot_mbrl.contract.plain_layout import PlainLayout
 from robot_mbrl.export import INPUTS, PlannerModule, open_graph, to_onnx
-from robot_mbrl.models.ensemble import ActivationName
+from robot_mbrl.models.ensemble import ActivationName, DynamicsEnsemble
 from robot_mbrl.models.ensemble_config import EnsembleConfig, make_ensemble
-from robot_mbrl.models.planning_model import PlanningModel
 from robot_mbrl.planners.cem import CemConfig
 from robot_mbrl.planners.imagination import Imagination
 from robot_mbrl.tasks.classic import InvertedPendulumV5
 
 LAYOUT = PlainLayout(4, 1)
+TASK: Any = InvertedPendulumV5()  # without the goal that a robot's task has
+GAMMA, PENALTY = 0.99, 0.05
 WARM = 0.03  # s of calls before each measurement: caches, thread pools and clocks settle
 MEASURED = 0.1  # s of calls that are measured, at least one
 
@@ -73,8 +75,8 @@ def measure_cases(
 def measure_case(case: Case, rounds: int, activation: ActivationName) -> dict[str, Any]:
     """Medians over rounds of one plan's milliseconds, and shares of the sgemm rate.
 
-    Keys: `ort_ms_1_thread`, `ort_ms_2_threads`; `plain_ms_1_thread` with the layers exported as the
-    MatMul and Add that they are; `torch_ms_1_thread` eager; `sgemm_share_1_thread` and
+    Keys: `ort_ms_1_thread`, `ort_ms_2_threads`; `plain_ms_1_thread` of a plain port, see
+    plain_port.py, also in onnxruntime; `torch_ms_1_thread` eager; `sgemm_share_1_thread` and
     `_2_threads`: the products' arithmetic over the time, as a share of what a large product reaches
     on as many threads; `mppi_ms_1_thread` of pytorch_mppi for equal model rows, and
     `pytorch_mppi_ratio`, that over ours.
@@ -137,9 +139,8 @@ def _ways(case: Case, activation: ActivationName) -> dict[str, tuple[Callable[[]
     module = planner(case, activation)
     feed = draw_inputs(module)
     tensors = [torch.as_tensor(feed[name]) for name in INPUTS]
-    graph = to_onnx(module)
-    module.imagination.model.convolves = False
-    plain = to_onnx(module)
+    graph = to_onnx(module, module.shapes)
+    plain = to_onnx(plain_port(case, activation), module.shapes)
 
     @torch.no_grad()
     def eager() -> Any:
@@ -159,10 +160,35 @@ def _ways(case: Case, activation: ActivationName) -> dict[str, tuple[Callable[[]
 
 
 def planner(case: Case, activation: ActivationName) -> PlannerModule:
-    """What is exported: CEM, an untrained ensemble of which all members are elites."""
+    """What is exported."""
+    imagination = Imagination(
+        untrained(case, activation),
+        TASK,
+        None,
+        None,
+        gamma=GAMMA,
+        disagreement_penalty=PENALTY,
+        terminal_value=False,
+    )
+    return PlannerModule(imagination, search(case))
+
+
+def plain_port(case: Case, activation: ActivationName) -> PlainPort:
+    """The same without what makes it fast."""
+    return PlainPort(
+        untrained(case, activation), TASK, search(case), gamma=GAMMA, penalty=PENALTY
+    ).eval()
+
+
+def untrained(case: Case, activation: ActivationName) -> DynamicsEnsemble:
+    """An ensemble of which all members are elites."""
     sizes = EnsembleConfig(case.members, case.hidden, layers=case.layers, activation=activation)
-    model = make_ensemble(LAYOUT, sizes, torch.Generator().manual_seed(0))
-    config = CemConfig(
+    return make_ensemble(LAYOUT, sizes, torch.Generator().manual_seed(0))
+
+
+def search(case: Case) -> CemConfig:
+    """Settings of CEM, without a policy."""
+    return CemConfig(
         horizon=case.horizon,
         candidates=case.candidates,
         iterations=case.iterations,
@@ -170,17 +196,6 @@ def planner(case: Case, activation: ActivationName) -> PlannerModule:
         proposals=0,
         sigma=0.5,
     )
-    task: Any = InvertedPendulumV5()
-    imagination = Imagination(
-        PlanningModel(model),
-        task,
-        None,
-        None,
-        gamma=0.99,
-        disagreement_penalty=0.05,
-        terminal_value=False,
-    )
-    return PlannerModule(imagination, config)
 
 
 def draw_inputs(module: PlannerModule) -> dict[str, np.ndarray]:

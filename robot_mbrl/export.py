@@ -166,7 +166,7 @@ def export_controller(
     """
     config = config or ControllerConfig()
     module, planner, layout = controller_module(agent, config), config.chosen, agent.layout
-    graph = to_onnx(module)
+    graph = to_onnx(module, module.shapes)
     tolerance, ties = _largest_differences(module, graph, observations)
     broken = [name for name in OUTPUTS if math.isinf(tolerance[name])]
     if broken:
@@ -214,13 +214,13 @@ def export_controller(
     return metadata
 
 
-def to_onnx(module: PlannerModule) -> onnx.ModelProto:
-    """Trace a module into a plain ONNX graph with everything constant folded.
+def to_onnx(module: nn.Module, shapes: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
+    """Trace a module with such INPUTS into a plain ONNX graph with everything constant folded.
 
     The horizon is unrolled into thousands of nodes. The tracing exporter and onnxruntime's own
     folding take 3 s for that, the newer graph-capturing exporter half a minute, for the same graph.
     """
-    module, example = module.eval(), tuple(torch.zeros(module.shapes[name]) for name in INPUTS)
+    module, example = module.eval(), tuple(torch.zeros(shapes[name]) for name in INPUTS)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter(
             "ignore"

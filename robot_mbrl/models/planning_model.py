@@ -37,10 +37,7 @@ class PlanningModel(nn.Module):
     Attributes:
         layout: of the observation.
         members: E, the number of elites.
-        convolves: False exports layers as the MatMul and Add that they are, to compare with.
     """
-
-    convolves = True
 
     log_std: Tensor
     scale: Tensor
@@ -102,7 +99,7 @@ class PlanningModel(nn.Module):
     def _network(self, x: Tensor) -> Tensor:
         """(E, n_in, B) -> (E, n_out, B) through all layers."""
         (members, _, rows), activation = x.shape, ACTIVATIONS[self.activation]
-        exported = self.convolves and torch.onnx.is_in_onnx_export()
+        exported = torch.onnx.is_in_onnx_export()
         x = x.reshape(1, -1, rows, 1) if exported else x
         for i in range(self._layers):
             weight, bias = getattr(self, f"weight_{i}"), getattr(self, f"bias_{i}")

@@ -11,13 +11,15 @@ import onnx
 import pytest
 import torch
 
-from launch.bench_cases import CASES, Case, measure_cases, planner
+from launch.bench_cases import CASES, Case, draw_inputs, measure_cases, plain_port, planner
 from launch.bench_planner import measure_planner, sgemm_flop_s
 from launch.bench_sim import bare_rate, measure_sim, mover
 from launch.deploy import load
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.export import INPUTS
 from robot_mbrl.graph_cost import graph_cost
+from robot_mbrl.models.ensemble import ActivationName
 from sim import mujoco_model
 
 
@@ -89,6 +91,7 @@ def test_bare_steps_are_physics_steps_of_moving_worlds(spec: RobotSpec) -> None:
 
 TINY = Case(members=2, hidden=8, layers=3, candidates=10, horizon=2, iterations=2)
 SHALLOW = dataclasses.replace(TINY, layers=1)
+SMALL = dataclasses.replace(TINY, members=3, hidden=12, candidates=30, horizon=6)
 
 
 def test_the_activation_is_that_of_the_cases_networks() -> None:
@@ -119,6 +122,18 @@ def test_a_case_is_measured_against_its_peers() -> None:
             rate = size.flops / (1e6 * case[f"ort_ms_{threads}"])
             share = rate / case[f"sgemm_gflop_s_{threads}"]
             assert case[f"sgemm_share_{threads}"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize("activation", ["silu", "relu"])
+def test_the_plain_port_plans_the_same(activation: ActivationName) -> None:
+    """Written twice, the second time without what makes it fast: score, plan and prediction."""
+    module, plain = planner(SMALL, activation), plain_port(SMALL, activation)
+    drawn = draw_inputs(module)
+    drawn["observation"] *= 3  # some candidates fall
+    feed = [torch.as_tensor(drawn[name]) for name in INPUTS]
+    with torch.no_grad():
+        for ours, theirs in zip(module(*feed), plain(*feed), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
 
 
 def test_the_peer_looks_at_as_many_rows() -> None:
