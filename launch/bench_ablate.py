@@ -4,6 +4,7 @@ A run that is in the output file already is not repeated, so that a killed table
 """
 
 import functools
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from robot_mbrl.planners.warm import WarmPlanner
 PLANNED = "planner, H = {horizon}, {value} value"
 HORIZONS = (5, 20)
 PLANNED_STARTS = 20
+EVALUATIONS = 4  # of a run
 
 
 def measure_ablations(bench: AblateBench) -> dict[str, Any]:
@@ -55,7 +57,10 @@ def run_ablation(bench: AblateBench, name: str, seed: int, tell: Tell) -> list[d
     if not isinstance(setting, Setting):
         raise DataError(f"{bench.env}: MBPO has no settings there")
     settings = LearnBench(
-        env=bench.env, steps=bench.steps, episodes=bench.episodes, evaluate_every=bench.steps
+        env=bench.env,
+        steps=bench.steps,
+        episodes=bench.episodes,
+        evaluate_every=max(1, bench.steps // EVALUATIONS),
     )
     changed = ABLATIONS[name](setting)
     row, agent = learn_setting(bench.env, changed, seed, settings, tell)
@@ -65,22 +70,18 @@ def run_ablation(bench: AblateBench, name: str, seed: int, tell: Tell) -> list[d
         {
             "name": name,
             "return": last["return"],
+            "curve": {f"{c['steps']:.0f}": c["return"] for c in row["curve"]},
             "holdout_loss": row["holdout_loss"][-1],
             **common,
         }
     ]
     if name == "as it is" and isinstance(agent, Mbpo):
-        rows += [
-            {
-                "name": PLANNED.format(horizon=h, value="with" if value else "without"),
-                "return": evaluate_policy(
-                    bench.env, planner_of(agent, h, value, seed), PLANNED_STARTS
-                )["return"],
-                **common,
-            }
-            for h in HORIZONS
-            for value in (True, False)
-        ]
+        for horizon, value in itertools.product(HORIZONS, (True, False)):
+            act = planner_of(agent, horizon, value, seed)
+            found = evaluate_policy(bench.env, act, PLANNED_STARTS)["return"]
+            words = PLANNED.format(horizon=horizon, value="with" if value else "without")
+            curve = {f"{last['steps']:.0f}": found}
+            rows.append({"name": words, "return": found, "curve": curve, **common})
     return rows
 
 
@@ -107,14 +108,16 @@ def planner_of(agent: Mbpo, horizon: int, value: bool, seed: int) -> Policy:
 
 
 def print_table(runs: list[dict[str, Any]]) -> None:
-    """Median and every seed, one row an ablation."""
-    table = Table("", "median return", "seeds", "CPU s")
+    """Medians over seeds as steps go on, and every seed's last return; one row an ablation."""
+    _, steps = max((len(r["curve"]), list(r["curve"])) for r in runs)
+    table = Table("median return after steps", *steps, "seeds", "CPU s")
     for name in dict.fromkeys(r["name"] for r in runs):
         rows = sorted((r for r in runs if r["name"] == name), key=lambda r: r["seed"])
         returns = [r["return"] for r in rows]
+        curves = [r["curve"] for r in rows]
         table.add_row(
             name,
-            f"{np.median(returns):.0f}",
+            *(f"{np.median([c[n] for c in curves]):.0f}" if n in curves[0] else "" for n in steps),
             ", ".join(f"{x:.0f}" for x in returns),
             f"{np.median([r['cpu_s'] for r in rows]):.0f}",
         )

@@ -98,7 +98,9 @@ FURUTA = MbpoConfig(
 )
 
 SETTINGS: dict[tuple[str, str], Setting | PeerSetting] = {
-    ("Pendulum-v1", "mbpo"): Setting(PendulumV1(), PlainLayout(3, 1), PENDULUM, OnlineConfig()),
+    # Told only columns, seed 0 of five took 1,500 steps instead of 750: with so few data a model of
+    # cosine and sine that need not fit together is what it learns from.
+    ("Pendulum-v1", "mbpo"): Setting(PendulumV1(), PENDULUM_ANGLE, PENDULUM, OnlineConfig()),
     ("Pendulum-v1", "pets"): Setting(
         PendulumV1(),
         PENDULUM_ANGLE,
