@@ -7,7 +7,7 @@ count for little; medians over rounds. Sizes are those of MBPO on HalfCheetah (J
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -91,10 +91,12 @@ def make_data(seed: int) -> Transitions:
     return Transitions(obs, action, next_obs, -(next_obs[:, 0] ** 2), np.zeros(ROWS, bool))
 
 
-def make_agent(data: Transitions, sac: SacConfig, real_share: float) -> Mbpo:
+def make_agent(
+    data: Transitions, sac: SacConfig, real_share: float, ensemble: EnsembleConfig = ENSEMBLE
+) -> Mbpo:
     """An agent that holds the data and knows their statistics."""
     imagination = ImaginationConfig(horizon=HORIZON, keep_rounds=1)
-    config = MbpoConfig(sac, ENSEMBLE, imagination, real_share=real_share)
+    config = MbpoConfig(sac, ensemble, imagination, real_share=real_share)
     task: Any = Unending()  # without the goal that a robot's task has
     agent = Mbpo(PlainLayout(OBS, ACTIONS), task, config, ROWS, seed=0)
     agent.real.add(data)
@@ -107,7 +109,8 @@ def measure_training(bench: TrainBench) -> TrainRates:
     """All rates. Raises RobotMbrlError when stable-baselines3 is missing."""
     torch.set_num_threads(1)
     data = make_data(0)
-    agent = make_agent(data, SacConfig(), 0.1)
+    ensemble = replace(ENSEMBLE, activation=bench.activation)
+    agent = make_agent(data, SacConfig(), 0.1, ensemble)
     plain, default = make_agent(data, PLAIN, 1.0), make_agent(data, SacConfig(), 1.0)
     peer = make_peer(data, hidden=HIDDEN, batch=BATCH)
     config = FitConfig(batch=BATCH)

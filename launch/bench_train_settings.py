@@ -1,6 +1,7 @@
 """Settings of `robot-mbrl bench train`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from launch.verb import Verb
 
@@ -17,3 +18,5 @@ class TrainBench(Verb):
     """updates of each kind in a round"""
     branches: int = 2000
     """imagined rollouts in a round, of 10 ticks"""
+    activation: Literal["silu", "relu"] = "silu"
+    """of the ensemble's hidden layers"""

@@ -9,6 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from launch.bench_train_settings import TrainBench
 from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.models.ensemble import ActivationName
+from robot_mbrl.models.fit import Training
 
 
 def test_arithmetic_of_an_update_is_what_torch_counts() -> None:
@@ -28,11 +30,24 @@ def test_arithmetic_of_an_update_is_what_torch_counts() -> None:
     assert update_flop(layer_sizes(model), 3, 13) == counter.get_total_flops()
 
 
-def test_every_rate_is_measured() -> None:
+@pytest.mark.parametrize("activation", ["silu", "relu"])
+def test_every_rate_is_measured(
+    activation: ActivationName, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("stable_baselines3")
-    from launch.bench_train import measure_training
+    from launch import bench_train
 
-    rates = measure_training(TrainBench(rounds=2, updates=2, branches=50))
+    trained: list[ActivationName] = []
+
+    class Watched(Training):
+        def step(self) -> None:
+            trained.append(self.model.activation)
+            super().step()
+
+    monkeypatch.setattr(bench_train, "Training", Watched)
+    asked = TrainBench(rounds=2, updates=2, branches=50, activation=activation)
+    rates = bench_train.measure_training(asked)
+    assert set(trained) == {activation} and len(trained) == 1 + 2 * 2
     assert all(value > 0 for value in vars(rates).values())
     assert rates.share_of_best_sgemm <= rates.sgemm_share < 1.5
     assert rates.sb3_ratio == pytest.approx(
