@@ -64,7 +64,7 @@ class Backprop:
                 weight.grad.copy_(torch.bmm(slope.mT.contiguous(), below).mT)
             else:
                 torch.bmm(below.mT, slope, out=weight.grad)
-            torch.sum(slope, 1, keepdim=True, out=bias.grad)
+            torch.bmm(self.ones, slope, out=bias.grad)  # half the time of torch.sum
             if k:
                 slope = self._descend(k, slope)
 
@@ -97,6 +97,7 @@ class Backprop:
             self.hidden = [_Dropout(h, self.dropout, self.rng) for h in self.hidden]
         members, rows, outputs = shapes[-1]
         self.out = torch.empty(members, outputs, rows)
+        self.ones = torch.ones(members, 1, rows)
 
 
 class _Hidden(Protocol):
