@@ -43,7 +43,7 @@ class PlainPort(nn.Module):
         """One tick of control."""
         planned = plan_cem(self.score, observation, plan, noise, self.planner)
         obs, action = (self.model.spread(x[None]) for x in (observation, planned.plan[0]))
-        dq, sigma = mixture(*self.model.increments(obs, action))
+        dq, sigma = mixture(*self.model.increments(obs, action), self.model.spread_scale)
         mean = self.model.layout.advance(observation[None], dq, action[0], xp=torch)
         return (
             planned.plan[0],

@@ -36,7 +36,7 @@ def surprise(model: DynamicsEnsemble, obs: np.ndarray, action: np.ndarray) -> Su
     x = torch.as_tensor(obs[:-1], dtype=torch.float32)
     a = torch.as_tensor(action, dtype=torch.float32)
     means, stds = model.increments(model.spread(x), model.spread(a))
-    mean, std = mixture(means[model.elites], stds[model.elites])
+    mean, std = mixture(means[model.elites], stds[model.elites], model.spread_scale)
     dq = model.layout.increments(np.asarray(obs[:-1], np.float64), np.asarray(obs[1:], np.float64))
     z = (dq - mean.double().numpy()) / std.double().numpy()
     return Surprise(z, model.disagreement(means).double().numpy())

@@ -130,7 +130,7 @@ def predict(model: PlanningModel, obs: Tensor, action: Tensor) -> tuple[Tensor, 
     (A,)."""
     layout, joints = model.layout, len(model.layout.joints)
     each = (x[:, None].expand(model.members, -1, -1) for x in (obs, action))
-    dq, sigma = mixture(*model.increments(*each))
+    dq, sigma = mixture(*model.increments(*each), model.spread_scale)
     # First order: each column moves by its slope in dq. All slopes at once, beside the mean.
     nudge = torch.cat([torch.zeros(joints, 1), NUDGE * torch.eye(joints)], 1)
     before, applied = (x[:, None].expand(-1, joints + 1) for x in (obs, action))

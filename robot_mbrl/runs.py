@@ -52,6 +52,8 @@ def load_networks(agent: Mbpo | Pets, tensors: dict[str, Tensor]) -> None:
     """Put tensors saved by `network_tensors` back. Raises DataError when they do not fit."""
     agent.model.elites = tensors["model.elites"].clone()
     for name, tensor in network_tensors(agent).items():
+        if name == "model.spread_scale" and name not in tensors:
+            continue  # a run from before it: 1
         if name not in tensors or tensors[name].shape != tensor.shape:
             raise DataError(
                 f"weights: {name} is missing or has another shape; "

@@ -346,7 +346,10 @@ def test_prediction_is_the_elites_mixture_propagated_to_every_column(exported: E
     obs, action = (torch.as_tensor(x)[None] for x in (feed["observation"], out["action"]))
     with torch.no_grad():
         mean, std = model.increments(model.spread(obs), model.spread(action))
-        dq, sigma = (x[0].double().numpy() for x in mixture(mean[model.elites], std[model.elites]))
+        dq, sigma = (
+            x[0].double().numpy()
+            for x in mixture(mean[model.elites], std[model.elites], model.spread_scale)
+        )
     expected = layout.advance(feed["observation"].astype(float), dq, out["action"])
     np.testing.assert_allclose(out["predicted_mean"], expected, atol=1e-3)
     got = dict(zip(layout.columns, out["predicted_std"].tolist(), strict=True))
@@ -367,11 +370,15 @@ def test_predict_in_torch_agrees_with_a_sampled_spread(exported: Exported) -> No
     """The first-order spread of the next observation against 4000 draws of the increment."""
     model, layout = exported.agent.model.elite_model(), exported.agent.layout
     model.std_scale.fill_(0.05)  # small enough that sine and cosine are straight
+    model.spread_scale.copy_(torch.tensor([0.5, 0.2]))
     obs, action = torch.as_tensor(exported.observations[9]), torch.tensor([0.3])
     rng = np.random.default_rng(0)
     with torch.no_grad():
         mean, std = predict(PlanningModel(model), obs, action)
-        dq, sigma = mixture(*model.increments(model.spread(obs[None]), model.spread(action[None])))
+        dq, sigma = mixture(
+            *model.increments(model.spread(obs[None]), model.spread(action[None])),
+            model.spread_scale,
+        )
     draws = dq.double().numpy() + 1e-2 * sigma.double().numpy() * rng.standard_normal((4000, 2))
     wide = np.broadcast_to(obs.double().numpy(), (4000, layout.size))
     spread = layout.advance(wide, draws, np.broadcast_to([0.3], (4000, 1))).std(0)

@@ -12,10 +12,11 @@ from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.calibration import (
     LEVELS,
+    IntervalScale,
     coverage_curve,
     gaussian_nll,
     half_width,
-    noise_scale,
+    interval_scale,
 )
 from robot_mbrl.models.conformal import ConformalThreshold, episode_threshold, tick_threshold
 from robot_mbrl.models.ensemble import DynamicsEnsemble
@@ -47,6 +48,7 @@ class Coverage:
 
     Attributes:
         scale: factor on the network's own noise, (J,).
+        spread_scale: factor on its members' spread, (J,).
         curve: share of ticks within central intervals of LEVELS, (levels, J).
         at_level: the same at the level that was calibrated for, (J,).
         standard_error: of `at_level`, from how much whole episodes differ, (J,).
@@ -56,6 +58,7 @@ class Coverage:
     """
 
     scale: FloatArray
+    spread_scale: FloatArray
     curve: FloatArray
     at_level: FloatArray
     standard_error: FloatArray
@@ -72,9 +75,9 @@ class CoverageReport:
         joints: names of the columns.
         levels: of the curves.
         level: the one that is calibrated for.
-        network: noise as the network gives it, scale 1.
-        run: noise as the run scales it, which everything uses.
-        calibrated: scale from the calibrating episodes.
+        network: noise and spread as the network gives them, scales 1.
+        run: as the run scales them, which everything uses.
+        calibrated: scales from the calibrating episodes.
         epistemic: median standard deviation of the elites' means, normalized units, (J,).
         aleatoric: median predicted noise, as the run scales it, normalized units, (J,).
         epistemic_rad, aleatoric_rad: the same in rad per tick.
@@ -126,12 +129,13 @@ def judge_rows(
 def measure_coverage(
     model: DynamicsEnsemble, calibrate: Sequence[Judged], test: Sequence[Judged], level: float
 ) -> CoverageReport:
-    """Choose the noise scale on some episodes and judge it on others."""
-    own = model.std_scale.double().numpy()
+    """Choose the scales on some episodes and judge them on others."""
+    own, whole = model.std_scale.double().numpy(), np.ones(len(model.std_scale))
+    run = IntervalScale(own, model.spread_scale.double().numpy())
     error = np.concatenate([j.error for j in calibrate])
     noise = np.concatenate([(j.uncertainty.aleatoric / own) ** 2 for j in calibrate])
     spread = np.concatenate([j.uncertainty.epistemic**2 for j in calibrate])
-    fresh = noise_scale(error, noise, spread, level)
+    fresh = interval_scale(error, noise, spread, level)
     unit = test[0].uncertainty.normalized_unit
     epistemic = np.median(np.concatenate([j.uncertainty.epistemic for j in test]), 0)
     aleatoric = np.median(np.concatenate([j.uncertainty.aleatoric for j in test]), 0)
@@ -139,8 +143,8 @@ def measure_coverage(
         joints=model.layout.joints,
         levels=LEVELS,
         level=level,
-        network=_coverage(test, own, np.ones_like(own), level),
-        run=_coverage(test, own, own, level),
+        network=_coverage(test, own, IntervalScale(whole, whole), level),
+        run=_coverage(test, own, run, level),
         calibrated=_coverage(test, own, fresh, level),
         epistemic=epistemic / unit,
         aleatoric=aleatoric / unit,
@@ -156,7 +160,7 @@ def cross_validated_coverage(
 ) -> FloatArray:
     """Coverage (J,) of intervals of `level` on transitions that the model was not fitted to.
 
-    For when there are only a few hundred: each fold is judged with the noise scale that the others
+    For when there are only a few hundred: each fold is judged with the scales that the others
     give. Raises DataError when a fold would be empty.
     """
     if len(held) < folds:
@@ -169,8 +173,8 @@ def cross_validated_coverage(
         known, test = fold != k, fold == k
         noise = (judged.uncertainty.aleatoric / own) ** 2
         spread = judged.uncertainty.epistemic**2
-        scale = noise_scale(judged.error[known], noise[known], spread[known], level)
-        std = np.sqrt(scale**2 * noise[test] + spread[test])
+        scale = interval_scale(judged.error[known], noise[known], spread[known], level)
+        std = np.sqrt(scale.noise**2 * noise[test] + scale.spread**2 * spread[test])
         inside[test] = np.abs(judged.error[test]) <= half_width(level) * std
     coverage: FloatArray = inside.mean(0)
     return coverage
@@ -194,16 +198,19 @@ def _scores(judged: Judged, name: str) -> FloatArray:
     return judged.innovation if name == "innovation" else judged.uncertainty.disagreement
 
 
-def _coverage(test: Sequence[Judged], own: FloatArray, scale: FloatArray, level: float) -> Coverage:
-    """Coverage when the network's noise is multiplied by scale; `own` is the run's, taken out."""
-    stds = [j.uncertainty.with_noise_scale(scale / own).total for j in test]
+def _coverage(
+    test: Sequence[Judged], own: FloatArray, scale: IntervalScale, level: float
+) -> Coverage:
+    """Coverage when the network's spreads are scaled; `own` is the run's noise scale, taken out."""
+    stds = [j.uncertainty.rescaled(scale.noise / own, scale.spread).total for j in test]
     error, std = np.concatenate([j.error for j in test]), np.concatenate(stds)
     unit = test[0].uncertainty.normalized_unit
     each = np.stack(
         [coverage_curve(j.error, s, [level])[0] for j, s in zip(test, stds, strict=True)]
     )
     return Coverage(
-        scale=scale,
+        scale=scale.noise,
+        spread_scale=scale.spread,
         curve=coverage_curve(error, std),
         at_level=coverage_curve(error, std, [level])[0],
         standard_error=each.std(0, ddof=min(1, len(each) - 1)) / np.sqrt(len(each)),

@@ -97,14 +97,22 @@ def _coverage_table(c: CoverageReport) -> str:
                 (
                     f"{joint}, {name}",
                     f"{v.scale[j]:.3f}",
+                    f"{v.spread_scale[j]:.3f}",
                     f"{v.at_level[j]:.1%} ± {v.standard_error[j]:.1%}",
                     f"{v.episodes_low[j]:.0%} to {v.episodes_high[j]:.0%}",
                     f"{v.nll[j]:.3f}",
                 )
             )
-    head = ("column", "noise scale", f"coverage of {c.level:.0%}", "single episodes", "NLL")
+    head = (
+        "column",
+        "noise scale",
+        "spread scale",
+        f"coverage of {c.level:.0%}",
+        "single episodes",
+        "NLL",
+    )
     caption = (
-        f"scale from {c.calibrating_episodes} episodes, judged on {c.judging_episodes} others; "
+        f"scales from {c.calibrating_episodes} episodes, judged on {c.judging_episodes} others; "
         "±: standard error over whole episodes; single episodes: 10 to 90 % of them; NLL of the "
         "normalized increment in nats. Velocities are affine in the increment and share its "
         "coverage."

@@ -5,6 +5,7 @@ happens, for every p. All functions work per column on held-out errors (B, J).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from robot_mbrl.contract.checks import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError
 
+NOISE_RANGE = (0.2, 5.0)  # of factors on predicted noise
 LEVELS = (*(k / 20 for k in range(1, 20)), 0.975, 0.99)
 
 
@@ -53,13 +55,23 @@ def gaussian_nll(error: FloatArray, std: FloatArray) -> FloatArray:
     return nll
 
 
-def noise_scale(
-    error: FloatArray, noise: FloatArray, spread: FloatArray, level: float
-) -> FloatArray:
-    """Factor (J,) on the predicted noise with which intervals of `level` cover that share of rows.
+@dataclass(frozen=True)
+class IntervalScale:
+    """Factors (J,) on the predicted noise and on the members' spread."""
 
-    It acts on the noise alone and not on the members' spread, so row by row the interval reaches
-    the truth when (error / half_width)^2 <= s^2 noise + spread.
+    noise: FloatArray
+    spread: FloatArray
+
+
+def interval_scale(
+    error: FloatArray, noise: FloatArray, spread: FloatArray, level: float
+) -> IntervalScale:
+    """Factors with which intervals of `level` cover that share of rows.
+
+    Row by row the interval reaches the truth when (error / half_width)^2 <= s^2 noise + c^2 spread.
+    The noise is scaled, within NOISE_RANGE, and the spread left alone. Only where noise as small as
+    that still covers more, c falls below 1: members that err each in its own way spread wider than
+    their mean errs, and without noise nothing hides that.
 
     Args:
         error: observed - predicted, (B, J).
@@ -67,9 +79,14 @@ def noise_scale(
         spread: epistemic variance, (B, J).
         level: wanted coverage.
     """
-    needed = ((error / half_width(level)) ** 2 - spread) / noise
-    scale: FloatArray = np.sqrt(np.quantile(needed, level, axis=0).clip(0))
-    return scale
+    wanted = (error / half_width(level)) ** 2
+    needed = np.sqrt(np.quantile((wanted - spread) / noise, level, axis=0).clip(0))
+    s = needed.clip(*NOISE_RANGE)
+    c, wide = np.ones_like(s), needed < NOISE_RANGE[0]
+    left = (wanted - s**2 * noise)[:, wide].clip(0)
+    share = left / np.maximum(left, spread[:, wide]).clip(np.finfo(float).tiny)  # at most 1
+    c[wide] = np.sqrt(np.quantile(share, level, axis=0))
+    return IntervalScale(s, c)
 
 
 def _checked(error: FloatArray, std: FloatArray) -> FloatArray:

@@ -71,6 +71,7 @@ class DynamicsEnsemble(nn.Module):
 
     elites: Tensor
     std_scale: Tensor
+    spread_scale: Tensor
     log_error: Tensor
 
     def __init__(
@@ -108,6 +109,8 @@ class DynamicsEnsemble(nn.Module):
         self.register_buffer("elites", torch.arange(members))
         # Multiplies predicted standard deviations so that they cover held-out data; see fit.py.
         self.register_buffer("std_scale", torch.ones(joints))
+        # Multiplies the members' spread where that alone covers too much; see calibration.py.
+        self.register_buffer("spread_scale", torch.ones(joints))
         if kind == "deterministic":
             # Log of the held-out error of the normalized residual; see fit.py.
             self.register_buffer("log_error", torch.zeros(joints))

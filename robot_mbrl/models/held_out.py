@@ -4,7 +4,7 @@ import torch
 
 from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.calibration import noise_scale
+from robot_mbrl.models.calibration import interval_scale
 from robot_mbrl.models.ensemble import LOG_STD_MAX, LOG_STD_MIN, DynamicsEnsemble
 from robot_mbrl.models.loss import Rows
 
@@ -23,8 +23,8 @@ def measure_error(model: DynamicsEnsemble, held: Rows) -> None:
 def calibrate_std(
     model: DynamicsEnsemble, holdout: Transitions, coverage: float = 0.9
 ) -> FloatArray:
-    """Set `model.std_scale` so that central `coverage` intervals of the elites' mixture mean cover
-    that share of held-out rows, per joint; returns the factors (J,)."""
+    """Set `model.std_scale` and `spread_scale` so that central `coverage` intervals around the
+    elites' mean cover that share of held-out rows, per joint; returns the former (J,)."""
     model.std_scale.fill_(1.0)
     rows = Rows.of(model, holdout)
     mean, std = model.increments(model.spread(rows.obs), model.spread(rows.action))
@@ -32,6 +32,7 @@ def calibrate_std(
     centre = mean.mean(0)
     noise, spread = (std**2).mean(0), ((mean - centre) ** 2).mean(0)
     error = rows.dq - centre
-    scale = noise_scale(error.numpy(), noise.numpy(), spread.numpy(), coverage)
-    model.std_scale.copy_(torch.as_tensor(scale).clamp(0.2, 5.0))
+    scale = interval_scale(error.numpy(), noise.numpy(), spread.numpy(), coverage)
+    model.std_scale.copy_(torch.as_tensor(scale.noise))
+    model.spread_scale.copy_(torch.as_tensor(scale.spread))
     return model.std_scale.double().numpy().copy()

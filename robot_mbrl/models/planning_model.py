@@ -41,6 +41,7 @@ class PlanningModel(nn.Module):
 
     log_std: Tensor
     scale: Tensor
+    spread_scale: Tensor
     share: Tensor
     nothing: Tensor
 
@@ -62,6 +63,7 @@ class PlanningModel(nn.Module):
         self.register_buffer("nothing", torch.zeros(self.members, rest, 1))
         unit, error = model.outputs.std, getattr(model, "log_error", torch.zeros(self._joints))
         self.register_buffer("scale", unit[:, None].clone())
+        self.register_buffer("spread_scale", model.spread_scale[:, None].clone())
         self.register_buffer("log_std", (error + (unit * model.std_scale).log())[:, None])
         # Of each member's and joint's squared deviation in the disagreement.
         share = (unit**-2 / (self._joints * self.members)).expand(self.members, -1)

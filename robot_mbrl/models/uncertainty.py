@@ -30,6 +30,8 @@ class Uncertainty:
         aleatoric: root of the elites' mean variance, rad.
         normalized_unit: rad per normalized unit, (J,): the data's residual spread.
         velocity_gain: rad/s of observed velocity per rad of increment, (J,).
+        spread_scale: factor on the epistemic part in `total`, (J,); 1 unless that part alone covers
+            more than intervals should.
     """
 
     mean: FloatArray
@@ -37,11 +39,12 @@ class Uncertainty:
     aleatoric: FloatArray
     normalized_unit: FloatArray
     velocity_gain: FloatArray
+    spread_scale: FloatArray
 
     @property
     def total(self) -> FloatArray:
-        """Standard deviation of the mixture, (B, J)."""
-        return np.hypot(self.epistemic, self.aleatoric)
+        """Standard deviation of the mixture, (B, J), as its intervals are calibrated."""
+        return np.hypot(self.spread_scale * self.epistemic, self.aleatoric)
 
     @property
     def disagreement(self) -> FloatArray:
@@ -60,9 +63,10 @@ class Uncertainty:
         """In rad/s, of the observed velocity; `mean` is its part that the increment gives."""
         return self._scaled(self.velocity_gain)
 
-    def with_noise_scale(self, scale: FloatArray) -> "Uncertainty":
-        """Aleatoric part multiplied by scale (J,); the epistemic part is not noise and stays."""
-        return replace(self, aleatoric=self.aleatoric * scale)
+    def rescaled(self, noise: FloatArray, spread_scale: FloatArray) -> "Uncertainty":
+        """Aleatoric part multiplied by `noise` (J,), and another `spread_scale`; the epistemic part
+        is the members' own and stays."""
+        return replace(self, aleatoric=self.aleatoric * noise, spread_scale=spread_scale)
 
     def _scaled(self, factor: FloatArray) -> "Uncertainty":
         return Uncertainty(
@@ -71,6 +75,7 @@ class Uncertainty:
             self.aleatoric * factor,
             self.normalized_unit * factor,
             self.velocity_gain / factor,
+            self.spread_scale,
         )
 
 
@@ -88,12 +93,13 @@ def estimate_uncertainty(
         np.sqrt((std**2).mean(0)),
         model.outputs.std.double().numpy(),
         np.asarray(model.layout.alpha) / model.layout.dt,
+        model.spread_scale.double().numpy(),
     )
 
 
-def mixture(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (B, J) of an equal mixture of members (E, B, J): moment
-    matching."""
+def mixture(mean: Tensor, std: Tensor, spread_scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (B, J) of an equal mixture of members (E, B, J): moment matching,
+    with the factor (J,) on the members' spread that a model's `spread_scale` is."""
     centre = mean.mean(0)
-    variance = (std**2).mean(0) + ((mean - centre) ** 2).mean(0)
+    variance = (std**2).mean(0) + spread_scale**2 * ((mean - centre) ** 2).mean(0)
     return centre, variance.sqrt()

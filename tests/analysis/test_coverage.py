@@ -23,7 +23,12 @@ def judged(seed: int, *, told: float, epistemic: float = 0.0, ticks: int = 300) 
     error = TRUE * np.random.default_rng(seed).standard_normal((ticks, 2))
     whole = np.ones((ticks, 2))
     spread = Uncertainty(
-        0 * whole, epistemic * TRUE * whole, told * TRUE * whole, 2 * TRUE, np.ones(2)
+        0 * whole,
+        epistemic * TRUE * whole,
+        told * TRUE * whole,
+        2 * TRUE,
+        np.ones(2),
+        np.ones(2),
     )
     return Judged(error, spread)
 

@@ -12,7 +12,7 @@ from robot_mbrl.models.calibration import (
     coverage_curve,
     gaussian_nll,
     half_width,
-    noise_scale,
+    interval_scale,
 )
 from robot_mbrl.models.fit import fit_normalizers
 from robot_mbrl.models.held_out import calibrate_std
@@ -80,7 +80,9 @@ def test_nll_of_one_row_by_hand_and_of_a_wrong_spread_is_larger():
 def test_the_scale_recovers_a_known_mis_scaling(level):
     factor = np.array([0.25, 1.0, 3.0])
     noise = np.broadcast_to((TRUE / factor) ** 2, (ROWS, 3))
-    scale = noise_scale(errors(), noise, np.zeros((ROWS, 3)), level)
+    found = interval_scale(errors(), noise, np.zeros((ROWS, 3)), level)
+    scale, untouched = found.noise, found.spread
+    assert untouched.tolist() == [1, 1, 1]
     np.testing.assert_allclose(scale, factor, rtol=0.03)
     fresh = coverage_curve(errors(1), np.sqrt(noise) * scale, [level])[0]
     np.testing.assert_allclose(fresh, level, atol=math.sqrt(2) * bounds(level))
@@ -90,12 +92,26 @@ def test_the_scale_leaves_the_members_spread_alone():
     """Noise 3 that is called 1 beside a spread of 4, well known: total 5, scale 3."""
     noise, spread = np.full((ROWS, 1), 1.0), np.full((ROWS, 1), 16.0)
     error = 5 * np.random.default_rng(0).standard_normal((ROWS, 1))
-    assert noise_scale(error, noise, spread, 0.9)[0] == pytest.approx(3.0, rel=0.04)
+    scale = interval_scale(error, noise, spread, 0.9)
+    assert scale.noise[0] == pytest.approx(3.0, rel=0.04)
+    assert scale.spread[0] == 1
 
 
-def test_a_spread_that_covers_already_needs_no_noise():
-    wide = np.full((ROWS, 3), 1e6)
-    assert noise_scale(errors(), np.ones((ROWS, 3)), wide, 0.9).tolist() == [0, 0, 0]
+def test_a_spread_that_covers_too_much_is_scaled_down():
+    """Errors of 0.3 to 50 beside a spread of 1,000 and no noise worth the name."""
+    noise, spread = np.full((ROWS, 3), 1e-6), np.full((ROWS, 3), 1e6)
+    scale = interval_scale(errors(), noise, spread, 0.9)
+    np.testing.assert_allclose(scale.noise, 0.2)
+    np.testing.assert_allclose(scale.spread, TRUE / 1000, rtol=0.03)
+
+
+def test_noise_has_a_least_scale_and_what_it_leaves_the_spread_takes():
+    """Total 5: noise told as 20 counts 4, so of a spread of 30 a tenth is left, 3."""
+    noise, spread = np.full((ROWS, 1), 400.0), np.full((ROWS, 1), 900.0)
+    error = 5 * np.random.default_rng(0).standard_normal((ROWS, 1))
+    scale = interval_scale(error, noise, spread, 0.9)
+    assert scale.noise[0] == pytest.approx(0.2)
+    assert scale.spread[0] == pytest.approx(0.1, rel=0.06)
 
 
 def test_a_fitted_model_takes_its_scale_from_here():
@@ -109,8 +125,9 @@ def test_a_fitted_model_takes_its_scale_from_here():
     means = means[model.elites].double().numpy()
     noise = ((stds[model.elites].double().numpy() / scale) ** 2).mean(0)
     dq = model.layout.increments(data.obs.astype(float), data.next_obs.astype(float))
-    expected = noise_scale(dq - means.mean(0), noise, means.var(0), 0.9)
-    np.testing.assert_allclose(scale, expected.clip(0.2, 5.0), rtol=1e-3)
+    expected = interval_scale(dq - means.mean(0), noise, means.var(0), 0.9)
+    np.testing.assert_allclose(scale, expected.noise, rtol=1e-3)
+    np.testing.assert_allclose(model.spread_scale, expected.spread, rtol=1e-3)
 
 
 def test_what_cannot_be_judged_is_refused():

@@ -106,7 +106,7 @@ def test_predicted_std_is_the_injected_noise(fitted: tuple[DynamicsEnsemble, Fit
     t = transitions(3000, 4)
     obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
     mean, std = model.increments(obs, action)
-    mean, std = mixture(mean[model.elites], std[model.elites])
+    mean, std = mixture(mean[model.elites], std[model.elites], model.spread_scale)
     np.testing.assert_allclose(std.mean(0).detach().numpy(), NOISE, rtol=0.25)
     dq = layout().increments(t.obs.astype(float), t.next_obs.astype(float))
     z = np.abs(dq - mean.detach().numpy()) / std.detach().numpy()
@@ -284,7 +284,9 @@ def test_calibration_covers_90_percent_of_members_that_disagree() -> None:
 def coverage(model: DynamicsEnsemble, t: Transitions) -> list[float]:
     obs, action = (model.spread(torch.as_tensor(x)) for x in (t.obs, t.action))
     with torch.no_grad():
-        mean, std = mixture(*(x[model.elites] for x in model.increments(obs, action)))
+        mean, std = mixture(
+            *(x[model.elites] for x in model.increments(obs, action)), model.spread_scale
+        )
     dq = layout().increments(t.obs.astype(float), t.next_obs.astype(float))
     return ((np.abs(dq - mean.numpy()) < 1.6449 * std.numpy()).mean(0)).tolist()
 
@@ -292,7 +294,7 @@ def coverage(model: DynamicsEnsemble, t: Transitions) -> list[float]:
 def test_mixture_matches_moments() -> None:
     mean = torch.tensor([[[0.0]], [[4.0]]])
     std = torch.tensor([[[1.0]], [[3.0]]])
-    centre, spread = mixture(mean, std)
+    centre, spread = mixture(mean, std, torch.ones(mean.shape[-1]))
     assert centre.item() == 2.0
     assert spread.item() == pytest.approx(math.sqrt((1 + 9) / 2 + 4))
 

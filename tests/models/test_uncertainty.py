@@ -44,13 +44,14 @@ def test_draws_of_the_mixture_spread_as_told():
 
 
 def test_total_is_the_mixture_that_innovations_are_judged_by():
-    model = ensemble()
+    model, scale = ensemble(), torch.tensor([0.5, 1.0])
     model.elites = torch.tensor([0, 2])
+    model.spread_scale.copy_(scale)
     u = estimate_uncertainty(model, OBS, ACTION)
     obs, action = torch.as_tensor(OBS), torch.as_tensor(ACTION)
     with torch.no_grad():
         means, stds = model.increments(model.spread(obs), model.spread(action))
-    mean, std = mixture(means[model.elites].double(), stds[model.elites].double())
+    mean, std = mixture(means[model.elites].double(), stds[model.elites].double(), scale)
     np.testing.assert_allclose(u.mean, mean.numpy(), rtol=1e-9)
     np.testing.assert_allclose(u.total, std.numpy(), rtol=1e-9)
 
@@ -86,11 +87,13 @@ def test_velocity_units_are_those_of_the_layout():
     np.testing.assert_allclose(u.velocity_gain, ((moved - still) / nudge)[0], rtol=1e-6)
 
 
-def test_scaling_the_noise_leaves_disagreement_alone():
-    u = Uncertainty(*(np.full((3, 2), v) for v in (0.0, 4.0, 1.0)), np.ones(2), np.ones(2))
-    scaled = u.with_noise_scale(np.array([3.0, 0.0]))
+def test_scaling_intervals_leaves_disagreement_alone():
+    ones = np.ones(2)
+    u = Uncertainty(*(np.full((3, 2), v) for v in (0.0, 4.0, 1.0)), ones, ones, ones)
+    scaled = u.rescaled(np.array([3.0, 0.0]), np.array([1.0, 0.25]))
     np.testing.assert_allclose(scaled.epistemic, 4.0)
-    np.testing.assert_allclose(scaled.total[0], [5.0, 4.0])
+    np.testing.assert_allclose(scaled.disagreement, u.disagreement)
+    np.testing.assert_allclose(scaled.total[0], [5.0, 1.0])
 
 
 def test_noise_is_aleatoric_and_missing_data_are_epistemic():
