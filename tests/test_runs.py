@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
@@ -41,6 +42,7 @@ def make(spec: RobotSpec, config: MbpoConfig = SMALL) -> Mbpo:
         Transitions(obs[0], action, obs[1], np.arange(30, dtype=np.float32), np.arange(30) % 7 == 0)
     )
     agent.model.elites = torch.tensor([1, 3])
+    agent.model.spread_scale.fill_(0.5)
     agent.disagreement_limit = 0.75
     return agent
 
@@ -69,6 +71,20 @@ def test_an_agent_comes_back_as_it_was(furuta: RobotSpec, tmp_path: Path) -> Non
         )
     obs = np.zeros((2, agent.layout.size), np.float32)
     np.testing.assert_array_equal(agent.explore(obs), loaded.explore(obs))  # generators too
+
+
+def test_a_run_from_before_spreads_were_scaled_has_them_whole(
+    furuta: RobotSpec, tmp_path: Path
+) -> None:
+    save(make(furuta), furuta, tmp_path)
+    weights = load_file(tmp_path / "weights.safetensors")
+    del weights["model.spread_scale"]
+    RunFolder(tmp_path).write_tensors("weights.safetensors", weights)
+    assert load_agent(tmp_path)[0].model.spread_scale.tolist() == [1, 1]
+    del weights["model.std_scale"]
+    RunFolder(tmp_path).write_tensors("weights.safetensors", weights)
+    with pytest.raises(DataError, match=r"model\.std_scale"):
+        load_agent(tmp_path)
 
 
 def test_unfinished_missing_or_broken_runs_are_named(furuta: RobotSpec, tmp_path: Path) -> None:
