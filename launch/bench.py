@@ -203,7 +203,7 @@ class AblateBench(Verb):
     seeds: tuple[int, ...] = (0, 1, 2)
     """runs of each"""
     episodes: int = 100
-    """start states of the evaluation, the same for every run"""
+    """start states of the last evaluation, the same for every run; a fifth of them before"""
     only: tuple[str, ...] = ()
     """names of ablations; all by default"""
     out: Path = Path("runs/ablations.json")

@@ -175,9 +175,8 @@ def planner(case: Case, activation: ActivationName) -> PlannerModule:
 
 def plain_port(case: Case, activation: ActivationName) -> PlainPort:
     """The same without what makes it fast."""
-    return PlainPort(
-        untrained(case, activation), TASK, search(case), gamma=GAMMA, penalty=PENALTY
-    ).eval()
+    model = untrained(case, activation)
+    return PlainPort(model, TASK, search(case), gamma=GAMMA, penalty=PENALTY)
 
 
 def untrained(case: Case, activation: ActivationName) -> DynamicsEnsemble:

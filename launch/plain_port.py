@@ -16,7 +16,8 @@ from robot_mbrl.tasks import Task
 
 
 class PlainPort(nn.Module):
-    """CEM on an ensemble without policy and value, inputs and outputs as of `PlannerModule`.
+    """CEM on an ensemble of plain columns, without policy and value; inputs and outputs as of
+    `PlannerModule`.
 
     Args:
         model: the ensemble; all its members are used.
