@@ -34,6 +34,12 @@ class CommandQueue(PerWorld):
         """As if worlds `ids` (n,) had had commands (n, A) for ever."""
         self._coming[:, ids], self._due[ids] = commands, 0
 
+    def take(self, other: PerWorld, rows: slice, ids: np.ndarray) -> None:
+        """Make worlds `ids` (n,) such as another's worlds `rows` (n,) are."""
+        assert isinstance(other, CommandQueue)
+        self._due[ids] = other._due[rows]
+        self._coming[:, ids] = other._coming[:, rows]
+
     def send(self, commands: FloatArray, lag: np.ndarray, steps: int) -> FloatArray:
         """Send commands (B, A) with lags (B, A) in whole steps, let `steps` steps pass.
 

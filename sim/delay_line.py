@@ -18,22 +18,22 @@ class DelayLine(PerWorld):
         max_lag: longest lag in steps.
     """
 
+    drawn = ("_back", "_share")  # they follow from the lag
     moving = ("_values", "_lag")
 
     def __init__(self, shape: tuple[int, int], max_lag: int) -> None:
         self._length, self._columns = max_lag + 2, shape[1]
         self._values = np.zeros((shape[0], self._length, shape[1]))  # the newest last
-        self._world, self._column = np.ogrid[: shape[0], : shape[1]]
-        # Flat indices: numpy is slow with three. They change with the lags only.
-        self._newer, self._share = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        # Flat indices: numpy is slow with three. Those within a world change with the lags only.
+        self._first = np.arange(shape[0])[:, None] * (self._length * shape[1])
+        self._back, self._share = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         self._lag = np.zeros(shape)
         self.set_lag(np.zeros(shape), EVERY)
 
     def set_lag(self, lag: FloatArray, ids: np.ndarray | slice) -> None:
         """Give worlds `ids` (n,) lags (n, K) or (n, 1) in steps."""
         whole = np.floor(lag).astype(int)
-        row = self._world[ids] * self._length + self._length - 1 - whole
-        self._newer[ids] = row * self._columns + self._column
+        self._back[ids] = (self._length - 1 - whole) * self._columns + np.arange(self._columns)
         self._share[ids] = lag - whole
         self._lag[ids] = lag
 
@@ -43,12 +43,16 @@ class DelayLine(PerWorld):
 
     def put(self, values: FloatArray) -> None:
         """Add the values (B, n, K) of the next n steps."""
-        left = self._values[:, values.shape[1] :]
-        self._values = np.concatenate([left, values[:, -self._length :]], 1)
+        new = values[:, -self._length :]
+        kept = self._length - new.shape[1]
+        if kept:
+            self._values[:, :kept] = self._values[:, -kept:]
+        self._values[:, kept:] = new
 
     def read(self, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """Late values (n, K) of worlds `ids`, linear between steps."""
-        newer, share, values = self._newer[ids], self._share[ids], self._values.ravel()
+        newer, share = self._first[ids] + self._back[ids], self._share[ids]
+        values = self._values.ravel()
         # not newer + share * (older - newer): a whole lag shall give exactly what was put in
         result: FloatArray = (1 - share) * values.take(newer)
         result += share * values.take(newer - self._columns)

@@ -53,14 +53,16 @@ class Latency:
         self._command_lag[ids] = self._whole_steps(self._command_ms[ids])
         self._angles.set_lag(self._angle_ms[ids] * self._per_ms, ids)
 
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """Of each world (B, ...), what `take` leaves to copy; the same objects for ever."""
+        return [self._command_ms, self._command_lag, self._angle_ms, *self._angles.arrays]
+
     def take(self, other: "Latency", rows: slice, ids: np.ndarray) -> None:
-        """Give worlds `ids` (n,) the latencies of another's worlds `rows` (n,)."""
-        self._command_ms[ids] = other._command_ms[rows]
-        self._command_lag[ids] = other._command_lag[rows]
-        self._angle_ms[ids] = other._angle_ms[rows]
+        """Make worlds `ids` (n,) such as another's worlds `rows` (n,), but for the `arrays`."""
+        self._commands.take(other._commands, rows, ids)
         if self._play and other._play:
             self._play.take(other._play, rows, ids)
-        self._angles.set_lag(self._angle_ms[ids] * self._per_ms, ids)
 
     def _whole_steps(self, late_ms: FloatArray) -> np.ndarray:
         return np.ceil(late_ms * self._per_ms - ROUNDING).astype(np.int64)

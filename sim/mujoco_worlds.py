@@ -19,7 +19,7 @@ from sim.engine_clock import stop_engine_clock
 from sim.latency import Latency
 from sim.mujoco_feedback import Feedback
 from sim.payload import Payloads, load_bodies
-from sim.per_world import State
+from sim.per_world import State, by_world
 from sim.physical_fields import PhysicalFields, is_field
 
 
@@ -47,6 +47,7 @@ class MujocoWorlds:
         self._batch = Batch(self.model, num_worlds, nthread=threads)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
+        self._in_path = run_of(self._qpos)
         self._dof = np.array([j.dofadr[0] for j in joints])
         self._bodies = np.array([self.model.body(link).id for link in spec.links])
         self._electronics = Electronics(spec, num_worlds)
@@ -116,20 +117,21 @@ class MujocoWorlds:
         spares.reset(parameters, np.arange(count))
         here, there = self._batch, spares._batch
         differing = [name for name in MODEL_FIELDS if there.expanded(name) is not None]
-        self._rows = [(here.state, there.state)]
-        self._rows += [(here.expand(name), there.expand(name)) for name in differing]
+        pairs = [(here.state, there.state)]
+        pairs += [(here.expand(name), there.expand(name)) for name in differing]
+        pairs += zip(self._electronics.arrays, spares._electronics.arrays, strict=True)
+        pairs += zip(self._latency.arrays, spares._latency.arrays, strict=True)
+        self._rows = [(by_world(mine), by_world(theirs)) for mine, theirs in pairs]
 
     def renew(self, rows: slice, ids: np.ndarray) -> None:
         """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
         if self._spares is None:
             raise RobotMbrlError("no world is prepared; call prepare() first")
-        for here, there in self._rows:
-            here[ids] = there[rows]
-        self._electronics.take(self._spares._electronics, rows, ids)
+        for mine, theirs in self._rows:
+            mine[ids] = theirs[rows]
         self._latency.take(self._spares._latency, rows, ids)
-        for mine, theirs in zip(self._extras, self._spares._extras, strict=True):
-            mine.take(theirs, rows, ids)
-        self._start(ids)
+        for part, spare in zip(self._extras, self._spares._extras, strict=True):
+            part.take(spare, rows, ids)
 
     def step(
         self,
@@ -149,7 +151,7 @@ class MujocoWorlds:
             path = self._feedback.rollout(late, push)
         else:
             path = self._batch.rollout(steps, control=late, record=("qpos",))["qpos"]
-        self._latency.move(path[:, :, self._qpos])
+        self._latency.move(path[:, :, self._in_path])
 
     def _push(self, chance: Disturbance | None) -> FloatArray | float:
         """Let joints and links be pushed until the next time; returns the torque on the joints."""
@@ -228,3 +230,10 @@ class MujocoWorlds:
 
     def close(self) -> None:
         """Nothing to release: the thread pool ends with its batch."""
+
+
+def run_of(indices: np.ndarray) -> np.ndarray | slice:
+    """The same indices as a slice, which copies nothing, where they follow one another."""
+    first, count = int(indices[0]), len(indices)
+    in_turn = (indices == np.arange(first, first + count)).all()
+    return slice(first, first + count) if in_turn else indices

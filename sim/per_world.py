@@ -8,6 +8,15 @@ State = dict[str, np.ndarray]
 """Plain arrays by name."""
 
 
+def by_world(array: np.ndarray) -> np.ndarray:
+    """The memory of a contiguous array (B, ...) as one opaque item for each world, (B,).
+
+    Numpy copies a few chosen items five times faster than as many rows.
+    """
+    rows = array.reshape(len(array), -1, copy=False)
+    return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
+
+
 class PerWorld:
     """Holds something of B worlds; subclasses name their attributes that are arrays (B, ...).
 
@@ -19,10 +28,15 @@ class PerWorld:
     drawn: ClassVar[tuple[str, ...]] = ()
     moving: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """All of them."""
+        return [getattr(self, name) for name in self.drawn + self.moving]
+
     def take(self, other: "PerWorld", rows: slice, ids: np.ndarray) -> None:
         """Make worlds `ids` (n,) such as another's worlds `rows` (n,) are."""
-        for name in self.drawn + self.moving:
-            getattr(self, name)[ids] = getattr(other, name)[rows]
+        for mine, theirs in zip(self.arrays, other.arrays, strict=True):
+            mine[ids] = theirs[rows]
 
     def get_state(self, prefix: str) -> State:
         """Copies of what changes as time passes, named with a prefix."""

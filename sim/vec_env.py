@@ -144,7 +144,8 @@ class SimVecEnv(VectorEnv):
         actions = np.asarray(actions, dtype=np.float64)
         check_shape("actions", actions, (self.num_envs, self.layout.action_size))
         check_finite("actions", actions)
-        actions = self.layout.slew(self._observer.last_action, np.clip(actions, -1.0, 1.0))
+        allowed = np.minimum(np.maximum(actions, -1.0), 1.0)
+        actions = self.layout.slew(self._observer.last_action, allowed)
         self._redraw()
         self.worlds.step(actions, rng=self._rng)
         obs = self._observe(actions)
@@ -155,9 +156,9 @@ class SimVecEnv(VectorEnv):
         done = terminated | truncated
         info: dict[str, Any] = {"applied": actions}
         shown = self._present(obs)
-        if done.any():
+        (ids,) = done.nonzero()
+        if len(ids):
             info |= {"final_obs": shown, "_final_obs": done}
-            ids = np.flatnonzero(done)
             self._renew(ids)
             shown = self._present(self._first_observations(ids), ids)
         return shown, rewards, terminated, truncated, info | self._info()

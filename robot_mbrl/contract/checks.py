@@ -14,6 +14,8 @@ FloatArray = npt.NDArray[np.float64]
 def check_shape(name: str, array: Any, expected: Sequence[int | None]) -> None:
     """Raise ShapeError unless `array.shape` equals `expected` (None matches any size)."""
     shape = tuple(array.shape)
+    if shape == tuple(expected):
+        return
     fits = len(shape) == len(expected) and all(
         want is None or want == got for want, got in zip(expected, shape, strict=True)
     )

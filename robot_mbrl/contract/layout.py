@@ -144,11 +144,15 @@ class ObservationLayout:
     def measure(self, q: Any, v: Any, xp: Any = np) -> Any:
         """One measurement block (..., M) from positions q (..., J) rad and velocities v (...,
         J)."""
+        return xp.concatenate(self.block_parts(q, v, xp), -1)
+
+    def block_parts(self, q: Any, v: Any, xp: Any = np) -> list[Any]:
+        """Those of `measure`, not yet joined."""
         parts = []
         for j, wraps in enumerate(self.wraps):
             angle = q[..., j : j + 1]
             parts += [xp.sin(angle), xp.cos(angle)] if wraps else [angle]
-        return xp.concatenate([*parts, v], -1)
+        return [*parts, v]
 
     def velocities(self, obs: Any, axis: int = -1) -> Any:
         """The newest velocities (..., J) in rad/s."""
@@ -247,12 +251,12 @@ class Observer:
         layout = self.layout
         self._q[mask] = q
         self._v[mask] = 0.0
-        block = layout.measure(q, np.zeros_like(q))
+        block = layout.block_parts(q, np.zeros_like(q))
         if goal is not None:
             self.goal[mask] = goal
         actions = [layout.hold(q)] * layout.action_history
-        history = [block] * layout.observation_history
-        self._obs[mask] = np.concatenate([block, *actions, *history, self.goal[mask]], -1)
+        history = block * layout.observation_history
+        self._obs[mask] = np.concatenate([*block, *actions, *history, self.goal[mask]], -1)
         return self._obs.copy()
 
     def update(
@@ -270,9 +274,8 @@ class Observer:
             dq = np.where(fresh[..., None], dq, self._v * layout.dt)
         self._q = self._q + dq
         v = self._v + self._alpha * (dq / layout.dt - self._v)
-        block = layout.measure(self._q, v)
         m, a = len(layout.block), layout.action_size
-        old, parts = self._obs, [block]
+        old, parts = self._obs, layout.block_parts(self._q, v)
         if layout.action_history:
             parts += [action, old[..., m : m + a * (layout.action_history - 1)]]
         if layout.observation_history:
