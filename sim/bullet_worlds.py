@@ -93,6 +93,14 @@ class BulletWorlds:
         """Keep n worlds' parameters (n,) for `renew`: PyBullet builds where they will be."""
         self._prepared = parameters
 
+    def measure_prepared(self, rng: np.random.Generator) -> FloatArray:
+        """What the encoders of the n worlds prepared say first, (n, J) in rad."""
+        paths = [f"initial.{joint.name}.position_rad" for joint in self.spec.joints]
+        angles = np.stack([self._prepared[path] for path in paths], 1)
+        electronics = Electronics(self.spec, len(angles))
+        electronics.set_parameters(self._prepared, np.arange(len(angles)))
+        return electronics.read_encoders(angles, rng)
+
     def renew(self, rows: slice, ids: np.ndarray) -> None:
         """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
         self.reset({path: values[rows] for path, values in self._prepared.items()}, ids)

@@ -123,14 +123,23 @@ class MujocoWorlds:
         pairs += zip(self._latency.arrays, spares._latency.arrays, strict=True)
         self._rows = [(by_world(mine), by_world(theirs)) for mine, theirs in pairs]
 
-    def renew(self, rows: slice, ids: np.ndarray) -> None:
-        """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
+    @property
+    def _prepared(self) -> "MujocoWorlds":
         if self._spares is None:
             raise RobotMbrlError("no world is prepared; call prepare() first")
+        return self._spares
+
+    def measure_prepared(self, rng: np.random.Generator) -> FloatArray:
+        """What the encoders of the n worlds prepared say first, (n, J) in rad."""
+        return self._prepared.measure(rng)
+
+    def renew(self, rows: slice, ids: np.ndarray) -> None:
+        """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
+        spares = self._prepared
         for mine, theirs in self._rows:
             mine[ids] = theirs[rows]
-        self._latency.take(self._spares._latency, rows, ids)
-        for part, spare in zip(self._extras, self._spares._extras, strict=True):
+        self._latency.take(spares._latency, rows, ids)
+        for part, spare in zip(self._extras, spares._extras, strict=True):
             part.take(spare, rows, ids)
 
     def step(

@@ -60,7 +60,15 @@ class SimVecEnv(VectorEnv):
         self.parameters: Parameters = dict(zip(spec.nominal, self._table, strict=True))  # views
         self._observer = Observer(self.layout, (num_envs,))
         self._faults = SensorFaults(spec, num_envs) if SensorFaults.needed(spec.nominal) else None
-        self._spares = Spares(self.worlds, self._draw, list(spec.nominal), num_envs)
+        self._spares = Spares(
+            self.worlds,
+            self._draw,
+            lambda: self.worlds.measure_prepared(self._rng),
+            lambda size: draw_goals(self.task, self._rng, size),
+            paths=list(spec.nominal),
+            layout=self.layout,
+            size=num_envs,
+        )
         self._rng = np.random.default_rng(seed)
         # a generator of its own: what each world keeps for ever takes no draws from the others
         forever = self._rng.spawn(1)[0]
@@ -104,10 +112,13 @@ class SimVecEnv(VectorEnv):
         if goal is not None:
             goals = np.broadcast_to(goal, (len(ids), len(self.layout.goal))).astype(float)
         q = self.worlds.measure(self._rng, ids)
+        self._start_faults(q, ids)
+        return self._observer.reset(q, ids, goals)
+
+    def _start_faults(self, q: np.ndarray, ids: np.ndarray) -> None:
         if self._faults is not None:
             self._faults.set_parameters({p: v[ids] for p, v in self.parameters.items()}, ids)
             self._faults.start(q, ids)
-        return self._observer.reset(q, ids, goals)
 
     def _draw(self, size: int) -> Parameters:
         drawn = self._schedule.draw(self._rng, size)
@@ -159,8 +170,7 @@ class SimVecEnv(VectorEnv):
         (ids,) = done.nonzero()
         if len(ids):
             info |= {"final_obs": shown, "_final_obs": done}
-            self._renew(ids)
-            shown = self._present(self._first_observations(ids), ids)
+            shown = self._present(self._renew(ids), ids)
         return shown, rewards, terminated, truncated, info | self._info()
 
     def _present(self, obs: np.ndarray, ids: np.ndarray | None = None) -> Any:
@@ -183,15 +193,20 @@ class SimVecEnv(VectorEnv):
             if self._faults is not None:
                 self._faults.set_parameters(now, redrawn.ids)
 
-    def _renew(self, ids: np.ndarray) -> None:
-        """Give worlds `ids` (n,) new parameters and their initial state."""
+    def _renew(self, ids: np.ndarray) -> np.ndarray:
+        """Give worlds `ids` (n,) new parameters and their initial state; returns observations."""
         if self._schedule.built:  # a spare world does not know whose place it will take
             drawn = self._schedule.keep_built(self._draw(len(ids)), ids)
             self.worlds.reset(drawn, ids)
             self._table[:, ids] = list(drawn.values())
-        else:
-            self._table[:, ids] = self._spares.take(ids)
+            self._schedule.start(ids, self._rng)
+            return self._first_observations(ids)
+        rows = self._spares.take(ids)
+        self.steps[ids] = 0
+        self._table[:, ids] = self._spares.table[:, rows]
         self._schedule.start(ids, self._rng)
+        self._start_faults(self._spares.observer.q[rows], ids)
+        return self._observer.take(self._spares.observer, rows, ids)
 
     def _observe(self, actions: np.ndarray) -> np.ndarray:
         q = self.worlds.measure(self._rng)

@@ -48,6 +48,9 @@ class Worlds(Protocol):
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`. Raises SpecError as `reset`."""
 
+    def measure_prepared(self, rng: np.random.Generator) -> FloatArray:
+        """What the encoders of the n worlds prepared say first, (n, J) in rad."""
+
     def renew(self, rows: slice, ids: np.ndarray) -> None:
         """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
 

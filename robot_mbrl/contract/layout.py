@@ -259,6 +259,12 @@ class Observer:
         self._obs[mask] = np.concatenate([*block, *actions, *history, self.goal[mask]], -1)
         return self._obs.copy()
 
+    def take(self, other: "Observer", rows: slice, ids: np.ndarray) -> FloatArray:
+        """Make worlds `ids` (n,) such as another's `rows` (n,) are; returns obs (B, O)."""
+        self._q[ids], self._v[ids] = other._q[rows], other._v[rows]
+        self._obs[ids], self.goal[ids] = other._obs[rows], other.goal[rows]
+        return self._obs.copy()
+
     def update(
         self, q: FloatArray | None, action: FloatArray, fresh: np.ndarray | None = None
     ) -> FloatArray:

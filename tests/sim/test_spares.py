@@ -4,6 +4,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.checks import FloatArray
 from robot_mbrl.contract.parameters import Parameters
 from sim.spares import Spares
 from sim.worlds import Worlds
@@ -22,18 +24,36 @@ class Log:
         self.calls.append(("renew", rows.start, rows.stop, ids.tolist()))
 
 
-def test_worlds_are_drawn_many_at_once_and_each_is_used_once() -> None:
+def test_worlds_are_drawn_many_at_once_and_each_is_used_once(furuta: RobotSpec) -> None:
     log, rng = Log(), np.random.default_rng(0)
     drawn: list[Parameters] = []
+    measured: list[FloatArray] = []
 
     def draw(size: int) -> Parameters:
         drawn.append({"a": rng.uniform(size=size), "b": rng.uniform(size=size)})
         return drawn[-1]
 
-    spares = Spares(cast(Worlds, log), draw, ["a", "b"], 4)
-    got = [spares.take(np.array(ids)) for ids in ([7], [1, 3], [0], [2, 5])]
-    spares.forget()
-    got.append(spares.take(np.array([1])))
+    def measure() -> FloatArray:
+        measured.append(rng.uniform(size=(4, 2)))
+        return measured[-1]
+
+    spares = Spares(
+        cast(Worlds, log),
+        draw,
+        measure,
+        lambda _: None,
+        paths=["a", "b"],
+        layout=ObservationLayout.from_spec(furuta),
+        size=4,
+    )
+    took = []
+    for number, ids in enumerate(([7], [1, 3], [0], [2, 5], [1])):
+        if number == 4:
+            spares.forget()
+        rows = spares.take(np.array(ids))
+        took.append((len(drawn) - 1, rows))
+        np.testing.assert_array_equal(spares.table, [drawn[-1]["a"], drawn[-1]["b"]])
+        np.testing.assert_array_equal(spares.observer.q, measured[-1])
     assert log.calls == [
         ("prepare", 4),
         ("renew", 0, 1, [7]),
@@ -44,7 +64,5 @@ def test_worlds_are_drawn_many_at_once_and_each_is_used_once() -> None:
         ("prepare", 4),
         ("renew", 0, 1, [1]),
     ]
-    rows = [(0, slice(0, 1)), (0, slice(1, 3)), (0, slice(3, 4)), (1, slice(0, 2)), (2, slice(1))]
-    for values, (number, row) in zip(got, rows, strict=True):
-        np.testing.assert_array_equal(values[0], drawn[number]["a"][row])
-        np.testing.assert_array_equal(values[1], drawn[number]["b"][row])
+    expected = [(0, slice(0, 1)), (0, slice(1, 3)), (0, slice(3, 4)), (1, slice(0, 2))]
+    assert took == [*expected, (2, slice(0, 1))]

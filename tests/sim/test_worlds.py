@@ -211,6 +211,7 @@ def test_a_prepared_world_is_the_one_that_a_reset_builds(backend: str, furuta: R
     renewed.step(np.ones((3, 1)))
     order = [1, 2, 0]
     renewed.prepare({path: values[order] for path, values in given.items()})
+    np.testing.assert_array_equal(renewed.measure_prepared(rng), built.measure(rng)[order])
     renewed.renew(slice(0, 2), np.array([1, 2]))
     renewed.renew(slice(2, 3), np.array([0]))
     for action in rng.uniform(-1, 1, (30, 3, 1)):
