@@ -1,4 +1,4 @@
-"""How many environment steps a second: vector environment, bare mj_step, SyncVectorEnv, PyBullet.
+"""How many environment steps a second: vector environment, bare mj_step, gymnasium's own, PyBullet.
 
 They are measured in turn, round after round, so that what else the machine does meets all of them
 alike; ratios are medians over rounds.
@@ -33,7 +33,8 @@ class SimRates:
         worlds: of the vector environment.
         vector: of `sim.make_vec_env`.
         bare: what mj_step alone would allow on as many threads: physics steps / substeps.
-        sync: of gymnasium's SyncVectorEnv over `sim.make_env`.
+        sync: of gymnasium's SyncVectorEnv of its own InvertedPendulum-v5, with as many physics
+            steps in an environment step; it has neither randomization nor latency nor noise.
         bullet: of `sim.make_vec_env` in PyBullet, in one process; nan where it is not installed.
         vector_to_bare, vector_to_sync: ratios.
         threads: of the vector environment and of bare mj_step.
@@ -57,7 +58,7 @@ def measure_sim(
     """Measure for about `seconds` in all; `threads` 0 takes one per core."""
     spec, threads = load_robot(robot), threads or os.cpu_count() or 1
     vector = sim.make_vec_env(spec, num_envs, threads=threads)
-    sync, bullet = sync_env(spec, num_envs), bullet_env(spec, num_envs)
+    sync, bullet = sync_env(spec.control.substeps, num_envs), bullet_env(spec, num_envs)
     model, share = sim.mujoco_model(spec), seconds / rounds / (4 if bullet else 3)
     vector.reset(seed=0)
     step_for(vector, share)  # warm up
@@ -82,10 +83,10 @@ def measure_sim(
     )
 
 
-def sync_env(spec: RobotSpec, num_envs: int) -> gymnasium.vector.VectorEnv:
-    """Gymnasium's loop over single environments, reset."""
-    makers = [functools.partial(sim.make_env, spec, seed=k) for k in range(num_envs)]
-    env = gymnasium.vector.SyncVectorEnv(makers[:MOST_SINGLE])
+def sync_env(substeps: int, num_envs: int) -> gymnasium.vector.VectorEnv:
+    """Gymnasium's loop over its own single environments, reset."""
+    make = functools.partial(gymnasium.make, "InvertedPendulum-v5", frame_skip=substeps)
+    env = gymnasium.vector.SyncVectorEnv([make] * min(num_envs, MOST_SINGLE))
     env.reset(seed=0)
     return env
 
