@@ -105,6 +105,9 @@ class ReachPoint:
 
     def _sines(self, obs: Any, xp: Any) -> tuple[Any, Any]:
         """sin q and cos q (..., J)."""
+        if not any(self.layout.wraps):
+            angles = obs[..., : len(self.layout.wraps)]
+            return xp.sin(angles), xp.cos(angles)
         sines, cosines, at = [], [], 0
         for wraps in self.layout.wraps:
             if wraps:
