@@ -12,11 +12,18 @@ from rich.console import Console
 from rich.table import Table
 
 from launch.bench import CurvesBench
+from launch.learn_settings import PeerSetting, find_setting
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.figures import JOINT_COLORS, OUTSIDE, draw
 
 AXES = {"steps": "environment steps", "cpu_s": "CPU seconds of learning, one thread"}
-NAMES = {"mbpo": "MBPO", "pets": "PETS", "sac": "SAC (stable-baselines3)"}
+
+
+def name_of(result: dict[str, Any]) -> str:
+    """What learned: one of ours, or the peer."""
+    peer = isinstance(find_setting(result["env"], result["agent"]), PeerSetting)
+    name: str = result["agent"].upper()
+    return f"{name} (stable-baselines3)" if peer else name
 
 
 def read_results(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -58,7 +65,7 @@ def plot_curves(results: list[dict[str, Any]], measure: str, figure: Figure) -> 
     for axes, (key, label) in zip(panels, AXES.items(), strict=True):
         for result, color in zip(results, JOINT_COLORS, strict=False):
             s = series(result["runs"], measure)
-            name = f"{NAMES[result['agent']]}, {len(result['runs'])} seeds"
+            name = f"{name_of(result)}, {len(result['runs'])} seeds"
             axes.fill_between(s[key], s["least"], s["most"], color=color, alpha=0.15, lw=0)
             axes.plot(s[key], s["median"], color=color, marker=".", label=name)
         axes.set_xlabel(label)
@@ -74,7 +81,7 @@ def print_curves(results: list[dict[str, Any]], measure: str) -> None:
         s = series(result["runs"], measure)
         last = [r["curve"][-1][measure] for r in result["runs"]]
         table.add_row(
-            NAMES[result["agent"]],
+            name_of(result),
             f"{s['steps'][-1]:.0f}",
             f"{s['cpu_s'][-1]:.0f}",
             f"{s['median'][-1]:.4g}",

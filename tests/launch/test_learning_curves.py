@@ -49,6 +49,13 @@ def test_a_figure_names_both_agents_and_both_axes(tmp_path: Path, capsys) -> Non
     assert "-3, -1, 5" in capsys.readouterr().out
 
 
+def test_our_sac_is_not_called_the_peer(tmp_path: Path) -> None:
+    files = (write(tmp_path / "b.json", "sac", "furuta"),)
+    text = Path(draw_results(CurvesBench(runs=files, out=tmp_path / "f.svg"))["figure"]).read_text()
+    assert "SAC, 3 seeds" in text
+    assert "stable-baselines3" not in text
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"env": 1}')
