@@ -30,7 +30,7 @@ class PerWorld:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """All of them."""
+        """All of its arrays."""
         return [getattr(self, name) for name in self.drawn + self.moving]
 
     def take(self, other: "PerWorld", rows: slice, ids: np.ndarray) -> None:

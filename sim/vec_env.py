@@ -239,7 +239,7 @@ class SimVecEnv(VectorEnv):
                 got = f"shape {state[name].shape}" if name in state else "nothing"
                 raise DataError(
                     f"state {name!r}: expected shape {mine.shape}, got {got}; it is of an "
-                    "environment with another robot, number of worlds or backend"
+                    "environment with another robot, number of worlds, backend or version"
                 )
         self._table[:], self.steps[:] = state["parameters"], state["steps"]
         parts = {group: _part(state, group) for group in ("observer.", "worlds.")}
