@@ -52,11 +52,25 @@ class SerialPort:
     def write(self, data: bytes) -> None:
         """Send all of `data`; raises LinkTimeout when the line takes nothing, else LinkError."""
         try:
-            self._device.write(data)
+            if self._descriptor is None:
+                self._device.write(data)
+            else:
+                self._send(self._device.fileno(), data)
         except serial.SerialTimeoutException as error:
             raise LinkTimeout(f"port {self.name}: the device takes no bytes") from error
-        except (OSError, TypeError, ValueError) as error:  # SerialException is an OSError
+        # SerialException is an OSError; a closed socket of pyserial has no attribute
+        except (OSError, TypeError, ValueError, AttributeError) as error:
             raise self._lost(error) from error
+
+    def _send(self, descriptor: int, data: bytes) -> None:
+        """Not by pyserial, which calls it a timeout if this process slept while all was sent."""
+        deadline_s = time.monotonic() + self._device.write_timeout
+        while data:
+            with contextlib.suppress(BlockingIOError):
+                data = data[os.write(descriptor, data) :]
+            left = max(0.0, deadline_s - time.monotonic())
+            if data and not select.select([], [descriptor], [], left)[1]:
+                raise serial.SerialTimeoutException
 
     def read(self, deadline_s: float) -> bytes:
         """Return what has arrived until `deadline_s`, at once when there is something."""

@@ -85,6 +85,21 @@ def test_a_line_that_takes_nothing_is_a_timeout(line: SerialPort) -> None:
     assert time.monotonic() - start < 1.0
 
 
+def test_a_host_that_sleeps_while_it_sends_does_not_blame_the_device(
+    terminal: Terminal, line: SerialPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def sleepy(descriptor: int, data: bytes) -> int:
+        sent = write(descriptor, data)
+        time.sleep(0.05)  # longer than the write timeout
+        return sent
+
+    monkeypatch.setattr(os, "write", sleepy)
+    line.write(b"\x01\x02")
+    assert os.read(terminal.master, 10) == b"\x01\x02"
+
+
 def test_a_closed_port_is_a_link_error(line: SerialPort) -> None:
     line.close()
     line.close()
