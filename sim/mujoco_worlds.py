@@ -100,10 +100,7 @@ class MujocoWorlds:
             initial = f"initial.{joint.name}."
             self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
             self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
-        self._start(ids)
-
-    def _start(self, ids: np.ndarray) -> None:
-        """Fill the latencies of worlds `ids` as if they had always been where they are."""
+        # the latencies as if the worlds had always been where they are
         q = self._state_q[np.ix_(ids, self._qpos)]
         self._latency.start(q, holding(self.spec, q), ids)
 

@@ -55,6 +55,18 @@ def test_loop_url() -> None:
     port.close()
 
 
+def test_spy_url_logs_both_ways(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    port = open_port(f"spy://{terminal.port}", 115200)
+    port.write(b"hello")
+    assert os.read(terminal.master, 100) == b"hello"
+    os.write(terminal.master, b"answer")
+    assert port.read(port.now() + 1.0) == b"answer"
+    port.close()
+    log = capsys.readouterr().err
+    assert "hello" in log
+    assert "answer" in log
+
+
 def test_a_silent_line_returns_at_the_deadline(line: SerialPort) -> None:
     deadline = line.now() + 0.02
     assert line.read(deadline) == b""
