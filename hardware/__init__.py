@@ -9,7 +9,7 @@ from hardware.connection import (
     open_connection,
     open_robot,
 )
-from hardware.robot import SerialRobot
+from hardware.mcu.driver import SerialRobot
 
 __all__ = [
     "Connection",

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hardware.clock import RealClock
+from hardware.mcu.driver import SerialRobot
 from hardware.mock.device import MockDevice
 from hardware.mock.lockstep import LockstepClock, LockstepPort
 from hardware.mock.plant import PlantFactory, installed_plant
 from hardware.port import open_port
-from hardware.robot import SerialRobot
+from robot_mbrl.contract.description.reality import Reality, load_reality
+from robot_mbrl.contract.description.spec import RobotSpec, load_robot
 from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.interface import Clock
-from robot_mbrl.contract.reality import Reality, load_reality
-from robot_mbrl.contract.spec import RobotSpec, load_robot
 
 if TYPE_CHECKING:
-    from robot_mbrl.env import RobotEnv
+    from robot_mbrl.envs.robot_env import RobotEnv
 
 MOCK = "mock"
 
@@ -94,7 +94,9 @@ def make_env(robot: str | Path | RobotSpec, port: str, **settings: Any) -> "Robo
 
     `reset` brings the robot home; closing the environment releases it. Raises as `open_connection`.
     """
-    from robot_mbrl.env import RobotEnv  # the one door upwards; drivers do not need gymnasium
+    from robot_mbrl.envs.robot_env import (
+        RobotEnv,  # the one door upwards; drivers do not need gymnasium
+    )
 
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     connection = open_connection(spec, port)

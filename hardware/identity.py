@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hardware.mcu_messages import Identity
+from hardware.mcu.messages import Identity
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError
-from robot_mbrl.contract.spec import RobotSpec
 
 
 def check_identity(spec: RobotSpec, identity: Identity) -> None:

@@ -5,7 +5,7 @@ import threading
 from typing import Protocol
 
 from robot_mbrl.contract import ObservationLayout
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.onboard import ControllerOutput, SafeRobot
 
 EVERY_S = 0.25

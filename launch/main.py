@@ -74,7 +74,7 @@ def load_verb(name: str) -> ModuleType:
     # The networks are small. On 2 cores, one thread makes 260 updates/s and hardly notices another
     # program; two make 360 while alone but 20 beside one, spinning, and 160 always, sleeping.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return importlib.import_module("launch." + name.replace("-", "_"))
+    return importlib.import_module("launch.verbs." + name.replace("-", "_"))
 
 
 def run_verb(name: str, args: Sequence[str]) -> int:

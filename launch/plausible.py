@@ -13,16 +13,16 @@ from collections.abc import Callable
 import numpy as np
 
 import sim
-from launch.excitation import Piece
-from launch.log_windows import log_windows
+from calibration.excitation import Piece
+from calibration.log_windows import log_windows
+from calibration.posterior import plausible_worlds
+from calibration.wear_prior import may_be_worn
 from robot_mbrl.agents.mbpo import Mbpo, correlated_noise
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.parameters import Parameters
+from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.data.transitions import Transitions, concatenate
-from robot_mbrl.evaluate import Act, actor_policy, record_worlds
-from robot_mbrl.models.forecast import Starts
-from sim.plausible import plausible_worlds
-from sim.wear import may_be_worn
+from robot_mbrl.envs.episodes import Act, actor_policy, record_worlds
+from robot_mbrl.models.judging.open_loop import Starts
 
 TICKS = 10  # of a window
 WINDOWS = 120  # looked at for each world

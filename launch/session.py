@@ -12,7 +12,7 @@ from hardware import is_mock, open_connection
 from launch.live_line import Acts, LiveLine, WatchedController
 from launch.operator_stop import OperatorStop
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError, SafetyError
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
@@ -27,7 +27,7 @@ from robot_mbrl.onboard import (
     go_home,
     run_episode,
 )
-from robot_mbrl.onboard.monitor import Alarm
+from robot_mbrl.onboard.monitor.monitor import Alarm
 from robot_mbrl.onboard.realtime import realtime_priority
 from robot_mbrl.tasks import draw_goals, make_task
 

@@ -6,13 +6,13 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.env import RobotEnv
-from sim.build import mujoco_model
-from sim.picture import Picture
-from sim.pixel_env import PixelEnv, PixelVecEnv
-from sim.robot import SimulatedRobot
-from sim.vec_env import SimVecEnv
-from sim.viewer import Viewer
+from robot_mbrl.envs.robot_env import RobotEnv
+from sim.envs.pixel_env import PixelEnv, PixelVecEnv
+from sim.envs.simulated_robot import SimulatedRobot
+from sim.envs.vec_env import SimVecEnv
+from sim.mujoco_engine.model import mujoco_model
+from sim.rendering.picture import Picture
+from sim.rendering.viewer import Viewer
 
 __all__ = ["Picture", "Viewer", "make_env", "make_vec_env", "mujoco_model"]
 

@@ -6,11 +6,11 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters import Parameters
-from sim.delay_line import EVERY
-from sim.per_world import State
+from robot_mbrl.contract.parameters.vocabulary import Parameters
+from sim.laws.delay_line import EVERY
+from sim.laws.per_world import State
 
 Backend = Literal["mujoco", "pybullet"]
 
@@ -93,11 +93,11 @@ def make_worlds(
 def _engine(backend: str) -> Callable[..., Worlds]:
     """Engines are imported when they are asked for: each is large, and one may be missing."""
     if backend == "mujoco":
-        from sim.mujoco_worlds import MujocoWorlds
+        from sim.mujoco_engine.worlds import MujocoWorlds
 
         return MujocoWorlds
     if backend == "pybullet":
-        from sim.bullet_worlds import BulletWorlds
+        from sim.bullet_engine.worlds import BulletWorlds
 
         return BulletWorlds
     known = ", ".join(repr(name) for name in get_args(Backend))

@@ -3,7 +3,7 @@ import torch
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError
-from sim.gl import offscreen_context
+from sim.rendering.gl import offscreen_context
 
 
 @pytest.fixture(scope="session", autouse=True)

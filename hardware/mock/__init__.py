@@ -1,6 +1,6 @@
 """The device side: a firmware in Python around a plant, in lockstep or on a pseudo-terminal.
 
-`hardware.mock.serve` is imported by name only: pseudo-terminals exist on POSIX systems alone.
+`hardware.mock.pty_server` is imported by name only: pseudo-terminals exist on POSIX systems alone.
 """
 
 from hardware.mock.device import MockDevice

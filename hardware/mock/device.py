@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hardware import mcu_messages as messages
-from hardware.mcu import LATCHED, Fault, Frame, MessageType
-from hardware.mcu_messages import Identity, State
+from hardware.mcu import messages
+from hardware.mcu.frames import LATCHED, Fault, Frame, MessageType
+from hardware.mcu.messages import Identity, State
 from hardware.mock.plant import Plant
-from hardware.mock.wear import CommandDelay, Encoders, Heat
+from hardware.mock.sensing import CommandDelay, Encoders, Heat
 from hardware.mock.wire import Injection, Wire
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.description.reality import Reality
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import FrameError
-from robot_mbrl.contract.reality import Reality
-from robot_mbrl.contract.spec import RobotSpec
 
 TICK_S = 1e-3  # of the firmware: sampling, watchdog, driver stage
 FIRMWARE = "mock 1.0"
@@ -31,7 +31,7 @@ class Event:
 
 
 class MockDevice:
-    """A device that behaves as `mcu_protocol.md` says, on a machine as `reality` says.
+    """A device that behaves as `protocol.md` says, on a machine as `reality` says.
 
     Time is the device's own, from 0 at power-up; `advance_to` moves it, `receive` and `transmit`
     happen at the time reached. The drive follows commands with the reality's latency, but is cut at

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.description.reality import Reality
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.reality import Reality
-from robot_mbrl.contract.spec import RobotSpec
 
 ENTRY_POINTS = "robot_mbrl.plants"
 

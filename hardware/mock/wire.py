@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hardware.mcu import Frame, FrameReader, encode_frame
+from hardware.mcu.frames import Frame, FrameReader, encode_frame
 
 
 @dataclass

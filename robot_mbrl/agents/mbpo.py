@@ -14,18 +14,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from robot_mbrl.agents.rollouts import ImaginationConfig, branch_rollouts
+from robot_mbrl.agents.imagination.rollouts import ImaginationConfig, branch_rollouts
+from robot_mbrl.agents.imagination.trust import ShareConfig, real_share, rollout_length
 from robot_mbrl.agents.sac import Batch, Sac
 from robot_mbrl.agents.sac_config import SacConfig
-from robot_mbrl.agents.trust import ShareConfig, real_share, rollout_length
-from robot_mbrl.agents.view import TaskView
-from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.contract.plain_layout import Layout
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.observation.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.ensemble_config import EnsembleConfig, config_of, make_ensemble
-from robot_mbrl.models.relative_error import relative_error
+from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
+from robot_mbrl.models.judging.relative_error import relative_error
+from robot_mbrl.networks.task_view import TaskView
 from robot_mbrl.tasks import Task
 
 Progress = Callable[[int, int], None]

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from robot_mbrl.agents.mbpo import Piece, Policy
-from robot_mbrl.contract.plain_layout import Layout
+from robot_mbrl.contract.observation.plain_layout import Layout
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble_config import EnsembleConfig, make_ensemble
-from robot_mbrl.planners.icem import IcemConfig
-from robot_mbrl.planners.imagination import Imagination
+from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
+from robot_mbrl.planners.objective.imagination import Imagination
+from robot_mbrl.planners.objective.propagation import PropagationConfig, draw_propagation
 from robot_mbrl.planners.planner import SamplingConfig
-from robot_mbrl.planners.propagation import PropagationConfig, draw_propagation
+from robot_mbrl.planners.search.icem import IcemConfig
 from robot_mbrl.planners.warm import WarmPlanner, plans_scored
 from robot_mbrl.tasks import Task
 

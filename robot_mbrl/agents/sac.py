@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robot_mbrl.agents.actor import Actor
-from robot_mbrl.agents.critics import Critics
 from robot_mbrl.agents.sac_config import SacConfig
-from robot_mbrl.agents.squashed_gaussian import bound, squash, squash_gradient
-from robot_mbrl.agents.view import View
-from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.models.backprop import Activation, Backprop
-from robot_mbrl.models.flat import flatten
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.networks.actor import Actor
+from robot_mbrl.networks.backprop import Activation, Backprop
+from robot_mbrl.networks.critics import Critics
+from robot_mbrl.networks.parameter_buffer import flatten
+from robot_mbrl.networks.squashed_gaussian import bound, squash, squash_gradient
+from robot_mbrl.networks.task_view import View
 
 
 @dataclass(frozen=True)

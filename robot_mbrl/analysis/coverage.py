@@ -7,10 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.analysis.recordings import Recording
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.calibration import (
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
+from robot_mbrl.models.ensemble.uncertainty import Uncertainty, estimate_uncertainty
+from robot_mbrl.models.judging.conformal import (
+    ConformalThreshold,
+    episode_threshold,
+    tick_threshold,
+)
+from robot_mbrl.models.judging.intervals import (
     LEVELS,
     IntervalScale,
     coverage_curve,
@@ -18,9 +25,6 @@ from robot_mbrl.models.calibration import (
     half_width,
     interval_scale,
 )
-from robot_mbrl.models.conformal import ConformalThreshold, episode_threshold, tick_threshold
-from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.uncertainty import Uncertainty, estimate_uncertainty
 
 
 @dataclass(frozen=True)

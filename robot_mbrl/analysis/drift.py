@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
-from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.models.forecast import Starts, forecast_error, predict_increments
-from robot_mbrl.models.uncertainty import estimate_uncertainty
-from robot_mbrl.runs import RunFolder, load_agent
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
+from robot_mbrl.models.judging.open_loop import Starts, forecast_error, predict_increments
+from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 TICKS = 10
 

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.forecast import ForecastError, Starts, forecast_error, predict_increments
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
+from robot_mbrl.models.judging.open_loop import (
+    ForecastError,
+    Starts,
+    forecast_error,
+    predict_increments,
+)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import numpy as np
 from robot_mbrl.analysis.coverage import Judged
 from robot_mbrl.analysis.recordings import Recording, sample_starts
 from robot_mbrl.contract import ObservationLayout
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble import DynamicsEnsemble
-from robot_mbrl.models.forecast import Starts
-from robot_mbrl.models.uncertainty import estimate_uncertainty
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
+from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
+from robot_mbrl.models.judging.open_loop import Starts
 
 SPEEDS = (1.5, 2.0, 3.0, 5.0)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

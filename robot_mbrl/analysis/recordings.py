@@ -7,7 +7,7 @@ import numpy as np
 
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
-from robot_mbrl.models.forecast import Starts
+from robot_mbrl.models.judging.open_loop import Starts
 
 Piece = tuple[np.ndarray, np.ndarray]
 """Observations (T + 1, O) and actions (T, A) without a gap."""

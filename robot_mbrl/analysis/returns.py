@@ -19,7 +19,7 @@ from torch import Tensor
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.analysis.recordings import Piece, Recording
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
 
 TAIL = 0.05  # weight gamma^n at which the value may stand in for the rest of the true return

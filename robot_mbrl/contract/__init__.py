@@ -1,8 +1,8 @@
 """The contract between all rooms: robot description, observation layout, interface, errors."""
 
+from robot_mbrl.contract.description.spec import RobotSpec, load_robot
 from robot_mbrl.contract.interface import Clock, Command, Robot, RobotState
-from robot_mbrl.contract.layout import ActionCodec, ObservationLayout, Observer
-from robot_mbrl.contract.spec import RobotSpec, load_robot
+from robot_mbrl.contract.observation.layout import ActionCodec, ObservationLayout, Observer
 
 __all__ = [
     "ActionCodec",

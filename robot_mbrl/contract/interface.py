@@ -8,7 +8,7 @@ members.
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RobotState:
         device_time_s: the device's own clock at the sample.
         host_time_s: the host's monotonic clock when the sample arrived.
         sequence: the device's sample counter.
-        faults: bit field of the device (0: healthy); see `hardware/mcu_protocol.md`.
+        faults: bit field of the device (0: healthy); see `hardware/mcu/protocol.md`.
         temperature_c: motor temperature, shape (A,); NaN where there is no sensor.
         fresh: False when the link had nothing new and the last good sample is repeated.
     """

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from robot_mbrl.data.episodes import Episode
+from robot_mbrl.data.episode import Episode
 
 FINISHED = "finished"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
 
 

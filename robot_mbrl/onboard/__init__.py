@@ -1,17 +1,17 @@
 """What runs on the robot's computer: controller, supervisor, monitors, recorder, loop."""
 
-from robot_mbrl.onboard.controller import Controller, ControllerOutput, load_controller
-from robot_mbrl.onboard.controller_metadata import ControllerMetadata
+from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.onboard.controller.controller import Controller, ControllerOutput, load_controller
+from robot_mbrl.onboard.controller.metadata import ControllerMetadata
 from robot_mbrl.onboard.home import go_home
-from robot_mbrl.onboard.latch import SafetyState
 from robot_mbrl.onboard.loop import run_episode
 from robot_mbrl.onboard.loop_report import LoopReport
-from robot_mbrl.onboard.monitor import Monitor
-from robot_mbrl.onboard.monitor_calibration import calibrate_monitor
-from robot_mbrl.onboard.monitor_thresholds import MonitorThresholds
+from robot_mbrl.onboard.monitor.fit_thresholds import calibrate_monitor
+from robot_mbrl.onboard.monitor.monitor import Monitor
+from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 from robot_mbrl.onboard.recorder import Recorder
-from robot_mbrl.onboard.safety import SafeRobot
-from robot_mbrl.onboard.stop_reason import StopReason
+from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
+from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 
 __all__ = [
     "Controller",

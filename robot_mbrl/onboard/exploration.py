@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from robot_mbrl.contract.checks import FloatArray
-from robot_mbrl.onboard.controller import ControllerOutput
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.onboard.controller.controller import ControllerOutput
 
 KEEP, RENEW = 0.8, 0.6
 """First-order noise of unit variance, n' = .8 n + .6 e: explores better than white noise."""

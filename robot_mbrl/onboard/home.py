@@ -6,10 +6,10 @@ from collections import deque
 import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SafetyError
-from robot_mbrl.onboard.latch import SafetyState
-from robot_mbrl.onboard.safety import SafeRobot
+from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
+from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 
 REST_S = 0.5
 """A pendulum at its turning point is slow for a moment; rest lasts. Speed is judged by the travel

@@ -10,16 +10,16 @@ from typing import Protocol
 import numpy as np
 
 from robot_mbrl.contract import Clock, Observer
-from robot_mbrl.contract.checks import FloatArray, check_finite
+from robot_mbrl.contract.arrays import FloatArray, check_finite
 from robot_mbrl.contract.errors import DataError, NotFiniteError
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import Tick, TickFlag
-from robot_mbrl.onboard.controller import ControllerOutput
-from robot_mbrl.onboard.latch import SafetyState, reason_of
+from robot_mbrl.onboard.controller.controller import ControllerOutput
 from robot_mbrl.onboard.loop_report import Histogram, LoopReport
-from robot_mbrl.onboard.monitor import Monitor, innovation
+from robot_mbrl.onboard.monitor.monitor import Monitor, innovation
 from robot_mbrl.onboard.recorder import Recorder
-from robot_mbrl.onboard.safety import SafeRobot
-from robot_mbrl.onboard.stop_reason import StopReason
+from robot_mbrl.onboard.supervisor.latched_robot import SafetyState, reason_of
+from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 
 APPLIED_TOLERANCE = 0.02
 """Up to this difference of applied and proposed action, a prediction is about what happened."""

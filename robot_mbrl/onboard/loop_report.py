@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_mbrl.onboard.stop_reason import StopReason
+from robot_mbrl.contract.stop_reason import StopReason
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from robot_mbrl.data.episode_writer import EpisodeWriter
+from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.data.formats.mcap_writer import EpisodeWriter
 from robot_mbrl.data.tick import Tick
-from robot_mbrl.onboard.stop_reason import StopReason
 
 
 class Recorder:

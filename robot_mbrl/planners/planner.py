@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.contract.errors import PlannerError
-from robot_mbrl.planners.cem import CemConfig, plan_cem
-from robot_mbrl.planners.icem import IcemConfig, plan_icem
-from robot_mbrl.planners.ilqr import IlqrConfig, plan_ilqr
-from robot_mbrl.planners.mppi import MppiConfig, plan_mppi
-from robot_mbrl.planners.random_shooting import RandomShootingConfig, plan_random_shooting
-from robot_mbrl.planners.sampling import Planned
+from robot_mbrl.planners.search.cem import CemConfig, plan_cem
+from robot_mbrl.planners.search.icem import IcemConfig, plan_icem
+from robot_mbrl.planners.search.ilqr import IlqrConfig, plan_ilqr
+from robot_mbrl.planners.search.mppi import MppiConfig, plan_mppi
+from robot_mbrl.planners.search.random_shooting import RandomShootingConfig, plan_random_shooting
+from robot_mbrl.planners.search.sampling import Planned
 
 PlannerName = Literal["cem", "icem", "mppi", "random"]
 SamplingConfig = CemConfig | IcemConfig | MppiConfig | RandomShootingConfig

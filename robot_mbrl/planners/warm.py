@@ -5,11 +5,11 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from robot_mbrl.planners.icem import IcemConfig, IcemPlanned, plan_icem, populations
+from robot_mbrl.planners.objective.scoring import ScoringModel
 from robot_mbrl.planners.planner import SamplingConfig, check_usable, draw_noise, make_plan
-from robot_mbrl.planners.random_shooting import RandomShootingConfig
-from robot_mbrl.planners.sampling import Planned, shift
-from robot_mbrl.planners.scoring import ScoringModel
+from robot_mbrl.planners.search.icem import IcemConfig, IcemPlanned, plan_icem, populations
+from robot_mbrl.planners.search.random_shooting import RandomShootingConfig
+from robot_mbrl.planners.search.sampling import Planned, shift
 
 M = TypeVar("M", bound=ScoringModel)
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.tasks.furuta import FurutaSwingUp
 from robot_mbrl.tasks.pendulum import PendulumSwingUp

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.chain import Chain
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.urdf.chain import Chain
 
 GOAL = ("x_m", "y_m", "z_m")
 TRIES = 32  # poses drawn for each goal; one of them is surely above `lowest_m`

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
+from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
-from robot_mbrl.agents.rollouts import ImaginationConfig
 from robot_mbrl.agents.sac import Batch
 from robot_mbrl.agents.sac_config import SacConfig
-from robot_mbrl.agents.trust import LengthConfig, ShareConfig
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble_config import EnsembleConfig
-from tests.rig import toy_layout
+from robot_mbrl.models.ensemble.config import EnsembleConfig
+from tests.support.robots import toy_layout
 
 LAYOUT = toy_layout(action_history=0, observation_history=0)  # 3 joints, 2 motors, 8 columns
 POSITION = LAYOUT.column("arm.position")

@@ -9,13 +9,13 @@ import torch
 
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.contract.errors import PlannerError
-from robot_mbrl.models.ensemble_config import EnsembleConfig
-from robot_mbrl.planners.cem import CemConfig
-from robot_mbrl.planners.icem import IcemConfig
+from robot_mbrl.models.ensemble.config import EnsembleConfig
+from robot_mbrl.planners.objective.propagation import PropagationConfig
 from robot_mbrl.planners.planner import SamplingConfig
-from robot_mbrl.planners.propagation import PropagationConfig
-from tests.planners.gaussian_plant import GaussianModel
-from tests.planners.test_propagation import Square
+from robot_mbrl.planners.search.cem import CemConfig
+from robot_mbrl.planners.search.icem import IcemConfig
+from tests.planners.objective.test_propagation import Square
+from tests.support.gaussian_plant import GaussianModel
 
 ICEM = IcemConfig(horizon=4, candidates=30, iterations=3, elites=5, proposals=0)
 CONFIG = PetsConfig(ensemble=EnsembleConfig(members=2, hidden=6), planner=ICEM)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_mbrl.agents.actor import Actor
-from robot_mbrl.agents.critics import Critics
 from robot_mbrl.agents.sac import Batch, Sac
 from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.networks.actor import Actor
+from robot_mbrl.networks.critics import Critics
 
 OBS, ACT, ROWS = 3, 2, 7
 SMALL = SacConfig(actor_hidden=8, critic_hidden=9, batch=ROWS, gamma=0.9)

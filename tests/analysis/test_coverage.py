@@ -12,8 +12,8 @@ from robot_mbrl.analysis.coverage import (
 )
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.uncertainty import Uncertainty
-from tests.analysis.coasting import biased, coast, layout
+from robot_mbrl.models.ensemble.uncertainty import Uncertainty
+from tests.support.coasting import biased, coast, layout
 
 TRUE = np.array([1e-3, 5e-2])  # rad
 

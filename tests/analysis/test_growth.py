@@ -5,8 +5,8 @@ import pytest
 
 from robot_mbrl.analysis.growth import measure_growth, member_increments
 from robot_mbrl.analysis.recordings import sample_starts
-from robot_mbrl.models.forecast import predict_increments
-from tests.analysis.coasting import biased, coast, layout
+from robot_mbrl.models.judging.open_loop import predict_increments
+from tests.support.coasting import biased, coast, layout
 
 STEPS = 6
 

@@ -8,7 +8,7 @@ from robot_mbrl.analysis.coverage import judge
 from robot_mbrl.analysis.novelty import SPEEDS, auroc, faster, measure_novelty
 from robot_mbrl.analysis.recordings import sample_starts
 from robot_mbrl.data.transitions import Transitions
-from tests.analysis.coasting import SPEED, biased, coast, layout
+from tests.support.coasting import SPEED, biased, coast, layout
 
 
 def windows(ticks: int = 3):

@@ -10,7 +10,7 @@ import torch
 from robot_mbrl.analysis.recordings import Recording
 from robot_mbrl.analysis.returns import measure_return_error
 from robot_mbrl.contract.errors import DataError
-from tests.analysis.coasting import SPEED, biased, coast, layout
+from tests.support.coasting import SPEED, biased, coast, layout
 
 GAMMA, HORIZON = 0.8, 7
 POSITION = layout().column("slide.position")

@@ -8,10 +8,10 @@ import pytest
 from hardware import is_mock, make_device, open_connection, open_robot
 from hardware.mock.plant import metadata
 from robot_mbrl.contract import Command, Robot, RobotSpec
-from robot_mbrl.contract.checks import FloatArray
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.errors import LinkError, SpecError
-from robot_mbrl.contract.reality import Reality
-from tests.hardware.bench import IntegratorPlant
+from tests.support.lockstep_rig import IntegratorPlant
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,7 +88,7 @@ def test_the_installed_plant_is_found_and_swings(spec: RobotSpec) -> None:
 
 def test_hardware_brings_no_simulator_along() -> None:
     heavy = "{'sim', 'mujoco', 'torch', 'pybullet', 'scipy'}"
-    script = f"import sys, hardware, hardware.mock.serve; print({heavy} & set(sys.modules))"
+    script = f"import sys, hardware, hardware.mock.pty_server; print({heavy} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )

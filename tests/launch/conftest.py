@@ -1,15 +1,11 @@
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.spec import BUILT_IN
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "onboard"))
-
-from onboard_graphs import write_controller
+from robot_mbrl.contract.description.spec import BUILT_IN
+from tests.support.onboard_graphs import write_controller
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from onboard_graphs import write_controller
 
 from launch.main import main
 from robot_mbrl.contract import load_robot
 from robot_mbrl.data import read_episode
+from tests.support.onboard_graphs import write_controller
 
 ROOT = Path(__file__).parent.parent.parent
 LOGS = ROOT / "tests/data/realaigym_simple_pendulum"

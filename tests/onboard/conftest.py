@@ -1,15 +1,8 @@
-import sys
-from pathlib import Path
-
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from onboard_fakes import FakeController, FakeRobot, LockstepClock
-
 from robot_mbrl.onboard import SafeRobot
+from tests.support.onboard_fakes import FakeController, FakeRobot, LockstepClock
 
 
 @pytest.fixture

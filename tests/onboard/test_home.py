@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from onboard_fakes import FakeRobot, LockstepClock
 
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import LinkError, LinkTimeout, SafetyError
 from robot_mbrl.onboard import SafeRobot, SafetyState, StopReason, go_home
 from robot_mbrl.onboard.home import from_home, home_action
+from tests.support.onboard_fakes import FakeRobot, LockstepClock
 
 
 class DampedRobot(FakeRobot):

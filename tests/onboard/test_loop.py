@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from onboard_fakes import FakeController, timeouts, with_faults
 
 from robot_mbrl.contract import ObservationLayout, Observer
 from robot_mbrl.contract.errors import DataError, LinkTimeout, PlannerError, SafetyError
@@ -17,6 +16,7 @@ from robot_mbrl.onboard import (
     calibrate_monitor,
     run_episode,
 )
+from tests.support.onboard_fakes import FakeController, timeouts, with_faults
 
 DT = 0.02
 

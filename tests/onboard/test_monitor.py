@@ -12,8 +12,8 @@ from robot_mbrl.onboard import (
     StopReason,
     calibrate_monitor,
 )
-from robot_mbrl.onboard.monitor import innovation
-from robot_mbrl.onboard.monitor_calibration import cusum, robust_scale, tail_quantile
+from robot_mbrl.onboard.monitor.fit_thresholds import cusum, robust_scale, tail_quantile
+from robot_mbrl.onboard.monitor.monitor import innovation
 
 JOINTS = ("arm", "pendulum")
 RATE = 50.0

@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from robot_mbrl.contract.errors import PlannerError
-from robot_mbrl.planners.cem import CemConfig
-from robot_mbrl.planners.icem import IcemConfig, plan_icem
-from robot_mbrl.planners.ilqr import IlqrConfig
-from robot_mbrl.planners.mppi import MppiConfig
+from robot_mbrl.planners.objective.scoring import score_plans
 from robot_mbrl.planners.planner import (
     PlannerConfig,
     SamplingConfig,
@@ -24,10 +21,13 @@ from robot_mbrl.planners.planner import (
     make_plan,
     noise_shape,
 )
-from robot_mbrl.planners.random_shooting import RandomShootingConfig
-from robot_mbrl.planners.sampling import refit, shift
-from robot_mbrl.planners.scoring import score_plans
-from tests.planners.plain_plant import START, Plant, Poisoned, noise_for, riccati, run
+from robot_mbrl.planners.search.cem import CemConfig
+from robot_mbrl.planners.search.icem import IcemConfig, plan_icem
+from robot_mbrl.planners.search.ilqr import IlqrConfig
+from robot_mbrl.planners.search.mppi import MppiConfig
+from robot_mbrl.planners.search.random_shooting import RandomShootingConfig
+from robot_mbrl.planners.search.sampling import refit, shift
+from tests.support.plain_plant import START, Plant, Poisoned, noise_for, riccati, run
 
 SAMPLING: list[SamplingConfig] = [
     RandomShootingConfig(horizon=4, candidates=20, proposals=0, sigma=0.3),

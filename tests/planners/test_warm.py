@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from robot_mbrl.contract.errors import PlannerError
-from robot_mbrl.planners.cem import CemConfig
-from robot_mbrl.planners.icem import IcemConfig
-from robot_mbrl.planners.mppi import MppiConfig
 from robot_mbrl.planners.planner import SamplingConfig
-from robot_mbrl.planners.random_shooting import RandomShootingConfig
-from robot_mbrl.planners.sampling import shift
+from robot_mbrl.planners.search.cem import CemConfig
+from robot_mbrl.planners.search.icem import IcemConfig
+from robot_mbrl.planners.search.mppi import MppiConfig
+from robot_mbrl.planners.search.random_shooting import RandomShootingConfig
+from robot_mbrl.planners.search.sampling import shift
 from robot_mbrl.planners.warm import WarmPlanner, plans_scored
-from tests.planners.linear_plant import KnownModel, imagination
+from tests.support.linear_plant import KnownModel, imagination
 
 CONFIGS: list[SamplingConfig] = [
     IcemConfig(horizon=5, candidates=20, iterations=3, elites=4, proposals=0, decay=1.5, keep=0.5),

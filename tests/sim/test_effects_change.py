@@ -9,11 +9,11 @@ import pytest
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
 from sim import make_vec_env
-from sim.bullet_worlds import BulletWorlds, InThisProcess
-from sim.mujoco_worlds import MujocoWorlds
+from sim.bullet_engine.worlds import BulletWorlds, InThisProcess
+from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import Worlds, make_worlds
-from tests.rig import furuta_toml, quiet, write_robot
-from tests.sim.engines import each_engine, parameters
+from tests.support.engines import each_engine, parameters
+from tests.support.robots import furuta_toml, quiet, write_robot
 
 EFFECTS: dict[str, Any] = {
     "joints": {"arm": {"static_friction_nm": 3e-4}, "pendulum": {"backlash_rad": 0.02}},

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.effects import EFFECTS, NOT_OF_THE_MACHINE, possible_effects
-from robot_mbrl.contract.randomization import when_allowed
-from robot_mbrl.contract.variation import Variation
+from robot_mbrl.contract.description.read_randomization import when_allowed
+from robot_mbrl.contract.parameters.effects import EFFECTS, NOT_OF_THE_MACHINE, possible_effects
+from robot_mbrl.contract.parameters.variation import Variation
 from sim import make_vec_env
-from tests.rig import furuta_toml, write_robot
+from tests.support.robots import furuta_toml, write_robot
 
 B, TICKS = 2, 24
 ARM, MOTOR, LINK = "joints.arm.", "actuators.motor.", "links.pendulum."

@@ -12,11 +12,11 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from sim.bullet_worlds import BulletWorlds
-from sim.mujoco_worlds import MujocoWorlds
+from sim.bullet_engine.worlds import BulletWorlds
+from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import Worlds, make_worlds
-from tests.rig import one_joint
-from tests.sim.engines import each_engine, parameters
+from tests.support.engines import each_engine, parameters
+from tests.support.robots import one_joint
 
 G = 9.81
 M, L, I_COM = 0.3, 0.11, 4e-4  # a body whose centre of mass is L below its axle

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
-from robot_mbrl.contract.parameters import Parameters, sample_parameters
-from sim.bullet_worlds import BulletWorlds
-from sim.mujoco_worlds import MujocoWorlds
-from tests.sim.test_servo import servo
+from robot_mbrl.contract.parameters.vocabulary import Parameters, sample_parameters
+from sim.bullet_engine.worlds import BulletWorlds
+from sim.mujoco_engine.worlds import MujocoWorlds
+from tests.sim.laws.test_servo import servo
 
 B, TICKS = 8, 50  # 1 s at 50 Hz
 FRICTIONLESS_RAD, FRICTION_RAD = 5e-4, 0.02

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.effects import possible_effects
+from robot_mbrl.contract.parameters.effects import possible_effects
 from sim.worlds import Worlds, make_worlds
-from tests.rig import one_joint
-from tests.sim.engines import each_engine, parameters
+from tests.sim.laws.test_servo import KD, KP, MOST, servo
 from tests.sim.test_engine_physics import INERTIA, ROTOR, pendulum
-from tests.sim.test_servo import KD, KP, MOST, servo
+from tests.support.engines import each_engine, parameters
+from tests.support.robots import one_joint
 
 J, K, R = 1e-4, 0.042, 8.4  # the wheel of `one_joint`, and its motor
 TORQUE = 1e-3
@@ -228,11 +228,11 @@ PHYSICS: dict[str, Callable[[str, Path], None]] = {
 
 
 TESTED_IN: dict[str, tuple[str, str]] = {  # file and test; what needs more than one joint or tick
-    "actuators.*.inductance": ("test_winding", "test_inductance_delays_the_current"),
-    "actuators.*.source_resistance_ohm": ("test_winding", "test_a_weak_source_is_a_resistance"),
-    "actuators.*.heating_k": ("test_winding", "test_a_bolted_motor_warms_up_and_weakens"),
-    "actuators.*.heating_s": ("test_winding", "test_a_bolted_motor_warms_up_and_weakens"),
-    "actuators.*.derating_per_k": ("test_winding", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.inductance": ("test_windings", "test_inductance_delays_the_current"),
+    "actuators.*.source_resistance_ohm": ("test_windings", "test_a_weak_source_is_a_resistance"),
+    "actuators.*.heating_k": ("test_windings", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.heating_s": ("test_windings", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.derating_per_k": ("test_windings", "test_a_bolted_motor_warms_up_and_weakens"),
     "actuators.*.jitter_ms": ("test_disturbances", "test_late_and_lost_commands_act_late_or_never"),
     "actuators.*.lost_share": (
         "test_disturbances",
@@ -294,7 +294,7 @@ def test_every_parameter_of_the_vocabulary_has_its_physics() -> None:
 def test_what_is_tested_elsewhere_is_tested_there(parameter: str) -> None:
     """A test of that name, in a file that gives this parameter a number."""
     file, test = TESTED_IN[parameter]
-    text = (Path(__file__).parent / f"{file}.py").read_text(encoding="utf-8")
+    text = next(Path(__file__).parent.rglob(f"{file}.py")).read_text(encoding="utf-8")
     assert f"\ndef {test}" in text
     assert parameter.rsplit(".", 1)[-1] in text
 

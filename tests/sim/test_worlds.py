@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters import sample_parameters
-from sim.mujoco_worlds import MujocoWorlds
+from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import make_worlds
-from tests.rig import one_joint
-from tests.sim.engines import each_engine, mass_of_arm, parameters
+from tests.support.engines import each_engine, mass_of_arm, parameters
+from tests.support.robots import one_joint
 
 MS = 1e-3
 FAST: dict[str, Any] = {  # one physics step of 1 ms per tick

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from launch.bench_learn import make_env
+from launch.studies.learn import make_env
 from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
 
 

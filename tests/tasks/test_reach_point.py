@@ -13,8 +13,8 @@ from gymnasium.utils.env_checker import check_env
 import hardware
 import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.description.spec import TaskSpec
 from robot_mbrl.contract.errors import NotFiniteError, ShapeError, SpecError
-from robot_mbrl.contract.spec import TaskSpec
 from robot_mbrl.tasks import ReachPoint, make_task
 
 

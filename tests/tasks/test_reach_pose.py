@@ -9,7 +9,7 @@ import torch
 
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.tasks import ReachPose
-from tests.rig import toy_layout
+from tests.support.robots import toy_layout
 
 TARGET = {"arm": 0.5, "wrist": 3.0}
 LAYOUT = toy_layout()  # arm slides, pendulum and wrist wrap; motor and fan

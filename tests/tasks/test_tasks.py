@@ -11,7 +11,7 @@ import torch
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.tasks import FurutaSwingUp, PendulumSwingUp, Task, make_task
-from tests.rig import furuta_toml, write_robot
+from tests.support.robots import furuta_toml, write_robot
 
 
 def state(task: Any, **columns: float) -> np.ndarray:

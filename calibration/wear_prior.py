@@ -1,0 +1,57 @@
+"""What an old machine may have that its description says nothing of: joints that stick and cog."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.parameters.effects import effect_of
+from robot_mbrl.contract.parameters.variation import Variation
+from sim.laws.motor_law import full_torque
+
+STATIC_SHARE = 0.1
+"""Static friction beyond Coulomb's, at most, of what the motor has at standstill."""
+COGGING_SHARE = 0.05
+"""Amplitude of cogging, at most, of the same."""
+STRIBECK_RAD_S = (0.05, 1.0)
+PERIODS_PER_REV = (1, 24)
+
+
+def may_be_worn(spec: RobotSpec) -> RobotSpec:
+    """The robot whose `[randomization]` also varies stiction and cogging of each driven joint,
+    where it says nothing of them itself.
+
+    For looking back at a log: which worlds explain it. The ranges are wide, shares of each motor's
+    torque; a log tells what is in them.
+    """
+    nominal = {path: np.array([value]) for path, value in spec.nominal.items()}
+    wear: dict[str, Variation] = {}
+    for actuator in spec.actuators:
+        torque = float(full_torque(actuator, nominal)[0])
+        if math.isfinite(torque):
+            wear |= _wear(actuator.joint, torque)
+    new = {path: v for path, v in wear.items() if path not in spec.effects}
+    neutral = {path: e.neutral for path in new if (e := effect_of(path))}
+    return dataclasses.replace(
+        spec, effects=spec.effects | neutral, randomization=new | spec.randomization
+    )
+
+
+def _wear(joint: str, torque_nm: float) -> dict[str, Variation]:
+    """Of one joint whose motor has this torque."""
+    path = f"joints.{joint}."
+    return {
+        path + "static_friction_nm": uniform(0.0, STATIC_SHARE * torque_nm),
+        path + "stribeck_velocity_rad_s": Variation(
+            *STRIBECK_RAD_S, "log-uniform", operation="set"
+        ),
+        path + "cogging_nm": uniform(0.0, COGGING_SHARE * torque_nm),
+        path + "cogging_periods_per_rev": uniform(*PERIODS_PER_REV),
+        path + "cogging_phase_rad": uniform(-math.pi, math.pi),
+    }
+
+
+def uniform(low: float, high: float) -> Variation:
+    """In the parameter's own unit."""
+    return Variation(low, high, operation="set")

@@ -1,0 +1,78 @@
+"""What stands between the true machine and what firmware sees of it: delays, play, counts."""
+
+import math
+from collections import deque
+
+import numpy as np
+
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.description.reality import Reality
+from robot_mbrl.contract.description.spec import RobotSpec
+
+
+class CommandDelay:
+    """Commands of one actuator wait their latency; none overtakes an earlier one."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[float, float]] = deque()
+        self._value = 0.0
+
+    def push(self, value: float, due_s: float) -> None:
+        """Let `value` come into force at `due_s`, or with the one before it if that is later."""
+        last = self._waiting[-1][0] if self._waiting else due_s
+        self._waiting.append((max(due_s, last), value))
+
+    def value(self, now_s: float) -> float:
+        """The command in force at `now_s`."""
+        while self._waiting and self._waiting[0][0] <= now_s:
+            self._value = self._waiting.popleft()[1]
+        return self._value
+
+    def cut(self) -> None:
+        """No drive now, and nothing on its way: the driver stage is off."""
+        self._waiting.clear()
+        self._value = 0.0
+
+
+class Encoders:
+    """Play, age, noise and rounding of all joints, in this order."""
+
+    def __init__(self, spec: RobotSpec, reality: Reality, tick_s: float) -> None:
+        paths = [f"joints.{j.name}." for j in spec.joints]
+        self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
+        self._half_play = np.array([reality.effect(p + "backlash_rad") / 2 for p in paths])
+        self._zero = np.array([reality.effect(p + "encoder_offset_rad") for p in paths])
+        self._tick_s = tick_s
+        self._angles: deque[FloatArray] = deque()
+
+    def sample(self, q: FloatArray, age_s: float) -> None:
+        """Take the true angles (J,) of this tick; keep as many as `age_s` needs."""
+        last = self._angles[-1] if self._angles else q
+        # not np.clip, which takes as long as a physics step
+        held = np.minimum(np.maximum(last, q - self._half_play), q + self._half_play)
+        self._angles.append(held)
+        while len(self._angles) > round(age_s / self._tick_s) + 1:
+            self._angles.popleft()
+
+    def counts(self, noise_counts: float, rng: np.random.Generator) -> tuple[int, ...]:
+        """Counts (J,) of the oldest kept sample: round(angle / step + noise)."""
+        exact = (self._angles[0] - self._zero) / self._rad_per_count
+        noise = noise_counts * rng.standard_normal(exact.shape)
+        return tuple(int(c) for c in np.rint(exact + noise))
+
+
+class Heat:
+    """First-order motor temperature: full command for long ends 40 K above ambient, in 60 s."""
+
+    AMBIENT_C = 25.0
+    RISE_K = 40.0
+    TIME_CONSTANT_S = 60.0
+
+    def __init__(self, limits: FloatArray) -> None:
+        self._limits = limits
+        self.celsius = np.full(limits.shape, self.AMBIENT_C)
+
+    def advance(self, drive: FloatArray, seconds: float) -> None:
+        """Warm by the square of the drive (A,) and cool towards ambient."""
+        goal = self.AMBIENT_C + self.RISE_K * (drive / self._limits) ** 2
+        self.celsius += (goal - self.celsius) * -math.expm1(-seconds / self.TIME_CONSTANT_S)

@@ -1,0 +1,54 @@
+"""The model-free peer of `bench learn`: SAC of stable-baselines3, in its own settings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from launch.studies.learn_settings import PeerSetting
+from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.envs.episodes import Act
+
+try:
+    from stable_baselines3 import SAC
+    from stable_baselines3.common.callbacks import BaseCallback
+except ModuleNotFoundError as error:
+    raise RobotMbrlError(
+        f"the model-free peer is another package: {error}; pip install 'robot-mbrl[bench]'"
+    ) from error
+
+
+class _Evaluations(BaseCallback):
+    """Calls `judge` every so many environment steps."""
+
+    def __init__(self, every: int, judge: Callable[[int, Act], dict[str, float]], tell: Any):
+        super().__init__()
+        self.every, self.judge, self.tell = every, judge, tell
+        self.curve: list[dict[str, float]] = []
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps % self.every == 0:
+            judged = self.judge(self.num_timesteps, self._act)
+            self.curve.append({"steps": float(self.num_timesteps)} | judged)
+        if self.num_timesteps % 50 == 0:
+            self.tell(self.num_timesteps, self.model._total_timesteps, *(self.curve[-1:] or [{}]))
+        return True
+
+    def _act(self, obs: np.ndarray) -> np.ndarray:
+        return self.model.predict(obs, deterministic=True)[0]
+
+
+def learn_sac(
+    env: Any,
+    setting: PeerSetting,
+    steps: int,
+    evaluate_every: int,
+    judge: Callable[[int, Act], dict[str, float]],
+    seed: int,
+    tell: Callable[[int, int, dict[str, float]], None],
+) -> list[dict[str, float]]:
+    """Learn for `steps` environment steps; returns the evaluations, each with key "steps"."""
+    agent = SAC("MlpPolicy", env, seed=seed, device="cpu", **setting.arguments)
+    evaluations = _Evaluations(evaluate_every, judge, tell)
+    agent.learn(steps, callback=evaluations)
+    return evaluations.curve

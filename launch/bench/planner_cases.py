@@ -1,0 +1,217 @@
+"""`robot-mbrl bench planner`: two planning problems of fixed size, onnxruntime against its peers.
+
+CEM over an ensemble on four plain columns and one action, rewarded as InvertedPendulum-v5: every
+member sees every candidate, without policy and value, untrained (weights do not change the time).
+All measurements of a round follow each other, so that a busy machine slows them alike. Of a round
+counts the best of a few calls, for plans as for the sgemm rate; reported are medians over rounds.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from launch.bench.plain_port import PlainPort
+from launch.bench.planner import sgemm_flop_s
+from robot_mbrl.contract.observation.plain_layout import PlainLayout
+from robot_mbrl.export.controller_file import INPUTS, PlannerModule, open_graph, to_onnx
+from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
+from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
+from robot_mbrl.planners.objective.imagination import Imagination
+from robot_mbrl.planners.search.cem import CemConfig
+from robot_mbrl.tasks.classic import InvertedPendulumV5
+
+LAYOUT = PlainLayout(4, 1)
+TASK: Any = InvertedPendulumV5()  # without the goal that a robot's task has
+GAMMA, PENALTY = 0.99, 0.05
+WARM = 0.03  # s of calls before each measurement: caches, thread pools and clocks settle
+MEASURED = 0.1  # s of calls that are measured, at least one
+
+
+@dataclass(frozen=True)
+class Case:
+    """Sizes of a planning problem: E members of `layers` hidden layers, N candidates, H ticks, I
+    rounds."""
+
+    members: int
+    hidden: int
+    layers: int
+    candidates: int
+    horizon: int
+    iterations: int
+
+    @property
+    def model_rows(self) -> int:
+        """Predictions of a single member in one plan: E N H I."""
+        return self.members * self.candidates * self.horizon * self.iterations
+
+    @property
+    def flops(self) -> int:
+        """Arithmetic of the products that these rows need, for means alone; nothing else of a plan
+        is counted: no predicted noise, no second look at the plan that was decided on."""
+        inputs, outputs = LAYOUT.size + LAYOUT.action_size, len(LAYOUT.joints)
+        between = (self.layers - 1) * self.hidden**2
+        return 2 * self.model_rows * (inputs * self.hidden + between + self.hidden * outputs)
+
+
+CASES = {
+    "a": Case(members=5, hidden=64, layers=2, candidates=128, horizon=10, iterations=3),
+    "b": Case(members=5, hidden=128, layers=3, candidates=400, horizon=15, iterations=4),
+}
+
+
+def measure_cases(
+    rounds: int, activation: ActivationName, cases: dict[str, Case] = CASES
+) -> dict[str, Any]:
+    """Measure each case; see `measure_case` for the keys."""
+    return {name: measure_case(case, rounds, activation) for name, case in cases.items()}
+
+
+def measure_case(case: Case, rounds: int, activation: ActivationName) -> dict[str, Any]:
+    """Medians over rounds of one plan's milliseconds, and shares of the sgemm rate.
+
+    Keys: `ort_ms_1_thread`, `ort_ms_2_threads`; `plain_ms_1_thread` of a plain port, see
+    plain_port.py, also in onnxruntime; `torch_ms_1_thread` eager; `sgemm_share_1_thread` and
+    `_2_threads`: the products' arithmetic over the time, as a share of what a large product reaches
+    on as many threads; `mppi_ms_1_thread` of pytorch_mppi for equal model rows, and
+    `pytorch_mppi_ratio`, that over ours.
+    """
+    ways = {name: _Way(call, threads) for name, (call, threads) in _ways(case, activation).items()}
+    sgemm: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for threads, rates in sgemm.items():
+            rates.append(sgemm_flop_s(threads))
+            for way in ways.values():
+                if way.threads == threads:
+                    way.measure()
+    ms = {name: 1e3 * statistics.median(way.times) for name, way in ways.items()}
+    rate = {threads: statistics.median(rates) for threads, rates in sgemm.items()}
+    share = {n: case.flops / (1e-3 * ms[f"ort_{n}"]) / rate[n] for n in rate}
+    return {
+        "ort_ms_1_thread": ms["ort_1"],
+        "ort_ms_2_threads": ms["ort_2"],
+        "plain_ms_1_thread": ms["plain"],
+        "torch_ms_1_thread": ms["torch"],
+        "mppi_ms_1_thread": ms["mppi"],
+        "pytorch_mppi_ratio": ms["mppi"] / ms["ort_1"],
+        "sgemm_share_1_thread": share[1],
+        "sgemm_share_2_threads": share[2],
+        "sgemm_gflop_s_1_thread": rate[1] / 1e9,
+        "sgemm_gflop_s_2_threads": rate[2] / 1e9,
+        "mflop": case.flops / 1e6,
+        "model_rows": case.model_rows,
+        "activation": activation,
+    }
+
+
+class _Way:
+    """One way to make a plan, and the seconds that it took."""
+
+    def __init__(self, call: Callable[[], Any], threads: int) -> None:
+        self.call, self.threads = call, threads
+        self.times: list[float] = []
+
+    def measure(self) -> None:
+        """Warm up, then add the best of a few calls."""
+        with torch_threads(1):
+            _timed(self.call, WARM)
+            self.times.append(min(_timed(self.call, MEASURED)))
+
+
+def _timed(call: Callable[[], Any], seconds: float) -> list[float]:
+    times: list[float] = []
+    while sum(times) < seconds:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _ways(case: Case, activation: ActivationName) -> dict[str, tuple[Callable[[], Any], int]]:
+    """What is measured, and on how many threads."""
+    from launch.bench.peers.mppi import make_peer  # a package that only this needs
+
+    module = planner(case, activation)
+    feed = draw_inputs(module)
+    tensors = [torch.as_tensor(feed[name]) for name in INPUTS]
+    graph = to_onnx(module, module.shapes)
+    plain = to_onnx(plain_port(case, activation), module.shapes)
+
+    @torch.no_grad()
+    def eager() -> Any:
+        return module(*tensors)
+
+    def runs(graph: Any, threads: int) -> Callable[[], Any]:
+        session = open_graph(graph, threads)
+        return lambda: session.run(None, feed)
+
+    return {
+        "ort_1": (runs(graph, 1), 1),
+        "plain": (runs(plain, 1), 1),
+        "torch": (eager, 1),
+        "mppi": (make_peer(module.imagination, case.candidates * case.iterations, case.horizon), 1),
+        "ort_2": (runs(graph, 2), 2),
+    }
+
+
+def planner(case: Case, activation: ActivationName) -> PlannerModule:
+    """What is exported."""
+    imagination = Imagination(
+        untrained(case, activation),
+        TASK,
+        None,
+        None,
+        gamma=GAMMA,
+        disagreement_penalty=PENALTY,
+        terminal_value=False,
+    )
+    return PlannerModule(imagination, search(case))
+
+
+def plain_port(case: Case, activation: ActivationName) -> PlainPort:
+    """The same without what makes it fast."""
+    model = untrained(case, activation)
+    return PlainPort(model, TASK, search(case), gamma=GAMMA, penalty=PENALTY)
+
+
+def untrained(case: Case, activation: ActivationName) -> DynamicsEnsemble:
+    """An ensemble of which all members are elites."""
+    sizes = EnsembleConfig(case.members, case.hidden, layers=case.layers, activation=activation)
+    return make_ensemble(LAYOUT, sizes, torch.Generator().manual_seed(0))
+
+
+def search(case: Case) -> CemConfig:
+    """Settings of CEM, without a policy."""
+    return CemConfig(
+        horizon=case.horizon,
+        candidates=case.candidates,
+        iterations=case.iterations,
+        elites=max(1, case.candidates // 10),
+        proposals=0,
+        sigma=0.5,
+    )
+
+
+def draw_inputs(module: PlannerModule) -> dict[str, np.ndarray]:
+    """An observation near upright, a warm start and noise."""
+    rng = np.random.default_rng(0)
+    drawn = {name: rng.standard_normal(shape) for name, shape in module.shapes.items()}
+    drawn["observation"] *= 0.05
+    drawn["plan"] = np.tanh(drawn["plan"])
+    return {name: x.astype(np.float32) for name, x in drawn.items()}
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """So many threads for torch meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

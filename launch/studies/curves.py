@@ -1,0 +1,104 @@
+"""`robot-mbrl bench curves`: what `bench learn` wrote, in one figure, by steps and by CPU time."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from launch.studies.learn_settings import PeerSetting, find_setting
+from launch.verbs.bench import CurvesBench
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.report.run_figures import JOINT_COLORS, OUTSIDE, draw
+
+AXES = {"steps": "environment steps", "cpu_s": "CPU seconds of learning, one thread"}
+
+
+def name_of(result: dict[str, Any]) -> str:
+    """What learned: one of ours, or the peer."""
+    peer = isinstance(find_setting(result["env"], result["agent"]), PeerSetting)
+    name: str = result["agent"].upper()
+    return f"{name} (stable-baselines3)" if peer else name
+
+
+def read_results(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Results of one environment. Raises DataError for other files and for mixed environments."""
+    results = []
+    for path in paths:
+        try:
+            result = json.loads(path.read_text("utf-8"))
+            results.append({key: result[key] for key in ("env", "agent", "runs")})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}: expected a JSON file that `bench learn --out` wrote; {error!r}"
+            ) from error
+    found = sorted({r["env"] for r in results})
+    if len(found) != 1:
+        raise DataError(f"expected results of one environment, got {', '.join(found) or 'none'}")
+    return results
+
+
+def series(runs: list[dict[str, Any]], measure: str) -> dict[str, np.ndarray]:
+    """Evaluations that all runs have: steps and median cpu_s, median, least and largest of
+    `measure` over seeds, (K,) each."""
+    curves = [{c["steps"]: c for c in r["curve"]} for r in runs]
+    steps = sorted(set.intersection(*(set(c) for c in curves)))
+    values = np.array([[c[s][measure] for s in steps] for c in curves])
+    cost = np.array([[c[s]["cpu_s"] for s in steps] for c in curves])
+    return {
+        "steps": np.array(steps),
+        "cpu_s": np.median(cost, 0),
+        "median": np.median(values, 0),
+        "least": values.min(0),
+        "most": values.max(0),
+    }
+
+
+def plot_curves(results: list[dict[str, Any]], measure: str, figure: Figure) -> None:
+    """Left by environment steps, right by CPU time; bands from the worst to the best seed."""
+    panels: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
+    for axes, (key, label) in zip(panels, AXES.items(), strict=True):
+        for result, color in zip(results, JOINT_COLORS, strict=False):
+            s = series(result["runs"], measure)
+            name = f"{name_of(result)}, {len(result['runs'])} seeds"
+            axes.fill_between(s[key], s["least"], s["most"], color=color, alpha=0.15, lw=0)
+            axes.plot(s[key], s["median"], color=color, marker=".", label=name)
+        axes.set_xlabel(label)
+    panels[0].set_ylabel(measure)
+    panels[1].legend(**OUTSIDE)
+    figure.suptitle(results[0]["env"], fontsize=10)
+
+
+def print_curves(results: list[dict[str, Any]], measure: str) -> None:
+    """The last evaluation of every seed, one row an agent."""
+    table = Table("agent", "steps", "CPU s", f"median {measure}", "seeds")
+    for result in results:
+        s = series(result["runs"], measure)
+        last = [r["curve"][-1][measure] for r in result["runs"]]
+        table.add_row(
+            name_of(result),
+            f"{s['steps'][-1]:.0f}",
+            f"{s['cpu_s'][-1]:.0f}",
+            f"{s['median'][-1]:.4g}",
+            ", ".join(f"{x:.4g}" for x in last),
+        )
+    Console().print(table)
+
+
+def draw_results(bench: CurvesBench) -> dict[str, Any]:
+    """Write the figure; returns its numbers."""
+    results = read_results(bench.runs)
+    print_curves(results, bench.measure)
+    figure = draw(lambda f: plot_curves(results, bench.measure, f), 9.0, 3.2)
+    bench.out.parent.mkdir(parents=True, exist_ok=True)
+    bench.out.write_text(figure, encoding="utf-8")
+    curves = {
+        r["agent"]: {k: v.tolist() for k, v in series(r["runs"], bench.measure).items()}
+        for r in results
+    }
+    return {"env": results[0]["env"], "figure": str(bench.out), "curves": curves}

@@ -1,0 +1,180 @@
+"""`robot-mbrl bench learn`: MBPO, PETS or a model-free peer from scratch, seed by seed.
+
+Each run is judged over the same start states by the environment's own reward, and by the returns of
+the episodes in which it learned. What a step costs is counted as CPU time of the process on one
+thread, evaluations apart: unlike wall-clock it can be compared between runs on a busy machine.
+"""
+
+import functools
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from launch.progress import progress
+from launch.studies.learn_envs import evaluate_policy, make_env
+from launch.studies.learn_settings import PeerSetting, Setting, find_setting
+from launch.verbs.bench import LearnBench
+from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.agents.pets import Pets
+from robot_mbrl.analysis.coverage import cross_validated_coverage
+from robot_mbrl.envs.episodes import Act
+from robot_mbrl.learning.online import OnlineLearning
+from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.unfinished import Unfinished
+
+LEVEL = 0.9  # of the intervals whose coverage is told
+Tell = Callable[[int, int, dict[str, float]], None]
+
+
+class Judge:
+    """Evaluates a policy now and then.
+
+    Args:
+        name: the environment.
+        episodes: start states of the last evaluation; a fifth of them before.
+        steps: environment steps after which the last one comes.
+    """
+
+    def __init__(self, name: str, episodes: int, steps: int) -> None:
+        self.name, self.episodes, self.steps = name, episodes, steps
+
+    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+        """The policy after so many steps."""
+        last = steps >= self.steps
+        return evaluate_policy(
+            self.name, act, self.episodes if last else max(1, self.episodes // 5)
+        )
+
+
+class TimedJudge(Judge):
+    """Counts as well what learning alone costs, for a peer that does not."""
+
+    def __init__(self, name: str, episodes: int, steps: int) -> None:
+        super().__init__(name, episodes, steps)
+        self.began_s = time.process_time()
+
+    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+        """The policy after so many steps; "cpu_s" is the time that learning took so far."""
+        cpu_s = time.process_time() - self.began_s
+        judged = super().__call__(steps, act)
+        self.began_s = time.process_time() - cpu_s
+        return judged | {"cpu_s": cpu_s}
+
+
+def learn(
+    name: str, seed: int, bench: LearnBench, tell: Tell, folder: RunFolder | None = None
+) -> dict[str, Any]:
+    """One seed; returns its curve and its trials. With a folder a killed run of ours goes on."""
+    setting = find_setting(name, bench.agent)
+    if isinstance(setting, PeerSetting):
+        return learn_peer(name, setting, seed, bench, tell)
+    return learn_setting(name, setting, seed, bench, tell, folder)[0]
+
+
+def learn_setting(
+    name: str,
+    setting: Setting,
+    seed: int,
+    bench: LearnBench,
+    tell: Tell,
+    folder: RunFolder | None = None,
+) -> tuple[dict[str, Any], Mbpo | Pets]:
+    """One seed of one of our agents; returns its record and the agent."""
+    online = setting.online
+    online = replace(
+        online,
+        steps=bench.steps or online.steps,
+        evaluate_every=bench.evaluate_every or online.evaluate_every,
+    )
+    env = make_env(name)
+    task = setting.learned_task(seed) if bench.learned_reward else setting.task
+    agent = setting.make_agent(task, online.steps, seed)
+    judge = Judge(name, bench.episodes, online.steps)
+    learning = OnlineLearning(env, agent, online, lambda n: judge(n, agent.policy()), seed, folder)
+    report = learning.run(tell)
+    env.close()
+    coverage = cross_validated_coverage(agent.model, learning.held_out(), LEVEL)
+    row = {
+        "env": name,
+        "agent": bench.agent,
+        "learned_reward": bench.learned_reward,
+        "seed": seed,
+        "curve": report.evaluations,
+        "trials": report.trials,
+        "holdout_loss": report.holdout_nll,
+        "drifts": report.drifts,
+        "coverage_90": dict(zip(agent.layout.joints, coverage.tolist(), strict=True)),
+    }
+    return row, agent
+
+
+def learn_peer(
+    name: str, setting: PeerSetting, seed: int, bench: LearnBench, tell: Tell
+) -> dict[str, Any]:
+    """One seed of stable-baselines3."""
+    from launch.bench.peers.sac import learn_sac  # an extra package
+
+    steps = bench.steps or setting.steps
+    judge = TimedJudge(name, bench.episodes, steps)
+    every = bench.evaluate_every or setting.evaluate_every
+    curve = learn_sac(make_env(name), setting, steps, every, judge, seed, tell)
+    return {"env": name, "agent": bench.agent, "seed": seed, "curve": curve, "trials": []}
+
+
+def summarize(row: dict[str, Any]) -> str:
+    """One run in one line."""
+    last, trials = row["curve"][-1], [t["return"] for t in row["trials"]]
+    text = (
+        f"{row['env']} {row['agent']} seed {row['seed']}: return {last['return']:.1f}, least "
+        f"{last['least']:.1f} over {last['episodes']:.0f} start states after {last['steps']:.0f} "
+        f"steps and {last['cpu_s']:.0f} s"
+    )
+    if "success" in last:
+        text += f", success {last['success']:.0%}"
+    if trials:
+        text += f"; of {len(trials)} trials the last {trials[-1]:.1f}, the best {max(trials):.1f}"
+    return text
+
+
+def measure_learning(bench: LearnBench) -> dict[str, Any]:
+    """Every seed; prints a line for each and writes the JSON. Killed, the same call goes on."""
+    settings = settings_of(bench)
+    torch.set_num_threads(1)
+    unfinished = Unfinished(bench.out, settings) if bench.out else None
+    rows = []
+    for seed in bench.seeds:
+        row = unfinished.row(seed) if unfinished else None
+        if row is None:
+            folder = unfinished.seed(seed) if unfinished else None
+            with progress(f"{bench.env} seed {seed}") as tell:
+                row = learn(bench.env, seed, bench, functools.partial(tell, "steps"), folder)
+        if unfinished:
+            unfinished.keep(seed, row)
+        rows.append(row)
+        print(summarize(row), flush=True)
+    final = [r["curve"][-1]["return"] for r in rows]
+    result = {
+        "env": bench.env,
+        "agent": bench.agent,
+        "steps": rows[0]["curve"][-1]["steps"],
+        "median": float(np.median(final)),
+        "runs": rows,
+    }
+    if bench.out and unfinished:
+        bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        unfinished.remove()
+    return result
+
+
+def settings_of(bench: LearnBench) -> dict[str, Any]:
+    """What a seed's result depends on."""
+    setting = find_setting(bench.env, bench.agent)
+    parts = setting if isinstance(setting, PeerSetting) else setting.agent
+    asked = {k: v for k, v in asdict(bench).items() if k not in ("out", "seeds", "json")}
+    online = {} if isinstance(setting, PeerSetting) else {"online": asdict(setting.online)}
+    return asked | online | {"setting": asdict(parts)}

@@ -1,0 +1,174 @@
+"""`robot-mbrl bench randomization`: what randomization is worth on machines nobody has seen.
+
+For each kind of randomization: train with equal updates, then let the policy alone and the exported
+planner act on each reality, zero-shot. What is finished already is not repeated.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from launch.episodes import run_episodes
+from launch.live_line import Acts
+from launch.operator_stop import OperatorStop
+from launch.session import EpisodePlan, Session
+from launch.verb import plain
+from launch.verbs.bench import RandomizationBench
+from launch.verbs.deploy import ticks
+from launch.verbs.export import export
+from launch.verbs.pretrain import changed_settings, pretrain
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.description.reality import load_reality
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.export.controller_file import ControllerConfig
+from robot_mbrl.learning.policy_only import PolicyOnly
+from robot_mbrl.learning.pretrain import PretrainConfig
+from robot_mbrl.onboard import load_controller
+from robot_mbrl.runs.run_folder import RunFolder, load_agent
+
+
+@dataclass(frozen=True)
+class Training:
+    """One trained run."""
+
+    kind: str
+    seed: int
+    run: Path
+
+
+def measure_randomization(
+    settings: RandomizationBench, base: PretrainConfig | None = None
+) -> dict[str, Any]:
+    """Every kind, seed, reality and actor; `base` are settings of training besides those.
+
+    Writes `randomization.json` after each part; prints a table. Raises DataError where the folder
+    holds runs of other settings, SpecError for an unknown reality.
+    """
+    torch.set_num_threads(1)
+    spec, rows = load_robot(settings.robot), list[dict[str, Any]]()
+    for reality in settings.realities:
+        load_reality(reality, spec)
+    for training in trainings(settings, spec, base or PretrainConfig()):
+        for reality in settings.realities:
+            for actor in settings.actors:
+                rows.append(judged(settings, spec, training, reality, actor))
+                write(settings.out, rows)
+    print_table(settings, rows)
+    return {"rows": rows}
+
+
+def trainings(
+    settings: RandomizationBench, spec: RobotSpec, base: PretrainConfig
+) -> Iterator[Training]:
+    """Train, or find, each run."""
+    for seed in settings.seeds:
+        for kind in settings.kinds:
+            config = replace(base, updates=settings.updates, seed=seed, randomization=kind)
+            out = settings.out / f"{kind}-{seed}"
+            if not finished(out, spec, config):
+                pretrain(spec, config, out)
+            yield Training(kind, seed, out)
+
+
+def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
+    """Whether a run is complete. Raises DataError for that of other settings."""
+    folder = RunFolder(out)
+    if not (out / "state.json").exists() or not folder.read_json("state.json")["finished"]:
+        return False
+    differing = changed_settings(folder, spec, config)
+    if differing:
+        raise DataError(
+            f"{out}: holds a run with other settings ({'; '.join(differing)}); choose another --out"
+        )
+    return True
+
+
+def judged(
+    settings: RandomizationBench, spec: RobotSpec, training: Training, reality: str, actor: str
+) -> dict[str, Any]:
+    """Episodes on one reality, unless they are there already."""
+    saved = training.run / f"{actor}-{reality}-{settings.episodes}.json"
+    if not saved.exists():
+        controller = make_actor(spec, training, actor)
+        scores = drive(settings, spec, controller, reality, training)
+        saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
+    scores = json.loads(saved.read_text(encoding="utf-8"))
+    return {
+        "randomization": training.kind,
+        "seed": training.seed,
+        "reality": reality,
+        "actor": actor,
+        "episodes": len(scores),
+        "success": float(np.mean([s["success"] for s in scores])),
+        "return": float(np.mean([s["return"] for s in scores])),
+        "stops": sum(s["stop_reason"] != "finished" for s in scores),
+    }
+
+
+def make_actor(spec: RobotSpec, training: Training, actor: str) -> Acts:
+    """The policy alone, or the exported controller."""
+    if actor == "policy":
+        return PolicyOnly(load_agent(training.run, spec)[0])
+    path = training.run / "controller.onnx"
+    if not path.exists():
+        export(training.run, path, ControllerConfig())
+    return load_controller(path, spec, seed=training.seed)
+
+
+def drive(
+    settings: RandomizationBench,
+    spec: RobotSpec,
+    controller: Acts,
+    reality: str,
+    training: Training,
+) -> list[dict[str, Any]]:
+    """So many episodes on the mock, in this process, without the model's alarms."""
+    episodes, seed = settings.episodes, 1000 + training.seed  # training uses small ones
+    with OperatorStop() as stop, Session(spec, f"mock:{reality}", stop, seed) as session:
+        length = ticks(settings.seconds, session.task.episode_s, spec)
+        folder = training.run / f"episodes-{reality}"
+        plan = EpisodePlan(length, folder, "deploy", monitor="off")
+        report = run_episodes(
+            session, controller, plan, episodes, keep_going=True, tell=lambda *_: None
+        )
+    if report.interrupted or len(report.results) < episodes:
+        raise DataError(
+            f"{reality}: {len(report.results)} of {episodes} episodes were run; the same command "
+            "goes on"
+        )
+    return [result.to_json() for result in report.results]
+
+
+def write(out: Path, rows: list[dict[str, Any]]) -> None:
+    """What is known so far."""
+    text = json.dumps(plain(rows), indent=1)
+    (out / "randomization.json").write_text(text, encoding="utf-8")
+
+
+def print_table(settings: RandomizationBench, rows: list[dict[str, Any]]) -> None:
+    """Success and return of each kind on each reality, mean over the seeds."""
+    table = Table(box=box.SIMPLE, title=f"{settings.updates} updates, zero-shot")
+    for title in ("randomization", "actor", *settings.realities):
+        table.add_column(title, no_wrap=True)
+    for kind in settings.kinds:
+        for actor in settings.actors:
+            cells = []
+            for reality in settings.realities:
+                found = [
+                    r
+                    for r in rows
+                    if (r["randomization"], r["actor"], r["reality"]) == (kind, actor, reality)
+                ]
+                success = np.mean([r["success"] for r in found])
+                mean = np.mean([r["return"] for r in found])
+                cells.append(f"{success:.0%}, return {mean:.1f}")
+            table.add_row(kind, actor, *cells)
+    Console(width=120, highlight=False).print(table)

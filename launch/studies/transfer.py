@@ -1,0 +1,238 @@
+"""`robot-mbrl bench transfer`: what real data are worth, on each reality, with the controls.
+
+For each reality: an oracle (pretrained on that very machine), zero-shot, finetuned on one and on
+two rounds of real transitions, and three controls that keep the claim honest: the policy refined
+with the pretrained model (no finetuning of the model), the policy refined without any real row (no
+real data), and an ensemble from scratch on the real data alone.
+"""
+
+import dataclasses
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import sim
+from launch.operator_stop import OperatorStop
+from launch.verb import plain
+from launch.verbs import collect as collecting
+from launch.verbs import deploy as deploying
+from launch.verbs.bench import TransferBench
+from launch.verbs.export import export
+from launch.verbs.finetune import finetune_run
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.description.reality import load_reality
+from robot_mbrl.contract.parameters.variation import Variation
+from robot_mbrl.export.controller_file import ControllerConfig
+from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
+from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
+from robot_mbrl.report.run_report import measure_error
+from robot_mbrl.runs.run_folder import RunFolder
+
+ERROR_STEPS = 10
+# Episodes in the 10 s of a round: short ones while little works, since spinning teaches little, and
+# long enough to reach the top where it does.
+FAILING_EPISODES, WORKING_EPISODES, LATER_EPISODES = 4, 3, 2
+ROUND_S = 10.0
+HELD_OUT_EPISODES, HELD_OUT_S = 4, 32.0
+CONTROLS: dict[str, dict[str, Any]] = {
+    "model not finetuned": {"model": "pretrained"},
+    "no real data": {"model": "pretrained", "real_row_share": 0.0, "real_start_share": 0.0},
+    "ensemble from scratch": {
+        "model": "scratch",
+        "fit": dataclasses.replace(FinetuneConfig().fit, steps=3000, patience=20),
+        "simulated_row_share": 0.0,
+        "real_start_share": 1.0,
+    },
+}
+
+
+def measure_transfer(settings: TransferBench) -> dict[str, Any]:
+    """Measure every reality; prints a line as soon as it is known."""
+    torch.set_num_threads(1)
+    spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])
+    rows: list[dict[str, Any]] = []
+    for reality in settings.realities:
+        rows += transfer(settings, spec, reality)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    (settings.out / "transfer.json").write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
+    return {"rows": rows}
+
+
+def transfer(s: TransferBench, spec: RobotSpec, reality: str) -> list[dict[str, Any]]:
+    """Every row of one reality."""
+    out = s.out / reality
+    rows: list[dict[str, Any]] = []
+
+    def add(name: str, run_path: Path, transitions: int, episodes: int) -> Path:
+        controller = out / f"{name.replace(' ', '-')}.onnx"
+        rows.append(deployed(s, spec, reality, name, run_path, controller, transitions, episodes))
+        return controller
+
+    add("oracle", pretrain_oracle(s, spec, reality, out / "oracle"), 0, s.episodes)
+    newest = add("zero-shot", s.run, 0, s.episodes)
+    folders: list[Path] = []
+    for number in (1, 2):
+        folders.append(out / f"collect-{number}")
+        works = rows[-1]["success"] >= 0.5
+        episodes = WORKING_EPISODES if works else FAILING_EPISODES
+        episodes = episodes if number == 1 else LATER_EPISODES
+        collect(s, spec, reality, newest, folders[-1], number, episodes, ROUND_S)
+        target = finetuned(s, folders, out / f"finetuned-{number}", {})
+        newest = add(f"finetuned {500 * number}", target, 500 * number, s.episodes)
+    for name, changes in CONTROLS.items():
+        target = finetuned(s, folders, out / name.replace(" ", "-"), changes)
+        add(name, target, 1000, s.control_episodes)
+    add_errors(s, spec, reality, rows, out)
+    oracle, zero = rows[0], rows[1]
+    for row in rows:
+        row["return_of_oracle"] = row["return"] / oracle["return"]
+        row["error_of_zero_shot"] = row["error_rad"] / zero["error_rad"]
+        row["explored_of_zero_shot"] = row["explored_error_rad"] / zero["explored_error_rad"]
+        print_row(row)
+    return rows
+
+
+def add_errors(
+    s: TransferBench, spec: RobotSpec, reality: str, rows: list[dict[str, Any]], out: Path
+) -> None:
+    """Each model's error on episodes that none has seen: those in which the last controller was
+    deployed, and others in which it explored.
+
+    A controller alone acts by what it sees, so that its later actions tell what its first
+    observations got wrong; a model that knows this controller profits, one that is asked about
+    other actions does not.
+    """
+    explored = out / "collect-held-out"
+    last = out / "finetuned-1000.onnx"
+    collect(s, spec, reality, last, explored, 3, HELD_OUT_EPISODES, HELD_OUT_S)
+    tests = {"error_rad": out / "episodes-finetuned-1000", "explored_error_rad": explored}
+    for key, folder in tests.items():
+        episodes = load_episodes([folder])
+        for row in rows:
+            row[key] = measure_error(Path(row["run"]), episodes, ERROR_STEPS).scalar(ERROR_STEPS)
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """One line for people."""
+    print(
+        f"{row['reality']:>8} {row['name']:<22} {row['transitions']:>5} real transitions: success "
+        f"{row['success']:6.1%} of {row['episodes']}, return {row['return']:6.1f} "
+        f"({row['return_of_oracle']:.2f} of the oracle's), {ERROR_STEPS}-step error "
+        f"{np.degrees(row['error_rad']):5.2f} deg ({row['error_of_zero_shot']:.2f} of zero-shot; "
+        f"exploring {row['explored_of_zero_shot']:.2f})",
+        flush=True,
+    )
+
+
+def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) -> Path:
+    """Pretrain on the reality's own parameters; only the initial state is drawn."""
+    if not (out / "thresholds.json").exists():
+        truth = load_reality(reality, spec).parameters
+        fixed = {
+            path: Variation(value, value)
+            for path, value in truth.items()
+            if not path.startswith("initial.")
+        }
+        initial = {p: v for p, v in spec.randomization.items() if p.startswith("initial.")}
+        here = dataclasses.replace(spec, randomization=initial | fixed)
+        config = PretrainConfig(updates=s.oracle_updates, seed=s.seed)
+        Pretraining(here, sim.make_vec_env, config, RunFolder(out)).run(lambda *_: None)
+    return out
+
+
+def collect(
+    s: TransferBench,
+    spec: RobotSpec,
+    reality: str,
+    controller: Path,
+    folder: Path,
+    number: int,
+    episodes: int,
+    seconds: float,
+) -> None:
+    """So many real seconds in so many episodes, unless they are there already."""
+    if folder.exists():
+        return
+    settings = collecting.Settings(
+        port=f"mock:{reality}",
+        robot=str(spec.folder),
+        controller=controller,
+        episodes=episodes,
+        seconds=seconds / episodes,
+        exploration=0.2,
+        out=folder,
+        keep_going=True,
+        seed=2000 * number + s.seed,
+    )
+    with OperatorStop() as stop:
+        chosen, loaded = collecting.choose(settings)
+        collecting.collect(chosen, loaded, settings, stop)
+
+
+def finetuned(s: TransferBench, folders: list[Path], out: Path, changes: dict[str, Any]) -> Path:
+    """The run finetuned on every episode so far, always from the pretrained one."""
+    if not (out / "state.json").exists():
+        config = FinetuneConfig(seed=s.seed, **changes)
+        finetune_run(s.run, load_episodes(folders), out, config)
+    return out
+
+
+def deployed(
+    s: TransferBench,
+    spec: RobotSpec,
+    reality: str,
+    name: str,
+    run_path: Path,
+    controller: Path,
+    transitions: int,
+    episodes: int,
+) -> dict[str, Any]:
+    """Export, deploy in two processes, and sum up."""
+    if not controller.exists():
+        export(run_path, controller, ControllerConfig())
+    record = controller.parent / f"episodes-{name.replace(' ', '-')}"
+    saved = controller.with_suffix(".json")
+    if not saved.exists():
+        halves = [(episodes + 1) // 2, episodes // 2]
+        jobs = [
+            (str(spec.folder), reality, controller, record, count, 1000 + 100 * k + s.seed)
+            for k, count in enumerate(halves)
+            if count
+        ]
+        with ProcessPoolExecutor(len(jobs)) as pool:
+            scores = [score for part in pool.map(deploy_some, jobs) for score in part]
+        saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
+    scores = json.loads(saved.read_text(encoding="utf-8"))
+    return {
+        "reality": reality,
+        "name": name,
+        "run": str(run_path),
+        "transitions": transitions,
+        "episodes": len(scores),
+        "success": float(np.mean([x["success"] for x in scores])),
+        "return": float(np.mean([x["return"] for x in scores])),
+        "stops": [x["stop_reason"] for x in scores if x["stop_reason"] != "finished"],
+        "alarms": sum(bool(x["alarm"]) for x in scores),
+    }
+
+
+def deploy_some(job: tuple[str, str, Path, Path, int, int]) -> list[dict[str, Any]]:
+    """Deploy in this process; alarms are noted and stop nothing."""
+    robot, reality, controller, record, count, seed = job
+    settings = deploying.Settings(
+        controller=controller,
+        port=f"mock:{reality}",
+        robot=robot,
+        episodes=count,
+        record=record,
+        monitor="watch",
+        seed=seed,
+    )
+    with OperatorStop() as stop:
+        spec, loaded = deploying.load(controller, robot, seed)
+        report = deploying.deploy(spec, loaded, settings, stop, keep_going=True)
+    return [r.to_json() for r in report.results]

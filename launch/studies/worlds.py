@@ -1,0 +1,91 @@
+"""`robot-mbrl bench worlds`: a run in worlds it has not seen, policy alone and planner."""
+
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import sim
+from launch.verbs.bench import WorldsBench
+from launch.verbs.export import export
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.envs.episodes import actor_policy, evaluate
+from robot_mbrl.export.controller_file import ControllerConfig
+from robot_mbrl.learning.planner_in_worlds import PlannerInWorlds
+from robot_mbrl.onboard import load_controller
+from robot_mbrl.runs.run_folder import load_agent
+
+UNSEEN = 1_000_000  # training and calibration draw from SeedSequences of small numbers
+
+
+@dataclass(frozen=True)
+class Part:
+    """The worlds of one process."""
+
+    robot: str
+    controller: Path
+    worlds: int
+    seed: int
+
+
+def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
+    """Success and return of each actor; the same worlds for both."""
+    torch.set_num_threads(1)
+    halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
+    measure = {"policy": _policy_in_parts, "planner": _planner_in_parts}
+    rows: dict[str, dict[str, float]] = {
+        name: _pool(measure[name](settings, halves)) for name in settings.actors
+    }
+    for name, row in rows.items():
+        print(
+            f"{name:>8}: success {row['success']:.1%} of {settings.worlds} unseen worlds, return "
+            f"{row['return']:.1f}, ended by the task's limit {row['terminated']:.1%}"
+        )
+    return {**rows, "worlds": settings.worlds}
+
+
+def _policy_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str, np.ndarray]]:
+    agent, spec = load_agent(settings.run)
+    act = actor_policy(agent.sac.average)
+    return [_evaluate(spec, act, n, UNSEEN + settings.seed + k) for k, n in enumerate(parts)]
+
+
+def _planner_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str, np.ndarray]]:
+    """Each part in a process of its own."""
+    _, spec = load_agent(settings.run)
+    with tempfile.TemporaryDirectory() as folder:
+        controller = settings.controller or Path(folder) / "controller.onnx"
+        if settings.controller is None:
+            export(settings.run, controller, ControllerConfig())
+        first = UNSEEN + settings.seed
+        work = [Part(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
+        with ProcessPoolExecutor(len(work)) as pool:
+            return list(pool.map(evaluate_planner, work))
+
+
+def evaluate_planner(part: Part) -> dict[str, np.ndarray]:
+    """One process: the exported controller in every world, each with its own plan."""
+    spec = load_robot(part.robot)
+    controller = load_controller(part.controller, spec, seed=part.seed)
+    return _evaluate(
+        spec, PlannerInWorlds(controller, part.worlds, part.seed), part.worlds, part.seed
+    )
+
+
+def _evaluate(spec: RobotSpec, act: Any, worlds: int, seed: int) -> dict[str, np.ndarray]:
+    env = sim.make_vec_env(spec, worlds, seed=seed, threads=1)
+    report = evaluate(env, act, seed=seed, task=env.task)
+    env.close()
+    return {
+        "success": report.success,
+        "return": report.returns,
+        "terminated": report.terminated,
+    }
+
+
+def _pool(parts: list[dict[str, np.ndarray]]) -> dict[str, float]:
+    return {name: float(np.concatenate([p[name] for p in parts]).mean()) for name in parts[0]}

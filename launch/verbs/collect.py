@@ -1,0 +1,107 @@
+"""`robot-mbrl collect`: episodes to learn from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from launch.episodes import EpisodesReport, print_end, run_episodes
+from launch.live_line import Acts
+from launch.operator_stop import OperatorStop
+from launch.session import EpisodePlan, Session
+from launch.verb import Outcome, Verb
+from launch.verbs.deploy import load, thresholds_of, ticks
+from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.onboard import Controller
+from robot_mbrl.onboard.exploration import ExploringController, RandomController
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Record episodes to learn from, with the way home in between.
+
+    Noise is added to the controller's action in front of the supervisor, which guards as always.
+    The monitors only take notes: the model may still be wrong, that is why one collects.
+    """
+
+    port: str
+    """device path, pyserial URL, or `mock` / `mock:REALITY`"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names by default"""
+    controller: Path | None = None
+    """controller.onnx; not needed with --policy random"""
+    policy: Literal["controller", "random"] = "controller"
+    """who acts: the controller, or noise alone for a first look at a robot"""
+    episodes: int = 5
+    """how many"""
+    seconds: float | None = None
+    """length of an episode; the task's by default"""
+    exploration: float | None = None
+    """standard deviation of the noise, in action units; 0.1 with a controller, 0.5 without"""
+    out: Path = Path("episodes")
+    """folder for the episode files"""
+    monitor: Literal["stop", "watch", "off"] = "watch"
+    """what innovation and disagreement do: stop the robot, only be noted, or nothing"""
+    keep_going: bool = False
+    """go home and on after a stop by a limit or a monitor; other stops always end"""
+    seed: int = 0
+    """of the noise, and of an in-process mock"""
+
+
+def run(settings: Settings) -> Outcome:
+    """Collect and print what happened."""
+    with OperatorStop() as stop:
+        spec, controller = choose(settings)
+        report = collect(spec, controller, settings, stop)
+    print_end(report, spec.name)
+    return Outcome({"robot": spec.name} | report.to_json(), report.exit_code)
+
+
+def choose(settings: Settings) -> tuple[RobotSpec, Controller | None]:
+    """The robot and who drives it; raises DataError when something is left out."""
+    if settings.policy == "random":
+        if settings.robot is None:
+            raise DataError("--policy random needs --robot NAME or folder")
+        return load_robot(settings.robot), None
+    if settings.controller is None:
+        raise DataError("collect needs --controller FILE, or --policy random for noise alone")
+    return load(settings.controller, settings.robot, settings.seed)
+
+
+def collect(
+    spec: RobotSpec, controller: Controller | None, settings: Settings, stop: OperatorStop
+) -> EpisodesReport:
+    """Run the episodes."""
+    with Session(spec, settings.port, stop, settings.seed) as session:
+        plan = EpisodePlan(
+            ticks=ticks(settings.seconds, session.task.episode_s, spec),
+            folder=settings.out,
+            kind="collect",
+            lineage=controller.metadata.lineage if controller else {},
+            extra={"policy": settings.policy, "exploration": sigma(settings)},
+            monitor=settings.monitor,
+            thresholds=thresholds_of(controller) if controller else None,
+        )
+        who = explorer(spec, controller, settings)
+        return run_episodes(session, who, plan, settings.episodes, keep_going=settings.keep_going)
+
+
+def sigma(settings: Settings) -> float:
+    """Standard deviation of the noise."""
+    if settings.exploration is not None:
+        return settings.exploration
+    return 0.5 if settings.policy == "random" else 0.1
+
+
+def explorer(spec: RobotSpec, controller: Controller | None, settings: Settings) -> Acts:
+    """The controller with its noise, or noise alone."""
+    rng = np.random.default_rng(settings.seed)
+    size = len(spec.actuators)
+    if controller is None:
+        columns = ObservationLayout.from_spec(spec).size
+        return RandomController(columns, size, sigma(settings), rng)
+    if sigma(settings) == 0:
+        return controller
+    return ExploringController(controller, size, sigma(settings), rng)

@@ -1,0 +1,35 @@
+"""`robot-mbrl report`: one HTML file to look at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from launch.verb import Outcome, Verb
+from robot_mbrl.learning.finetune.agent import load_episodes
+from robot_mbrl.report.run_report import write_report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Draw a run and its episodes into one self-contained HTML file.
+
+    Learning curve, prediction error before and after finetuning, each episode and its stop, timing.
+    """
+
+    run: Path
+    """run folder"""
+    episodes: tuple[Path, ...] = ()
+    """folders with .mcap files, or files, to draw; those the run learned from by default"""
+    out: Path | None = None
+    """the file to write; report.html in the run folder by default"""
+    recover: bool = False
+    """read episodes that were cut up to their last tick"""
+
+
+def run(settings: Settings) -> Outcome:
+    """Write the report."""
+    given = list(settings.episodes)
+    episodes = load_episodes(given, recover=settings.recover) if given else None
+    out = settings.out or settings.run / "report.html"
+    write_report(settings.run, episodes, out)
+    print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
+    return Outcome({"path": out})

@@ -1,0 +1,112 @@
+"""A calibration: what was measured on one physical robot, and how sure one is of it.
+
+robot = "furuta"
+fingerprint = "0123456789abcdef"    # optional: of the description it was made with
+[joint_offset_rad]
+pendulum = -0.02
+[parameters.links.pendulum]         # the vocabulary of [randomization] and of reality files
+mass = { mean = 1.12, interval = [1.05, 1.19] }
+[parameters.actuators.motor]
+latency_ms = { mean = 18.0, interval = [16.0, 21.0] }
+"""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.parameters.variation import Variation
+from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits, walk_parameters
+from robot_mbrl.contract.toml_table import Table, read_toml
+
+if TYPE_CHECKING:
+    from robot_mbrl.contract.description.spec import RobotSpec
+
+HALF_INTERVAL = 1.96
+"""Standard deviations from the mean to the end of a 95 % interval."""
+
+
+def load_calibration(path: Path) -> dict[str, Any]:
+    """Read a calibration from a .toml or .json file. Raises CalibrationError."""
+    try:
+        if path.suffix == ".toml":
+            found = read_toml(path).raw()
+            return dict(json.loads(json.dumps(found, default=str)))  # dates become text
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CalibrationError(f"{path}: cannot be read ({error.strerror})") from error
+    except (SpecError, ValueError) as error:
+        raise CalibrationError(f"{path}: {error}") from error
+    if not isinstance(found, dict):
+        raise CalibrationError(f"{path}: expected a JSON object, got {type(found).__name__}")
+    return found
+
+
+def calibrated(spec: "RobotSpec", calibration: dict[str, Any]) -> "RobotSpec":
+    """The robot with measured joint offsets, and randomized around what was identified.
+
+    Raises CalibrationError for that of another robot or description, an unknown joint or parameter,
+    or a mean outside of its interval.
+    """
+    table = Table(calibration, source="calibration")
+    _check_owner(spec, calibration)
+    try:
+        offsets = _offsets(spec, calibration)
+        ranges = _ranges(spec, table.table("parameters", optional=True))
+    except SpecError as error:
+        raise CalibrationError(str(error)) from error
+    return replace(
+        spec,
+        joint_offset_rad=offsets,
+        randomization=spec.randomization | ranges,
+        calibration=calibration,
+    )
+
+
+def _check_owner(spec: "RobotSpec", calibration: dict[str, Any]) -> None:
+    name, fingerprint = calibration.get("robot"), calibration.get("fingerprint")
+    if name != spec.name:
+        raise CalibrationError(
+            f"calibration is for robot {name!r}, this one is {spec.name!r}; calibrate this robot "
+            "or pass its own file"
+        )
+    if fingerprint is not None and fingerprint != spec.fingerprint:
+        raise CalibrationError(
+            f"calibration is for {name!r} with fingerprint {fingerprint!r}, the description in "
+            f"{spec.folder} has {spec.fingerprint!r}: it has changed since; calibrate again"
+        )
+
+
+def _offsets(spec: "RobotSpec", calibration: dict[str, Any]) -> tuple[float, ...]:
+    offsets = dict(calibration.get("joint_offset_rad", {}))
+    known = [j.name for j in spec.joints]
+    for name, value in offsets.items():
+        if name not in known:
+            raise CalibrationError(f"calibration names joint {name!r}; known: {known}")
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise CalibrationError(f"offset of joint {name!r} is {value!r}, expected rad")
+    return tuple(float(offsets.get(name, 0.0)) for name in known)
+
+
+def _ranges(spec: "RobotSpec", table: Table) -> dict[str, Variation]:
+    """A normal distribution for each identified parameter, cut off at its interval."""
+    known = {path for path in spec.nominal if not path.startswith("initial.")}
+    found = {}
+    for path, parent, key in walk_parameters(table, known):
+        entry = parent.table(key)
+        low, high = entry.interval("interval", *parameter_limits(path))
+        mean = entry.number("mean", low, high)
+        entry.finish()
+        varied = spec.randomization.get(path, Variation(low, high))
+        found[path] = replace(
+            varied,
+            low=low,
+            high=high,
+            distribution="normal" if low < high else "uniform",
+            mean=mean,
+            std=(high - low) / (2 * HALF_INTERVAL) if low < high else Variation.std,
+            operation="scale" if is_scale(path) else "set",
+        )
+    return found

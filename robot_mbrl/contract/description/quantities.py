@@ -1,0 +1,75 @@
+"""What stands behind the number of a parameter: the robot's own value, with its unit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from robot_mbrl.contract.parameters.effects import effect_of
+from robot_mbrl.contract.urdf.tree import Urdf, composite_inertia, read_urdf
+
+if TYPE_CHECKING:
+    from robot_mbrl.contract.description.spec import ActuatorSpec, RobotSpec
+
+UNITS = {
+    "latency_ms": "ms",
+    "noise_counts": "counts",
+    "position_rad": "rad",
+    "velocity_rad_s": "rad/s",
+}
+"""Of parameters that are no scales and no effects, by the last word of their path."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Nominal value and its unit; NaN where a scale is of many numbers at once."""
+
+    value: float
+    unit: str
+
+
+def nominal_quantities(spec: "RobotSpec") -> dict[str, Quantity]:
+    """Of every parameter of the robot, by path."""
+    urdf = read_urdf(spec.urdf)
+    found = {path: Quantity(value, _unit(path)) for path, value in spec.nominal.items()}
+    for link in spec.links:
+        found |= dict(_of_link(urdf, link))
+    for joint in urdf.turning:
+        found[f"joints.{joint.name}.damping"] = Quantity(joint.damping_nm_s_rad, "N m s/rad")
+        found[f"joints.{joint.name}.friction"] = Quantity(joint.friction_nm, "N m")
+    for actuator in spec.actuators:
+        for key, quantity in _of_actuator(actuator):
+            path = f"actuators.{actuator.name}.{key}"
+            if path in found:
+                found[path] = quantity
+    return found
+
+
+def _unit(path: str) -> str:
+    effect = effect_of(path)
+    return effect.unit if effect else UNITS.get(path.rsplit(".", 1)[-1], "")
+
+
+def _of_link(urdf: Urdf, link: str) -> Iterator[tuple[str, Quantity]]:
+    mass, centre, _ = composite_inertia(urdf, link)
+    yield f"links.{link}.mass", Quantity(mass, "kg")
+    # "length" scales every distance in the link; its centre of mass stands for them
+    reach = float(np.linalg.norm(centre))
+    yield f"links.{link}.length", Quantity(reach, "m to its centre of mass")
+
+
+def _of_actuator(actuator: "ActuatorSpec") -> Iterator[tuple[str, Quantity]]:
+    motor = actuator.motor
+    yield "resistance", Quantity(motor.resistance_ohm, "ohm")
+    yield (
+        "torque_constant",
+        Quantity(motor.torque_constant_nm_a, "N m/A")
+        if actuator.command != "torque"
+        else Quantity(1.0, "N m per N m asked for"),
+    )
+    yield "inductance", Quantity(motor.inductance_h, "H")
+    yield "supply", Quantity(actuator.limit, f"{actuator.unit} at full command")
+    yield "stiffness", Quantity(motor.stiffness_nm_rad, "N m/rad")
+    yield "damping", Quantity(motor.damping_nm_s_rad, "N m s/rad")
+    yield "torque_limit", Quantity(motor.torque_limit_nm, "N m")

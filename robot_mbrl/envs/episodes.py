@@ -1,0 +1,100 @@
+"""Success and return of a policy over many worlds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.networks.actor import Actor
+from robot_mbrl.tasks import Task
+
+Act = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """One episode in each of B worlds.
+
+    Attributes:
+        success: at the goal for the task's final `hold_s`, without termination, (B,).
+        returns: undiscounted sum of rewards, (B,).
+        terminated: ended by the task's termination, (B,).
+    """
+
+    success: np.ndarray
+    returns: FloatArray
+    terminated: np.ndarray
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Rates and mean return."""
+        return {
+            "success": float(self.success.mean()),
+            "return": float(self.returns.mean()),
+            "terminated": float(self.terminated.mean()),
+            "episodes": float(len(self.success)),
+        }
+
+
+def evaluate(
+    env: Any, act: Act, *, seed: int, task: Task, parameters: Parameters | None = None
+) -> EvaluationReport:
+    """Run one whole episode in every world of a vector environment.
+
+    Args:
+        env: a gymnasium VectorEnv whose worlds reset in the step in which they end.
+        act: observations (B, O) -> actions (B, A).
+        seed: of the environment's reset.
+        task: decides on the goal.
+        parameters: (B,) each, set instead of drawn.
+    """
+    obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
+    worlds = len(obs)
+    running, terminated = np.ones(worlds, bool), np.zeros(worlds, bool)
+    returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)
+    needed = round(task.hold_s * env.robot.control.rate_hz)
+    while running.any():
+        obs, reward, ended, truncated, info = env.step(act(obs))
+        last = np.where((ended | truncated)[:, None], info.get("final_obs", obs), obs)
+        returns += reward * running
+        held = np.where(running, np.where(task.at_goal(last), held + 1, 0), held)
+        terminated |= running & ended
+        running &= ~(ended | truncated)
+    return EvaluationReport((held >= needed) & ~terminated, returns, terminated)
+
+
+def record_worlds(
+    env: Any, act: Act, *, seed: int, parameters: Parameters | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Run one whole episode in every world of a vector environment.
+
+    Arguments as in `evaluate`; `parameters` (B,) each are set instead of drawn. Returns
+    observations (T + 1, O) and actions (T, A) of each world.
+    """
+    obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
+    seen, done, running = [obs], [], np.ones(len(obs), bool)
+    lengths = np.zeros(len(obs), int)
+    while running.any():
+        action = act(obs)
+        obs, _, terminated, truncated, info = env.step(action)
+        ended = (terminated | truncated)[:, None]
+        seen.append(np.where(ended, info.get("final_obs", obs), obs))
+        done.append(action)
+        lengths += running
+        running &= ~ended[:, 0]
+    stacked, actions = np.stack(seen, 1), np.stack(done, 1)
+    return [(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]
+
+
+def actor_policy(actor: Actor) -> Act:
+    """The deterministic policy of an actor."""
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return actor.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
+
+    return act

@@ -1,0 +1,287 @@
+"""Pretraining: MBPO against randomized simulation, where real (that is: simulated) steps are
+cheap."""
+
+import dataclasses
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
+from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.envs.episodes import actor_policy, evaluate
+from robot_mbrl.learning.adaptive_ranges import (
+    AutomaticConfig,
+    AutomaticRanges,
+    without_randomization,
+)
+from robot_mbrl.learning.false_stops import calibrate_alarms, surprises_in
+from robot_mbrl.models.fitting.fit import (
+    FitConfig,
+    FitReport,
+    Source,
+    fit_ensemble,
+    fit_normalizers,
+)
+from robot_mbrl.runs.run_folder import CHECKPOINT, THRESHOLDS, RunFolder
+
+RANGES = "ranges.json"
+Progress = Callable[[str, int, int, dict[str, float]], None]
+MakeEnv = Callable[..., Any]
+
+
+def _agent() -> MbpoConfig:
+    """Simulated steps are cheap: updates are on them, and targets may follow twice as fast."""
+    return MbpoConfig(real_share=1.0, sac=SacConfig(tau=0.02))
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Settings of pretraining."""
+
+    num_envs: int = 256
+    """simulated worlds stepped together"""
+    updates: int = 24_000
+    """SAC updates"""
+    updates_per_step: int = 8
+    """updates after each step of all worlds"""
+    warmup_steps: int = 8_000
+    """transitions under correlated noise before the first update"""
+    anywhere: float = 0.6
+    """share of resets that start with wrapping joints at any angle and speed"""
+    episode_s: float = 7.0
+    """length of a training episode"""
+    checkpoint_every: int = 6_000
+    """updates between checkpoints; a killed run resumes from the last one to the same numbers"""
+    evaluation_worlds: int = 64
+    """unseen worlds of the evaluation at each checkpoint"""
+    alarm_worlds: int = 256
+    """worlds in which the supervisor's thresholds are calibrated, one episode each"""
+    model_holdout: float = 0.05
+    """share of transitions held out when the ensemble is fitted"""
+    backend: Literal["mujoco", "pybullet"] = "mujoco"
+    """engine of the worlds, also of those of the evaluation"""
+    randomization: Literal["fixed", "none", "automatic"] = "fixed"
+    """worlds of training: as [randomization] says, the nominal one, or ranges that adapt"""
+    automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
+    """of randomization automatic"""
+    mbpo: MbpoConfig = field(default_factory=_agent)
+    """the agent"""
+    fit: FitConfig = field(default_factory=FitConfig)
+    """the ensemble's fit"""
+    seed: int = 0
+    """of every generator"""
+
+    @property
+    def capacity(self) -> int:
+        """Transitions that pretraining makes in all."""
+        steps = self.updates // self.updates_per_step + 2
+        return self.warmup_steps + (steps + 1) * self.num_envs
+
+
+@dataclass(frozen=True)
+class PretrainReport:
+    """What pretraining reached: the last evaluation of the policy alone and the model's fit."""
+
+    evaluation: dict[str, float]
+    fit: FitReport
+    transitions: int
+
+
+class Pretraining:
+    """One pretraining run that can be stopped and continued.
+
+    Args:
+        spec: the robot.
+        make_env: `make_env(spec, num_envs, backend=..., seed=..., **settings)` -> vector
+            environment.
+        config: settings.
+        folder: where the run lives; an unfinished one there is continued.
+    """
+
+    def __init__(
+        self, spec: RobotSpec, make_env: MakeEnv, config: PretrainConfig, folder: RunFolder
+    ) -> None:
+        self.spec, self.config, self.folder = spec, config, folder
+        self.make_env: MakeEnv = partial(make_env, backend=config.backend)
+        chosen = config.randomization
+        self.ranges = AutomaticRanges(spec, config.automatic) if chosen == "automatic" else None
+        self.env = self.make_env(
+            self._training_spec(),
+            config.num_envs,
+            seed=config.seed,
+            anywhere=config.anywhere,
+            episode_s=config.episode_s,
+        )
+        self.task = self.env.task
+        self.agent = Mbpo(self.env.layout, self.task, config.mbpo, config.capacity, config.seed)
+        self.done = 0
+        self.evaluation: dict[str, float] = {}
+        self._obs = np.zeros(0, dtype=np.float32)
+        self._noise = np.zeros((config.num_envs, self.env.layout.action_size))
+        self._set_ranges()
+
+    def _training_spec(self) -> RobotSpec:
+        """The robot in the worlds of training; it is judged in those of [randomization]."""
+        if self.ranges is not None:
+            return self.ranges.widest_spec
+        if self.config.randomization == "none":
+            return dataclasses.replace(self.spec, randomization=without_randomization(self.spec))
+        return self.spec
+
+    def _set_ranges(self) -> None:
+        if self.ranges is not None:
+            self.env.set_ranges(self.ranges.variations())
+
+    def run(self, progress: Progress) -> PretrainReport:
+        """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the
+        end."""
+        config = self.config
+        if (self.folder.path / CHECKPOINT).exists():
+            self._load()
+        else:
+            pretraining = dataclasses.asdict(config)
+            more = {"calibration": self.spec.calibration} if self.spec.calibration else {}
+            self.folder.create(self.spec, config.mbpo, config.seed, pretraining=pretraining, **more)
+        if self.done == 0:
+            self._warm_up()
+        while self.done < config.updates:
+            self._obs = self._restart_worlds(1 + self.done)
+            self._train(min(self.done + config.checkpoint_every, config.updates), progress)
+            self._evaluate(progress)
+            self._save()
+        fit = self._fit_model(progress)
+        self._calibrate_alarms()
+        self._save(finished=True)
+        return PretrainReport(self.evaluation, fit, len(self.agent.real))
+
+    def _restart_worlds(self, phase: int) -> np.ndarray:
+        """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
+        # Worlds of their own for each phase, and none of those of an evaluation.
+        seed = np.random.SeedSequence((self.config.seed, phase)).generate_state(1)[0]
+        obs: np.ndarray = self.env.reset(seed=int(seed))[0]
+        return obs
+
+    def _warm_up(self) -> None:
+        self._obs = self._restart_worlds(0)
+        while len(self.agent.real) < self.config.warmup_steps:
+            self._noise = correlated_noise(self._noise, self.agent.rng)
+            choice = torch.as_tensor(np.clip(self._noise, -1, 1).astype(np.float32))
+            action = self.agent.sac.view.act(torch.as_tensor(self._obs), choice).numpy()
+            self._remember(*self._step(action))
+        obs = self.agent.real.all().obs
+        self.agent.sac.set_observation_statistics(obs.astype(np.float64))
+
+    def _step(self, action: np.ndarray) -> tuple[Transitions, np.ndarray]:
+        """All worlds by one tick: their transitions, and the observations to go on from."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        ended = (terminated | truncated)[:, None]
+        next_obs = np.where(ended, info.get("final_obs", obs), obs)
+        action = info.get("applied", action).astype(np.float32)
+        reward = reward.astype(np.float32)
+        return Transitions(self._obs, action, next_obs, reward, terminated), obs
+
+    def _remember(self, transitions: Transitions, obs: np.ndarray) -> None:
+        self.agent.real.add(transitions)
+        self._obs = obs
+
+    def _train(self, until: int, progress: Progress) -> None:
+        with ThreadPoolExecutor(1, "learner") as learner:
+            while self.done < until:
+                self._round(learner, progress)
+                self._adapt_ranges()
+
+    def _round(self, learner: ThreadPoolExecutor, progress: Progress) -> None:
+        sac, config = self.agent.sac, self.config
+        action = self.agent.explore(self._obs)
+        sac.set_learning_rate(sac.learning_rate_at(self.done / config.updates))
+        # The engine runs on one core while the agent learns on another, from what it had before.
+        learning = learner.submit(self.agent.update, config.updates_per_step)
+        stepped = self._step(action)
+        learning.result()
+        self._remember(*stepped)
+        self.done += config.updates_per_step
+        if self.done % (config.updates_per_step * 25) == 0:
+            progress("policy", min(self.done, config.updates), config.updates, self.evaluation)
+
+    def _adapt_ranges(self) -> None:
+        """From time to time, let automatic ranges follow the policy."""
+        every, now = self.config.automatic.every, self.done
+        if self.ranges is None or now // every == (now - self.config.updates_per_step) // every:
+            return
+        seed = np.random.SeedSequence((self.config.seed, now, 30_000)).generate_state(1)[0]
+        act = actor_policy(self.agent.sac.average)
+        self.ranges.look(self.make_env, act, self.task, int(seed))
+        self._set_ranges()
+
+    def _evaluate(self, progress: Progress) -> None:
+        env = self.make_env(self.spec, self.config.evaluation_worlds, seed=0)
+        act = actor_policy(self.agent.sac.average)
+        self.evaluation = evaluate(env, act, seed=10_000 + self.config.seed, task=self.task).summary
+        env.close()
+        record = {"updates": self.done, "transitions": len(self.agent.real)} | self.evaluation
+        if self.ranges is not None:
+            record["mean_extent"] = self.ranges.mean_extent
+        self.folder.log(record | {"temperature": self.agent.sac.temperature})
+        progress(
+            "policy", min(self.done, self.config.updates), self.config.updates, self.evaluation
+        )
+
+    def _fit_model(self, progress: Progress) -> FitReport:
+        """Fit the ensemble to everything seen, with whole stretches of time held out."""
+        data = self.agent.real.all()
+        rng = np.random.default_rng(self.config.seed)
+        rows = min(self.config.num_envs * 50, len(data) // 4)  # at least four stretches
+        stretch = np.arange(len(data)) // rows
+        stretches = rng.permutation(stretch.max() + 1)
+        held = np.isin(
+            stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))]
+        )
+        train, holdout = data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
+        fit_normalizers(self.agent.model, train)
+        report = fit_ensemble(
+            self.agent.model,
+            [Source(train, 1.0)],
+            holdout,
+            self.config.fit,
+            rng,
+            lambda step, total, nll: progress("model", step, total, {"holdout_nll": nll}),
+        )
+        self.agent.measure_disagreement(holdout)
+        self.folder.log(
+            {"model_steps": report.steps, "holdout_nll": float(report.holdout_nll.mean())}
+        )
+        return report
+
+    def _calibrate_alarms(self) -> None:
+        """Write the supervisor's thresholds for episodes in unseen worlds."""
+        env = self.make_env(self.spec, self.config.alarm_worlds, seed=0)
+        act = actor_policy(self.agent.sac.average)
+        surprises = surprises_in(env, act, self.agent, seed=20_000 + self.config.seed)
+        env.close()
+        rate, target = self.spec.control.rate_hz, self.spec.safety.false_stops_per_hour
+        self.folder.write_json(THRESHOLDS, calibrate_alarms(surprises, rate, target).to_json())
+
+    def _save(self, finished: bool = False) -> None:
+        state: dict[str, Any] = {"updates": self.done, "finished": finished}
+        state["evaluation"] = self.evaluation
+        if self.ranges is not None:
+            state["ranges"] = self.ranges.state()
+            self.folder.write_json(RANGES, self.ranges.described())
+        self.folder.save_agent(self.agent, **state)
+        if not finished:  # a finished run continued from its last checkpoint fits the same model
+            self.folder.save_checkpoint(self.agent, **state)
+
+    def _load(self) -> None:
+        state = self.folder.load_checkpoint(self.agent)
+        self.done, self.evaluation = state["updates"], state["evaluation"]
+        if self.ranges is not None:
+            self.ranges.load_state(state["ranges"])
+            self._set_ranges()
+        self.folder.forget_metrics_after(self.done)

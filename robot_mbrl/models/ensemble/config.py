@@ -1,0 +1,47 @@
+"""What a dynamics model is made of, and how it is made of it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble, ModelKind
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """Size of the dynamics model."""
+
+    members: int = 5
+    """E, independent networks; 1 is a single model, which never disagrees"""
+    hidden: int = 96
+    """width of their hidden layers"""
+    sticks: bool = False
+    """dry friction as a part of the model: for robots that rest by friction; costs a little time"""
+    kind: ModelKind = "gaussian"
+    """gaussian: mean and noise by likelihood; deterministic: the mean alone by squared error"""
+    layers: int = 2
+    """number of hidden layers, at least 1"""
+    activation: ActivationName = "silu"
+    """of the hidden layers; relu plans faster, but its models have kinks"""
+
+
+def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:
+    """An untrained model of the configured kind. Raises SpecError for one that cannot be."""
+    return DynamicsEnsemble(
+        layout,
+        config.members,
+        config.hidden,
+        rng,
+        sticks=config.sticks,
+        kind=config.kind,
+        depth=config.layers,
+        activation=config.activation,
+    )
+
+
+def config_of(model: DynamicsEnsemble) -> EnsembleConfig:
+    """The settings that make a model of the same kind and size."""
+    return EnsembleConfig(
+        model.members, model.hidden, model.sticks, model.kind, model.depth, model.activation
+    )

@@ -1,0 +1,39 @@
+"""The action-value networks of SAC."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.models.ensemble.ensemble import BatchedLinear
+from robot_mbrl.networks.task_view import View, make_whitener
+
+
+class Critics(nn.Module):
+    """C action-value functions with batched weights."""
+
+    def __init__(
+        self,
+        obs_size: int,
+        action_size: int,
+        config: SacConfig,
+        rng: torch.Generator,
+        view: View | None = None,
+    ) -> None:
+        super().__init__()
+        self.view = view or View(obs_size)
+        self.count, self.layer_norm = config.critics, config.layer_norm
+        self.inputs = make_whitener(self.view.size)
+        hidden = config.critic_hidden
+        sizes = [(self.view.size + action_size, hidden), (hidden, hidden), (hidden, 1)]
+        self.layers = nn.ModuleList(BatchedLinear(self.count, a, b, rng) for a, b in sizes)
+
+    def forward(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Q values (C, B) of obs (B, O) and action (B, A), with nothing dropped out."""
+        x = torch.cat([self.inputs(self.view.see(obs)), self.view.choice(obs, action)], -1)
+        x = x.expand(self.count, *x.shape)
+        for layer in self.layers[:2]:
+            x = layer(x)
+            x = F.relu(F.layer_norm(x, x.shape[-1:]) if self.layer_norm else x)
+        q: Tensor = self.layers[2](x)
+        return q[..., 0]

@@ -1,0 +1,68 @@
+"""A way back for a joint that rests beyond its position limit, as after a stop at that limit."""
+
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec, RobotState
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.onboard.supervisor.limits import Violation
+
+SLOW_SHARE, FAST_SHARE = 0.02, 0.1
+"""Of a joint's velocity limit: slow enough to be pulled, too fast to be beyond the limit."""
+DRIVE_SHARE = 0.4
+"""Of the full drive, while a joint is beyond its limit."""
+
+
+class WayIn:
+    """Judges joints that were beyond their limit when homing began, until each is inside again.
+
+    Such a joint first has to slow down, without drive. From there it may only go inwards: further
+    out than where it was slow (by the soft margin), or fast, is a violation; so a motor that turns
+    the wrong way is found. A joint that was inside, or has come inside, is none of its business.
+    """
+
+    def __init__(self, spec: RobotSpec, q: FloatArray) -> None:
+        """Tolerate the joints that are outside at positions q (J,) rad."""
+        self._spec = spec
+        self._last = np.array(q, dtype=np.float64)
+        self._time_s: float | None = None
+        self._turned = np.full(len(q), np.inf)
+        self.outside = self._excess(self._last) > 0
+
+    @property
+    def settling(self) -> bool:
+        """Whether a joint outside has yet to slow down."""
+        return bool((self.outside & np.isinf(self._turned)).any())
+
+    def update(self, state: RobotState) -> Violation | None:
+        """Take the next fresh sample; returns what is wrong with it."""
+        q = np.asarray(state.q_rad, dtype=np.float64)
+        elapsed = 0.0 if self._time_s is None else state.device_time_s - self._time_s
+        speed = np.abs(q - self._last) / elapsed if elapsed > 0 else np.full(len(q), np.nan)
+        self._last, self._time_s = q, state.device_time_s
+        excess = self._excess(q)
+        self.outside &= excess > 0
+        for j in np.flatnonzero(self.outside):
+            joint = self._spec.joints[j]
+            told = f"homing: joint {joint.name!r} is at {q[j]:.3f} rad, beyond its limit"
+            if np.isinf(self._turned[j]):
+                if speed[j] <= SLOW_SHARE * joint.velocity_limit_rad_s:
+                    self._turned[j] = excess[j] + self._spec.safety.soft_limit_margin_rad
+            elif excess[j] > self._turned[j]:
+                return StopReason.LIMIT_POSITION, f"{told}, and goes further out"
+            elif speed[j] > FAST_SHARE * joint.velocity_limit_rad_s:
+                return StopReason.LIMIT_VELOCITY, f"{told}, and moves at {speed[j]:.1f} rad/s"
+        return None
+
+    def restrict(self, action: FloatArray) -> FloatArray:
+        """The action (A,), weak while a joint is outside and zero while one has yet to slow
+        down."""
+        if self.settling:
+            return np.zeros_like(action)
+        return np.clip(action, -DRIVE_SHARE, DRIVE_SHARE) if self.outside.any() else action
+
+    def _excess(self, q: FloatArray) -> FloatArray:
+        """How far beyond its limits each joint is, (J,) rad; 0 inside."""
+        low, high = np.array([j.position_limit_rad for j in self._spec.joints]).T
+        excess: FloatArray = np.maximum(0.0, np.maximum(q - high, low - q))
+        return excess

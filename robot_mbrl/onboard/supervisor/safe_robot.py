@@ -1,0 +1,263 @@
+"""The supervisor: SafeRobot stands between every controller and a machine, and trusts neither.
+
+    DISARMED --arm--> ARMED --send--> RAMPING --ramp_s--> RUNNING <--> HOLDING
+        ^                                any state --stop--> STOPPED (latched)
+        +------------------------------- reset ------------------+
+
+Nothing but a SafeRobot calls a robot's `send`. Without fresh samples it degrades in steps:
+`coast_ticks` on the last good sample, `hold_ticks` with zero drive, then drive off. A stop has a
+named reason and leaves only by `reset`.
+"""
+
+from contextlib import suppress
+
+import numpy as np
+
+from robot_mbrl.contract import (
+    Clock,
+    Command,
+    ObservationLayout,
+    Robot,
+    RobotSpec,
+    RobotState,
+)
+from robot_mbrl.contract.arrays import FloatArray, check_shape
+from robot_mbrl.contract.errors import (
+    DeviceFault,
+    LinkError,
+    LinkTimeout,
+    NotFiniteError,
+    SafetyError,
+)
+from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.data.tick import TickFlag
+from robot_mbrl.onboard.supervisor.freshness import Freshness
+from robot_mbrl.onboard.supervisor.latched_robot import Enabled, LatchedRobot, SafetyState
+from robot_mbrl.onboard.supervisor.limit_recovery import WayIn
+from robot_mbrl.onboard.supervisor.limits import (
+    calm_action,
+    check_sample,
+    check_velocity,
+    cut_outward,
+)
+from robot_mbrl.onboard.supervisor.ramp import Ramp
+
+
+class SafeRobot(LatchedRobot):
+    """A robot that can only be driven within its limits.
+
+    `read`, `check_timing` and `send` raise the error of the stop reason after the drive is off.
+    Leaving the context stops and closes the robot on every path.
+
+    Attributes:
+        state: see the module.
+        reason, message: why it stopped; None and "" before that.
+        error: what was raised for it, if it was raised.
+        flags: `TickFlag` bits of the current tick, started anew by `read`.
+        counts: how often something was clamped, cut, coasted, held or missed.
+    """
+
+    def __init__(self, robot: Robot, spec: RobotSpec, clock: Clock) -> None:
+        """Take over `robot`; it is not moved before `arm` and `send`."""
+        super().__init__(robot, spec, clock)
+        self.flags = TickFlag(0)
+        self.counts = dict.fromkeys(("clamped", "soft_limit", "coasted", "held", "missed"), 0)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._samples = Freshness(self.spec)
+        self._ramp = Ramp(self.spec)
+        self._send_failures = 0
+        self._late = 0
+        self._applied = np.zeros(len(self.spec.actuators))
+        self._layout = ObservationLayout.from_spec(self.spec)
+        self._way_in: WayIn | None = None
+
+    # --- entering and leaving -----------------------------------------------------------------
+
+    def arm(self, *, homing: bool = False) -> RobotState:
+        """Allow motion after a healthy sample; returns it.
+
+        With `homing`, a joint that is beyond its position limit now may be pulled inwards, weakly
+        and slowly, see WayIn; once inside, its limit holds again. Everything else stops as ever.
+
+        Raises SafetyError when stopped or already armed, or the error of what is wrong.
+        """
+        if self.state is not SafetyState.DISARMED:
+            raise SafetyError(
+                f"robot {self.spec.name!r} cannot be armed while {self.state.value}"
+                + (f" ({self._story()}); find the cause, then reset()" if self.reason else "")
+            )
+        self._forget()
+        state = self._first_sample()
+        if homing and np.isfinite(state.q_rad).all():
+            self._way_in = WayIn(self.spec, state.q_rad)
+        self._judge(state)
+        if not state.fresh:
+            self._trip(StopReason.STALE, "the first sample is not fresh")
+        self._samples.keep(state, self.clock.now())
+        self._applied = self._layout.hold(np.asarray(state.q_rad))
+        self.state = SafetyState.ARMED
+        return state
+
+    def reset(self) -> None:
+        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten."""
+        super().reset()
+        self._forget()
+
+    # --- one tick -----------------------------------------------------------------------------
+
+    def read(self) -> RobotState:
+        """The newest sample, or the last good one with fresh=False while coasting or holding.
+
+        Raises the error of the stop reason; SafetyError when not armed.
+        """
+        self._require_armed("read")
+        self.flags = TickFlag(0)
+        lost: LinkError | None = None
+        state: RobotState | None = None
+        try:
+            state = self._robot.read()
+        except DeviceFault as error:
+            self._trip(StopReason.DEVICE_FAULT, str(error), error)
+        except LinkError as error:
+            lost = error
+        if state is None:
+            return self._miss(StopReason.LINK_LOST, f"no sample: {lost}", lost)
+        self._judge(state)
+        if not self._samples.is_fresh(state, self.clock.now()):
+            return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
+        before = self._samples.last
+        self._samples.keep(state, self.clock.now())
+        fault = check_velocity(self.spec, before, state) if before else None
+        if self._way_in and not fault:
+            fault = self._way_in.update(state)
+        if fault:
+            self._trip(*fault)
+        if self.state is SafetyState.HOLDING:
+            # The machine was let go: come back as softly as from the start.
+            self.state = SafetyState.RAMPING
+            self._ramp.restart()
+        return state
+
+    def check_timing(self, lateness_s: float, duration_s: float) -> None:
+        """Judge how late this tick started and how long the last one took; raises DeadlineMissed.
+
+        A tick that took longer than a whole period stops at once, as its command came too late; a
+        late start stops when it repeats `deadline_misses` times in a row.
+        """
+        self._require_armed("check_timing")
+        safety, dt = self.spec.safety, self.spec.control.dt
+        late = 1e3 * lateness_s > safety.deadline_ms
+        self._late = self._late + 1 if late else 0
+        if late:
+            self.flags |= TickFlag.DEADLINE_MISSED
+            self.counts["missed"] += 1
+        if duration_s > dt:
+            self._trip(
+                StopReason.DEADLINE,
+                f"a tick took {1e3 * duration_s:.1f} ms, the period is {1e3 * dt:.1f} ms",
+            )
+        if self._late >= safety.deadline_misses:
+            self._trip(
+                StopReason.DEADLINE,
+                f"{self._late} ticks in a row started late, the last by {1e3 * lateness_s:.1f} ms; "
+                f"limit {safety.deadline_ms:g} ms",
+            )
+
+    def guard(self, action: FloatArray) -> FloatArray:
+        """What may be sent of an action (A,): finite, clamped, within soft limits, ramped.
+
+        Raises NotFiniteError after stopping.
+        """
+        check_shape("action", action, (len(self.spec.actuators),))
+        if not np.isfinite(action).all():
+            self._trip(StopReason.NON_FINITE, f"the action is {action}")
+        if self.state is SafetyState.HOLDING:
+            self.flags |= TickFlag.HELD
+            self.counts["held"] += 1
+            return calm_action(self.spec, self._applied)
+        clamped = np.clip(action, -1.0, 1.0)
+        if self._samples.last is None:
+            raise SafetyError("guard: no sample has been read; call arm() and read() first")
+        kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
+        if self._way_in:
+            kept = self._way_in.restrict(kept)
+        kept = self._layout.slew(self._applied, kept)
+        self.counts["clamped"] += int((clamped != action).any())
+        self.counts["soft_limit"] += int((kept != clamped).any())
+        if (kept != action).any():
+            self.flags |= TickFlag.CLAMPED
+        return self._soften(kept)
+
+    def send(self, action: FloatArray) -> FloatArray:
+        """Guard and send an action (A,); returns what the machine confirmed, (A,) in [-1, 1].
+
+        A lost confirmation is bridged like a lost sample (flag SEND_FAILED; the last confirmed
+        action is returned). Raises the error of the stop reason; SafetyError when not armed.
+        """
+        self._require_armed("send")
+        allowed = self.guard(action)
+        try:
+            sent = self._robot.send(Command(self.codec.to_physical(allowed)))
+        except DeviceFault as error:
+            self._trip(StopReason.DEVICE_FAULT, str(error), error)
+        except NotFiniteError as error:
+            self._trip(StopReason.NON_FINITE, str(error), error)
+        except LinkError as error:
+            # The next read decides whether the link is lost: it counts the ticks without a reply.
+            self.flags |= TickFlag.SEND_FAILED
+            self._send_failures += 1
+            if self._send_failures > self.spec.safety.coast_ticks + self.spec.safety.hold_ticks:
+                self._trip(StopReason.LINK_LOST, f"commands are not confirmed: {error}", error)
+            return self._applied.copy()
+        self._send_failures = 0
+        applied = self.codec.to_action(np.asarray(sent.value, dtype=np.float64))
+        if not np.isfinite(applied).all():
+            self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
+        self._applied = applied
+        return applied.copy()
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _first_sample(self) -> RobotState:
+        """Enable the device and read; a lost reply or two is bridged as in `read`."""
+        try:
+            if isinstance(self._robot, Enabled):
+                self._robot.arm()
+            for _ in range(self.spec.safety.coast_ticks):
+                with suppress(LinkTimeout):
+                    return self._robot.read()
+            return self._robot.read()
+        except DeviceFault as error:
+            self._trip(StopReason.DEVICE_FAULT, str(error), error)
+        except LinkError as error:
+            self._trip(StopReason.LINK_LOST, str(error), error)
+
+    def _soften(self, action: FloatArray) -> FloatArray:
+        """The action (A,) at its place on the ramp."""
+        if self.state is SafetyState.RUNNING:
+            return action
+        share = self._ramp.share(self.clock.now())
+        self.state = SafetyState.RUNNING if share >= 1 else SafetyState.RAMPING
+        if share < 1:
+            self.flags |= TickFlag.RAMPING
+        return self._ramp.scale(action, share)
+
+    def _judge(self, state: RobotState) -> None:
+        check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
+        fault = check_sample(self.spec, state, self._way_in.outside if self._way_in else None)
+        if fault:
+            self._trip(*fault)
+
+    def _miss(self, reason: StopReason, message: str, cause: Exception | None) -> RobotState:
+        """Bridge a tick without a fresh sample, or stop when there were too many."""
+        self.flags |= TickFlag.STALE
+        bridge = self._samples.miss()
+        if bridge is None:
+            ticks = self._samples.missing
+            self._trip(reason, f"{ticks} ticks without a fresh sample; {message}", cause)
+        self.counts["coasted"] += 1
+        if self._samples.hold:
+            self.state = SafetyState.HOLDING
+        return bridge

@@ -1,0 +1,182 @@
+"""First numbers for a robot of which only the URDF is known: motors, limits, a pose to reach.
+
+Derived from its inertia and weight so that the simulation is stable and the task possible; each is
+to be replaced by a measured one.
+"""
+
+import math
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.urdf.elements import UrdfJoint
+from robot_mbrl.contract.urdf.tree import Urdf
+
+SPEED_RAD_S = 6.0
+"""No-load speed where the file has none: that of a hobby servo (XL430: 57 rpm, 6 rad/s)."""
+ACCELERATION_RAD_S2 = 20.0
+"""What a motor of unknown effort shall do beside holding its load."""
+TIME_CONSTANT_S = 0.03
+"""Of a motor without load, J w0 / tau0; gives the rotor's inertia, which no URDF has. XL330-M288
+(data sheet, BAM): 1.8e-3 * 10.8 / .52 = 38 ms."""
+MOST_ROTOR_KG_M2 = 10.0
+"""What robot.toml takes; efforts of 1,000 N m stand in URDFs where nobody asked a motor."""
+FULL_AT_RAD = 0.2
+"""Position error at which a servo pushes with all it has."""
+DAMPING_RATIO = 0.7
+POSES = 64
+HOLD_SHARE = 0.7
+"""Of the effort may be needed to hold the pose that the task asks for."""
+
+
+@dataclass(frozen=True)
+class JointGuess:
+    """First numbers of one joint.
+
+    Attributes:
+        joint: what the URDF says.
+        low_rad, high_rad: its ends, infinite where it wraps.
+        home_rad: 0, or the middle where 0 is out of reach.
+        target_rad: of the task.
+        effort_nm, effort_known: the motor's stall torque, and whether the URDF has it.
+        speed_rad_s, speed_known: its no-load speed.
+        rotor_kg_m2: reflected to the joint.
+        stiffness_nm_rad, damping_nm_s_rad: of a position servo.
+        load_nm: the most that weight asks of it, over random poses.
+    """
+
+    joint: UrdfJoint
+    low_rad: float
+    high_rad: float
+    home_rad: float
+    target_rad: float
+    effort_nm: float
+    effort_known: bool
+    speed_rad_s: float
+    speed_known: bool
+    rotor_kg_m2: float
+    stiffness_nm_rad: float
+    damping_nm_s_rad: float
+    load_nm: float
+
+    @property
+    def wraps(self) -> bool:
+        """Whether it turns for ever."""
+        return self.joint.kind == "continuous"
+
+
+def soft_margin_rad(urdf: Urdf) -> float:
+    """0.1 rad, less where a joint has little room."""
+    room = [j.limit_rad[1] - j.limit_rad[0] for j in urdf.turning if j.kind == "revolute"]
+    return float(f"{min([0.1, *(0.1 * r for r in room)]):.2g}")
+
+
+def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
+    """Numbers for every joint that turns.
+
+    Args:
+        urdf: the robot.
+        model: the same, compiled without motors.
+    """
+    margin, joints = soft_margin_rad(urdf), urdf.turning
+    low, high = np.array([ends(j) for j in joints]).T
+    inside = (low + margin <= 0) & (high - margin >= 0)
+    home = np.array(
+        [0.0 if ok else _round((a + b) / 2) for ok, a, b in zip(inside, low, high, strict=True)]
+    )
+    body = _Body(urdf, model)
+    load, inertia = body.worst_load(home, low, high), body.inertia(home)
+    effort = np.array([_known(j.effort_nm) for j in joints])
+    effort_known = np.isfinite(effort)
+    needed = 2 * load + ACCELERATION_RAD_S2 * inertia
+    effort = np.where(effort_known, effort, [_round(max(t, 1e-3)) for t in needed])
+    target = body.holdable_pose(home, low + margin, high - margin, HOLD_SHARE * effort)
+    guesses = []
+    for k, joint in enumerate(joints):
+        speed = _known(joint.velocity_rad_s)
+        speed_known = math.isfinite(speed)
+        speed = speed if speed_known else SPEED_RAD_S
+        rotor = min(TIME_CONSTANT_S * effort[k] / speed, MOST_ROTOR_KG_M2)
+        stiffness = effort[k] / FULL_AT_RAD
+        critical = 2 * math.sqrt(stiffness * (inertia[k] + rotor))
+        guesses.append(
+            JointGuess(
+                joint=joint,
+                low_rad=low[k],
+                high_rad=high[k],
+                home_rad=home[k],
+                target_rad=target[k],
+                effort_nm=effort[k],
+                effort_known=bool(effort_known[k]),
+                speed_rad_s=speed,
+                speed_known=speed_known,
+                rotor_kg_m2=rotor,
+                stiffness_nm_rad=stiffness,
+                # back-EMF, effort / speed, damps as well
+                damping_nm_s_rad=max(0.0, DAMPING_RATIO * critical - effort[k] / speed),
+                load_nm=load[k],
+            )
+        )
+    return tuple(guesses)
+
+
+def ends(joint: UrdfJoint) -> tuple[float, float]:
+    """Limits in rad, infinite where it wraps."""
+    return joint.limit_rad if joint.kind == "revolute" else (-math.inf, math.inf)
+
+
+def _known(value: float) -> float:
+    """Exporters write 0 where they know nothing; 1e4 and more is not a motor either."""
+    return value if 0 < value < 1e4 else math.nan
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+class _Body:
+    """What weight and inertia ask of the joints."""
+
+    def __init__(self, urdf: Urdf, model: mujoco.MjModel) -> None:
+        self._model, self._data = model, mujoco.MjData(model)
+        joints = [model.joint(j.name) for j in urdf.turning]
+        self._qpos = np.array([j.qposadr[0] for j in joints])
+        self._dof = np.array([j.dofadr[0] for j in joints])
+
+    def load(self, q: FloatArray) -> FloatArray:
+        """Torque (J,) that holds positions q (J,)."""
+        self._data.qpos[self._qpos] = q
+        mujoco.mj_forward(self._model, self._data)
+        load: FloatArray = np.abs(self._data.qfrc_bias[self._dof])
+        return load
+
+    def worst_load(self, home: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+        """The largest of each joint (J,) over random poses."""
+        rng = np.random.default_rng(0)
+        low, high = np.maximum(low, home - np.pi), np.minimum(high, home + np.pi)
+        loads = [self.load(rng.uniform(low, high)) for _ in range(POSES)]
+        worst: FloatArray = np.max([self.load(home), *loads], axis=0)
+        return worst
+
+    def inertia(self, q: FloatArray) -> FloatArray:
+        """Diagonal of the mass matrix (J,)."""
+        self.load(q)
+        full = np.zeros((self._model.nv, self._model.nv))
+        mujoco.mj_fullM(self._model, self._data, full)
+        diagonal: FloatArray = np.diag(full)[self._dof]
+        return diagonal
+
+    def holdable_pose(
+        self, home: FloatArray, low: FloatArray, high: FloatArray, torque: FloatArray
+    ) -> FloatArray:
+        """A pose up to 0.8 rad from home, towards the farther end, less if too heavy to hold."""
+        up = high - home >= home - low
+        room = np.where(up, high - home, home - low)
+        step = np.where(up, 1.0, -1.0) * np.minimum(0.8, 0.5 * room)
+        for share in (1.0, 0.5, 0.25, 0.1):
+            pose: FloatArray = home + share * step
+            if (self.load(pose) <= torque).all():
+                break
+        return np.array([_round(p) for p in pose])

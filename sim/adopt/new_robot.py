@@ -1,0 +1,116 @@
+"""A robot folder from any URDF: read, mended, given first numbers, written, built and tried."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.urdf.tree import read_urdf
+from sim import make_vec_env
+from sim.adopt.adopt_urdf import AdoptedUrdf, adopt_urdf
+from sim.adopt.first_guess import JointGuess, guess_joints, soft_margin_rad
+from sim.adopt.robot_toml import robot_toml
+from sim.mujoco_engine.urdf_xml import physics_xml
+
+TRIAL_S = 1.0
+
+
+@dataclass(frozen=True)
+class NewRobot:
+    """What was made: the robot, its joints' first numbers, what was changed in the URDF."""
+
+    spec: RobotSpec
+    joints: tuple[JointGuess, ...]
+    notes: tuple[str, ...]
+
+
+def new_robot(
+    urdf: Path,
+    folder: Path,
+    *,
+    name: str | None = None,
+    command: str = "position",
+    weld: Sequence[str] = (),
+    guess_inertia: bool = False,
+    meshes: bool = True,
+) -> NewRobot:
+    """Write a robot folder that trains as it is.
+
+    Args:
+        urdf: any URDF.
+        folder: made new; must not hold anything yet.
+        name: of the robot; the URDF's file name by default.
+        command: what motors take, "position" or "torque".
+        weld, guess_inertia, meshes: see adopt_urdf.
+
+    Raises:
+        SpecError: the URDF cannot be simulated: file, element and remedy.
+        DataError: the folder is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: exists already; choose another --out, or remove it")
+    adopted = adopt_urdf(urdf, weld=weld, guess_inertia=guess_inertia, meshes=meshes)
+    name = name or re.sub(r"[^A-Za-z0-9_-]+", "_", urdf.stem)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # All or nothing: a folder that was not tried never gets its name.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-robot-") as made:
+        inside = Path(made) / "robot"
+        inside.mkdir()
+        joints = _write(adopted, urdf, folder, inside, name, command)
+        try_out(load_robot(inside), urdf)
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(inside, folder)
+    return NewRobot(load_robot(folder.absolute()), joints, tuple(adopted.notes))
+
+
+def _write(
+    adopted: AdoptedUrdf, source: Path, folder: Path, inside: Path, name: str, command: str
+) -> tuple[JointGuess, ...]:
+    adopted.write(inside, f"{name}.urdf")
+    urdf = read_urdf(inside / f"{name}.urdf")
+    if not urdf.turning:
+        raise SpecError(f"{source}: no joint turns (revolute or continuous): nothing to control")
+    try:
+        model = mujoco.MjModel.from_xml_string(physics_xml(urdf.path))
+    except ValueError as error:
+        raise SpecError(f"{source}: MuJoCo cannot build this robot: {error}") from error
+    joints = guess_joints(urdf, model)
+    text = robot_toml(
+        joints,
+        name=name,
+        folder=str(folder),
+        source=source.name,
+        urdf=f"{name}.urdf",
+        root=urdf.root,
+        margin_rad=soft_margin_rad(urdf),
+        command=command,
+        notes=adopted.notes,
+    )
+    (inside / "robot.toml").write_text(text, encoding="utf-8")
+    return joints
+
+
+def try_out(spec: RobotSpec, source: Path) -> None:
+    """Drive it wildly for a second in four random worlds; raises SpecError if numbers explode."""
+    env = make_vec_env(spec, 4, threads=1)
+    rng = np.random.default_rng(0)
+    env.reset(seed=0)
+    fastest = 10 * np.array([j.velocity_limit_rad_s for j in spec.joints])
+    for _ in range(round(TRIAL_S * spec.control.rate_hz)):
+        env.step(rng.uniform(-1, 1, (4, len(spec.actuators))))
+        speed = np.abs(env.worlds.true_state()[1])
+        if not np.isfinite(speed).all() or (speed > fastest).any():
+            worst = spec.joints[int(np.argmax((speed / fastest).max(0)))].name
+            raise SpecError(
+                f"{source}: joint {worst!r} runs away in simulation; look at the inertia of the "
+                "links behind it and at its <limit> effort and velocity"
+            )
+    env.close()

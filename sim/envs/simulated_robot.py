@@ -1,0 +1,118 @@
+"""One simulated world as a Robot and its Clock: waiting advances the physics."""
+
+import math
+import sys
+
+import numpy as np
+
+from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
+from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
+from robot_mbrl.contract.errors import LinkTimeout
+from robot_mbrl.contract.parameters.variation import Variation
+from sim.envs.parameter_schedule import ParameterSchedule
+from sim.laws.sensor_faults import SensorFaults
+from sim.worlds import make_worlds
+
+ONE = np.array([0])
+"""The world of a SimulatedRobot."""
+
+
+class SimulatedRobot:
+    """Implements `contract.Robot` and `contract.Clock`.
+
+    Args:
+        spec: the robot.
+        variations: what is drawn, and when; empty for the nominal world.
+        rng: draws parameters and sensor noise.
+        backend: the engine, see `sim.worlds.make_worlds`.
+    """
+
+    def __init__(
+        self,
+        spec: RobotSpec,
+        variations: dict[str, Variation],
+        rng: np.random.Generator,
+        backend: str = "mujoco",
+    ) -> None:
+        self.spec = spec
+        self._schedule = ParameterSchedule(spec, variations, 1, rng.spawn(1)[0])
+        self.worlds = make_worlds(spec, 1, backend=backend, threads=1)
+        self._faults = SensorFaults(spec, 1) if SensorFaults.needed(spec.nominal) else None
+        self.parameters: dict[str, float] = {}
+        self._codec = ActionCodec.from_spec(spec)
+        self.restart(rng)
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Draw a world, put it in its initial state at time 0."""
+        self._rng = rng
+        drawn = self._schedule.keep_built(self._schedule.draw(rng, 1), ONE)
+        self.parameters = {path: float(values[0]) for path, values in drawn.items()}
+        self.worlds.reset(drawn, ONE)
+        self._schedule.start(ONE, rng)
+        if self._faults:
+            self._faults.set_parameters(drawn, ONE)
+            self._faults.start(self.worlds.measure(rng), ONE)
+        self._command = np.zeros(len(self.spec.actuators))
+        self._sequence, self._time_s = 0, 0.0
+
+    def read(self) -> RobotState:
+        """The encoders now. Raises LinkTimeout for a sample that is lost."""
+        self._sequence += 1
+        q = self.worlds.measure(self._rng)
+        if self._faults and self._time_s > 0:  # the first one is there: else nothing could begin
+            q, fresh = self._faults.pass_on(q, self._rng)
+            if not fresh[0]:
+                raise LinkTimeout(f"robot {self.spec.name!r}: this sample is lost (lost_share)")
+        q = q[0]
+        applied, hot = self._command.copy(), np.full(len(self._command), math.nan)
+        for array in (q, applied, hot):
+            array.flags.writeable = False
+        now = self._time_s
+        return RobotState(q, applied, now, now, self._sequence, faults=0, temperature_c=hot)
+
+    def send(self, command: Command) -> Command:
+        """Hold a command until the next one; clamps to the limit. Raises NotFiniteError."""
+        value: FloatArray = np.asarray(command.value, dtype=np.float64)
+        check_shape("command", value, self._command.shape)
+        check_finite("command", value, [a.name for a in self.spec.actuators])
+        self._command = np.clip(value, -self._codec.limit, self._codec.limit)
+        return Command(self._command.copy())
+
+    def stop(self) -> None:
+        """Zero command."""
+        self._command = np.zeros_like(self._command)
+
+    def close(self) -> None:
+        """Stop, and release the engine."""
+        self.stop()
+        self.worlds.close()
+
+    def now(self) -> float:
+        """Simulated seconds."""
+        return self._time_s
+
+    def wait_until(self, time_s: float) -> float:
+        """Advance the physics up to `time_s`; in simulation nothing is ever late."""
+        rate = self.spec.control.physics_rate_hz
+        end = round(time_s * rate)
+        while (now := round(self._time_s * rate)) < end:
+            self._redraw(now)
+            steps = min(end - now, self._steps_to_tick(now))
+            self.worlds.step(self._codec.to_action(self._command)[None], steps, self._rng)
+            self._time_s += steps / rate
+        return max(0.0, self._time_s - time_s)
+
+    def _steps_to_tick(self, now: int) -> int:
+        """How far the world stays as it is: up to the next control tick where it changes."""
+        substeps = self.spec.control.substeps
+        return substeps - now % substeps if self._schedule.changes else sys.maxsize
+
+    def _redraw(self, now: int) -> None:
+        """Draw what changes within an episode, `now` physics steps after its start."""
+        tick = np.array([now // self.spec.control.substeps])
+        for redrawn in self._schedule.redraw(tick, self._rng):
+            self.parameters |= {path: float(values[0]) for path, values in redrawn.values.items()}
+            given = {path: np.array([value]) for path, value in self.parameters.items()}
+            self.worlds.change(given, ONE, redrawn.values)
+            if self._faults:
+                self._faults.set_parameters(given, ONE)

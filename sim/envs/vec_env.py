@@ -1,0 +1,261 @@
+"""B randomized worlds as one gymnasium.vector.VectorEnv; no Python runs per world."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
+from robot_mbrl.contract.arrays import check_finite, check_shape
+from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.parameters.variation import Variation
+from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.envs.robot_env import action_space, observation_space
+from robot_mbrl.tasks import Task, draw_goals, make_task
+from sim.envs.generator_state import generator_array, generator_of
+from sim.envs.parameter_schedule import ParameterSchedule
+from sim.envs.prepared_worlds import Spares
+from sim.laws.per_world import State
+from sim.laws.sensor_faults import SensorFaults
+from sim.worlds import make_worlds
+
+ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
+
+
+class SimVecEnv(VectorEnv):
+    """Simulated robots, each world with its own parameters, drawn when its variations say.
+
+    Worlds reset in the step in which they end; the true last observation is `info["final_obs"]`.
+    `info["parameters"]` holds the parameters now in force, (B,) each.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012
+
+    def __init__(
+        self,
+        spec: RobotSpec,
+        num_envs: int,
+        *,
+        variations: dict[str, Variation],
+        seed: int = 0,
+        episode_s: float | None = None,
+        backend: str = "mujoco",
+        threads: int = 0,
+        task: Task | None = None,
+        anywhere: float = 0.0,
+    ) -> None:
+        self.closed = True  # nothing to close yet, should this raise
+        self.robot, self.num_envs, self.anywhere = spec, num_envs, anywhere
+        self.layout = ObservationLayout.from_spec(spec)
+        self.task = task or make_task(spec)
+        self.single_observation_space = observation_space(spec)
+        self.single_action_space = action_space(self.layout)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.worlds = make_worlds(spec, num_envs, backend=backend, threads=threads)
+        self.max_steps = round((episode_s or self.task.episode_s) * spec.control.rate_hz)
+        self.steps = np.zeros(num_envs, dtype=np.int64)
+        self._table = np.zeros((len(spec.nominal), num_envs))
+        self.parameters: Parameters = dict(zip(spec.nominal, self._table, strict=True))  # views
+        self._observer = Observer(self.layout, (num_envs,))
+        self._faults = SensorFaults(spec, num_envs) if SensorFaults.needed(spec.nominal) else None
+        self._spares = Spares(
+            self.worlds,
+            self._draw,
+            lambda: self.worlds.measure_prepared(self._rng),
+            lambda size: draw_goals(self.task, self._rng, size),
+            paths=list(spec.nominal),
+            layout=self.layout,
+            size=num_envs,
+        )
+        self._rng = np.random.default_rng(seed)
+        # a generator of its own: what each world keeps for ever takes no draws from the others
+        forever = self._rng.spawn(1)[0]
+        self._schedule = ParameterSchedule(spec, variations, num_envs, forever)
+        self.closed = False
+
+    @property
+    def generator_state(self) -> dict[str, Any]:
+        """State of the random generator, for resuming."""
+        return dict(self._rng.bit_generator.state)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of
+        drawing, and `{"goal": (B, G)}` or (G,) goals.
+
+        Returns observations (B, O) and info. Raises SpecError for a parameter that the robot lacks.
+        """
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        given = (options or {}).get("parameters", {})
+        unknown = sorted(set(given) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters)
+            raise SpecError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
+        ids = np.arange(self.num_envs)
+        drawn = self._schedule.keep_built(self._draw(self.num_envs), ids) | {
+            p: np.broadcast_to(v, self.num_envs).astype(float) for p, v in given.items()
+        }
+        self.worlds.reset(drawn, ids)
+        self._spares.forget()
+        self._table[:] = list(drawn.values())
+        self._schedule.start(ids, self._rng, given)
+        obs = self._first_observations(ids, (options or {}).get("goal"))
+        return self._present(obs), self._info()
+
+    def _first_observations(self, ids: np.ndarray, goal: Any = None) -> np.ndarray:
+        self.steps[ids] = 0
+        goals = draw_goals(self.task, self._rng, len(ids))
+        if goal is not None:
+            goals = np.broadcast_to(goal, (len(ids), len(self.layout.goal))).astype(float)
+        q = self.worlds.measure(self._rng, ids)
+        self._start_faults(q, ids)
+        return self._observer.reset(q, ids, goals)
+
+    def _start_faults(self, q: np.ndarray, ids: np.ndarray) -> None:
+        if self._faults is not None:
+            self._faults.set_parameters({p: v[ids] for p, v in self.parameters.items()}, ids)
+            self._faults.start(q, ids)
+
+    def _draw(self, size: int) -> Parameters:
+        drawn = self._schedule.draw(self._rng, size)
+        self._start_anywhere(drawn, size)
+        return drawn
+
+    def _start_anywhere(self, drawn: Parameters, size: int) -> None:
+        """For training: let a share of the worlds start with wrapping joints at any angle,
+        moving."""
+        chosen = self._rng.uniform(size=size) < self.anywhere
+        for joint in self.robot.joints:
+            if joint.wraps:
+                initial, fastest = (
+                    f"initial.{joint.name}.",
+                    ANYWHERE_SPEED * joint.velocity_limit_rad_s,
+                )
+                angle = self._rng.uniform(-np.pi, np.pi, size)
+                speed = self._rng.uniform(-fastest, fastest, size)
+                drawn[initial + "position_rad"] = np.where(
+                    chosen, angle, drawn[initial + "position_rad"]
+                )
+                drawn[initial + "velocity_rad_s"] = np.where(
+                    chosen, speed, drawn[initial + "velocity_rad_s"]
+                )
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Apply actions (B, A) for one control period.
+
+        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info, where
+        `applied` (B, A) is what was done of the actions. Raises ShapeError, NotFiniteError.
+        """
+        actions = np.asarray(actions, dtype=np.float64)
+        check_shape("actions", actions, (self.num_envs, self.layout.action_size))
+        check_finite("actions", actions)
+        allowed = np.minimum(np.maximum(actions, -1.0), 1.0)
+        actions = self.layout.slew(self._observer.last_action, allowed)
+        self._redraw()
+        self.worlds.step(actions, rng=self._rng)
+        obs = self._observe(actions)
+        self.steps += 1
+        rewards = self.task.reward(obs, actions)
+        terminated = self.task.terminated(obs)
+        truncated = (self.steps >= self.max_steps) & ~terminated
+        done = terminated | truncated
+        info: dict[str, Any] = {"applied": actions}
+        shown = self._present(obs)
+        (ids,) = done.nonzero()
+        if len(ids):
+            info |= {"final_obs": shown, "_final_obs": done}
+            shown = self._present(self._renew(ids), ids)
+        return shown, rewards, terminated, truncated, info | self._info()
+
+    def _present(self, obs: np.ndarray, ids: np.ndarray | None = None) -> Any:
+        """What the caller gets of observations (B, O), of which those of worlds `ids` are new."""
+        return obs.astype(np.float32)
+
+    def set_ranges(self, variations: dict[str, Variation]) -> None:
+        """Draw worlds that reset from now on from other ranges. Raises SpecError unless the same
+        parameters vary at the same times in the same groups."""
+        self._schedule.set_ranges(variations)
+        self._spares.forget()
+
+    def _redraw(self) -> None:
+        """Draw what changes within an episode."""
+        for redrawn in self._schedule.redraw(self.steps, self._rng):
+            for path, values in redrawn.values.items():
+                self.parameters[path][redrawn.ids] = values
+            now = {path: values[redrawn.ids] for path, values in self.parameters.items()}
+            self.worlds.change(now, redrawn.ids, redrawn.values)
+            if self._faults is not None:
+                self._faults.set_parameters(now, redrawn.ids)
+
+    def _renew(self, ids: np.ndarray) -> np.ndarray:
+        """Give worlds `ids` (n,) new parameters and their initial state; returns observations."""
+        if self._schedule.built:  # a spare world does not know whose place it will take
+            drawn = self._schedule.keep_built(self._draw(len(ids)), ids)
+            self.worlds.reset(drawn, ids)
+            self._table[:, ids] = list(drawn.values())
+            self._schedule.start(ids, self._rng)
+            return self._first_observations(ids)
+        rows = self._spares.take(ids)
+        self.steps[ids] = 0
+        self._table[:, ids] = self._spares.table[:, rows]
+        self._schedule.start(ids, self._rng)
+        self._start_faults(self._spares.observer.q[rows], ids)
+        return self._observer.take(self._spares.observer, rows, ids)
+
+    def _observe(self, actions: np.ndarray) -> np.ndarray:
+        q = self.worlds.measure(self._rng)
+        if self._faults is None:
+            return self._observer.update(q, actions)
+        shown, fresh = self._faults.pass_on(q, self._rng)
+        return self._observer.update(shown, actions, fresh)
+
+    def _info(self) -> dict[str, Any]:
+        return {"parameters": dict(zip(self.parameters, self._table.copy(), strict=True))}
+
+    def get_state(self) -> State:
+        """All that decides what comes next: plain arrays by name, to be kept as safetensors.
+
+        An environment of the same settings that gets it by `set_state` goes on with the same bits,
+        also with another number of threads. Not before the first `reset`.
+        """
+        state: State = {f"observer.{name}": x for name, x in self._observer.get_state().items()}
+        state |= {f"worlds.{name}": x for name, x in self.worlds.get_state().items()}
+        state |= self._spares.get_state() | self._schedule.get_state()
+        state |= self._faults.get_state("faults.") if self._faults else {}
+        state["parameters"], state["steps"] = self._table.copy(), self.steps.copy()
+        state["generator"] = generator_array(self._rng)
+        return state
+
+    def set_state(self, state: State) -> None:
+        """Go on from what `get_state` gave. Raises DataError for that of another environment."""
+        for name, mine in self.get_state().items():
+            if name not in state or state[name].shape != mine.shape:
+                got = f"shape {state[name].shape}" if name in state else "nothing"
+                raise DataError(
+                    f"state {name!r}: expected shape {mine.shape}, got {got}; it is of an "
+                    "environment with another robot, number of worlds, backend or version"
+                )
+        self._table[:], self.steps[:] = state["parameters"], state["steps"]
+        parts = {group: _part(state, group) for group in ("observer.", "worlds.")}
+        self._observer.set_state(parts["observer."])
+        self.worlds.set_state(parts["worlds."], self.parameters)
+        self._spares.set_state(state)
+        self._schedule.set_state(state)
+        if self._faults:
+            self._faults.set_parameters(self.parameters, np.arange(self.num_envs))
+            self._faults.set_state(state, "faults.")
+        self._rng = generator_of(state["generator"])
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Release the engine; `close` calls this once."""
+        self.worlds.close()
+
+
+def _part(state: State, prefix: str) -> State:
+    return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}

@@ -1,0 +1,63 @@
+"""What a joint does beyond viscous damping and Coulomb friction: it sticks, and it cogs."""
+
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.parameters.effects import effect_values, names_any
+from robot_mbrl.contract.parameters.vocabulary import Parameters
+from sim.laws.per_world import PerWorld
+
+STICKING = ("static_friction_nm", "stribeck_velocity_rad_s")
+COGGING = ("cogging_nm", "cogging_periods_per_rev", "cogging_phase_rad")
+
+
+class JointLaw(PerWorld):
+    """Friction by the Stribeck curve and cogging of the joints of B worlds.
+
+    Friction is given as a bound, for the engine's own dry friction: below it a joint truly sticks.
+
+    Args:
+        spec: the robot.
+        num_worlds: B.
+    """
+
+    drawn = ("_coulomb", "_static", "_stribeck", "_amplitude", "_periods", "_phase")
+
+    def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
+        self._names = [j.name for j in spec.joints]
+        shape = (num_worlds, len(self._names))
+        self._coulomb, self._static = np.zeros(shape), np.zeros(shape)
+        self._stribeck = np.ones(shape)
+        self._amplitude, self._periods = np.zeros(shape), np.ones(shape)
+        self._phase = np.zeros(shape)
+
+    @staticmethod
+    def needed(parameters: dict[str, float]) -> bool:
+        """Whether any joint sticks or cogs."""
+        return names_any(parameters, "joints", STICKING + COGGING)
+
+    def set_parameters(self, parameters: Parameters, ids: np.ndarray, coulomb: FloatArray) -> None:
+        """Give worlds `ids` (n,) parameters (n,) each and Coulomb friction (n, J) in N m."""
+        self._coulomb[ids] = coulomb
+        for j, name in enumerate(self._names):
+
+            def value(key: str, path: str = f"joints.{name}.") -> FloatArray:
+                return effect_values(parameters, path + key, len(ids))
+
+            self._static[ids, j] = value("static_friction_nm")
+            self._stribeck[ids, j] = value("stribeck_velocity_rad_s")
+            self._amplitude[ids, j] = value("cogging_nm")
+            # a joint that has turned once is where it was
+            self._periods[ids, j] = np.rint(value("cogging_periods_per_rev"))
+            self._phase[ids, j] = value("cogging_phase_rad")
+
+    def friction(self, v: FloatArray) -> FloatArray:
+        """Bound of the friction torque (B, J) in N m at velocities (B, J)."""
+        bound: FloatArray = self._coulomb + self._static * np.exp(-((v / self._stribeck) ** 2))
+        return bound
+
+    def torque(self, q: FloatArray) -> FloatArray:
+        """Cogging torque (B, J) in N m at angles (B, J)."""
+        torque: FloatArray = -self._amplitude * np.sin(self._periods * q + self._phase)
+        return torque

@@ -1,0 +1,102 @@
+"""The URDF as MuJoCo is given it: without geometry for physics, with it for pictures."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.urdf.tree import parse_xml
+
+GEOMETRY = ("visual", "collision")
+DRAWABLE = (".obj", ".stl", ".msh")
+
+
+def physics_xml(urdf: Path) -> str:
+    """Nothing collides, and inertia stands in the file: meshes are neither read nor needed."""
+    root = parse_xml(urdf)
+    for link in root.findall("link"):
+        for element in _geometry(link):
+            link.remove(element)
+    _add_compiler(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def picture_xml(urdf: Path) -> tuple[str, dict[str, bytes]]:
+    """With what can be drawn: the visual geometry, or the collision geometry of a link without.
+
+    Returns the XML and the meshes it names. Raises SpecError for a mesh that is missing.
+    """
+    root = parse_xml(urdf)
+    meshes: dict[str, bytes] = {}
+    for link in root.findall("link"):
+        visuals = [e for e in link.findall("visual") if _drawable(e)]
+        shown = visuals or [e for e in link.findall("collision") if _drawable(e)]
+        for element in _geometry(link):
+            if element not in shown:
+                link.remove(element)
+        for element in shown:
+            element.tag = "visual"
+            for mesh in element.iter("mesh"):
+                path = find_mesh(mesh, link, urdf)
+                name = f"{len(meshes)}_{path.name.lower()}"  # MuJoCo tells meshes apart by stem
+                mesh.set("filename", name)
+                meshes[name] = _only_faces(path) if name.endswith(".obj") else path.read_bytes()
+    _add_compiler(root)
+    return ET.tostring(root, encoding="unicode"), meshes
+
+
+def _only_faces(path: Path) -> bytes:
+    """An .obj without materials, normals and textures: MuJoCo reads the first part of many only."""
+    kept = []
+    for line in path.read_bytes().splitlines():
+        words = line.split()
+        if words[:1] == [b"v"]:
+            kept.append(line)
+        elif words[:1] == [b"f"]:
+            kept.append(b" ".join([b"f", *(word.split(b"/")[0] for word in words[1:])]))
+    return b"\n".join(kept)
+
+
+def find_mesh(mesh: ET.Element, link: ET.Element, urdf: Path) -> Path:
+    """The file of a <mesh>: relative to the URDF, or package://NAME/... in a folder above it.
+
+    Raises SpecError when there is none.
+    """
+    name = mesh.get("filename", "")
+    plain = name.removeprefix("file://")
+    tried = [urdf.parent / plain]
+    if name.startswith("package://"):
+        inside = Path(name.removeprefix("package://"))
+        without = Path(*inside.parts[1:])
+        tried = [up / part for up in urdf.absolute().parents for part in (inside, without)]
+    for path in tried:
+        if path.is_file():
+            return path.absolute()
+    raise SpecError(
+        f"{urdf}: link {link.get('name')!r}: mesh {name!r} is not there; put the file at "
+        f"{tried[0]}, or remove the <visual> and <collision> that name it "
+        "(`robot-mbrl new-robot --no-meshes` does): simulation needs no meshes, pictures do"
+    )
+
+
+def _geometry(link: ET.Element) -> list[ET.Element]:
+    return [e for e in link if e.tag in GEOMETRY]
+
+
+def _drawable(element: ET.Element) -> bool:
+    """A mesh in a format that MuJoCo reads, or a shape of some size."""
+    meshes = [mesh.get("filename", "").lower() for mesh in element.iter("mesh")]
+    sizes = [
+        float(word)
+        for shape in element.findall("geometry/*")
+        for key in ("size", "radius", "length")
+        for word in shape.get(key, "").split()
+    ]
+    return all(name.endswith(DRAWABLE) for name in meshes) and all(s > 0 for s in sizes)
+
+
+def _add_compiler(root: ET.Element) -> None:
+    """MuJoCo's own element: names with folders stay whole, geometry stays but weighs nothing."""
+    for old in root.findall("mujoco"):
+        root.remove(old)
+    settings = {"strippath": "false", "discardvisual": "false", "inertiafromgeom": "false"}
+    ET.SubElement(ET.SubElement(root, "mujoco"), "compiler", settings)

@@ -1,0 +1,142 @@
+"""From a URDF alone to a robot that trains."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sim
+from robot_mbrl.contract import load_robot
+from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.urdf.tree import composite_inertia, read_urdf
+from sim.adopt.new_robot import new_robot
+
+INERTIAL = """<inertial><origin xyz="0 0 {c}"/><mass value="{m}"/>
+<inertia ixx="{i}" iyy="{i}" izz="{i}" ixy="0" ixz="0" iyz="0"/></inertial>"""
+UPPER, FORE = INERTIAL.format(c=0.1, m=0.2, i=7e-4), INERTIAL.format(c=0.08, m=0.1, i=3e-4)
+TWO_LINKS = f"""<robot name="two"><link name="base"/><link name="upper">{UPPER}</link>
+<link name="fore">{FORE}</link><link name="finger">{FORE}</link>
+<joint name="shoulder" type="revolute"><parent link="base"/><child link="upper"/>
+<origin xyz="0 0 0.1"/><axis xyz="0 1 0"/>
+<limit lower="-2" upper="2" effort="1.4" velocity="6"/></joint>
+<joint name="elbow" type="continuous"><parent link="upper"/><child link="fore"/>
+<origin xyz="0 0 0.2"/><axis xyz="0 1 0"/></joint>
+<joint name="grip" type="fixed"><parent link="fore"/><child link="finger"/>
+<origin xyz="0 0 0.1"/></joint></robot>"""
+
+
+@pytest.fixture
+def urdf(tmp_path: Path) -> Path:
+    path = tmp_path / "two links.urdf"
+    path.write_text(TWO_LINKS, encoding="utf-8")
+    return path
+
+
+def test_what_the_urdf_knows_is_taken(urdf: Path, tmp_path: Path) -> None:
+    spec = new_robot(urdf, tmp_path / "robot").spec
+    assert spec.name == "two_links"
+    shoulder, elbow = spec.joints
+    assert (shoulder.name, shoulder.position_limit_rad, shoulder.wraps) == (
+        "shoulder",
+        (-2, 2),
+        False,
+    )
+    assert elbow.wraps
+    motor = spec.actuators[0].motor
+    assert (motor.torque_limit_nm, motor.no_load_speed_rad_s) == (1.4, 6.0)
+    rubs = {j.name: j.friction_nm for j in read_urdf(spec.urdf).turning}
+    assert rubs["shoulder"] == pytest.approx(0.02 * 1.4)
+
+
+def test_what_it_does_not_know_is_guessed_so_that_it_can_hold_itself(
+    urdf: Path, tmp_path: Path
+) -> None:
+    made = new_robot(urdf, tmp_path / "robot")
+    elbow = made.joints[1]
+    mass, centre, _ = composite_inertia(read_urdf(made.spec.urdf), "fore")
+    assert mass == pytest.approx(0.2)
+    assert not elbow.effort_known and not elbow.speed_known
+    assert elbow.effort_nm > elbow.load_nm
+    assert elbow.load_nm == pytest.approx(mass * 9.81 * centre[2], rel=0.05)
+    text = (made.spec.folder / "robot.toml").read_text()
+    assert "MEASURE: stall torque by data sheet" in text
+    assert "from the URDF; its weight asks for" in text
+
+
+def test_pretrains_on_a_pose_within_its_limits(urdf: Path, tmp_path: Path) -> None:
+    made = new_robot(urdf, tmp_path / "robot")
+    assert made.spec.task.name == "reach_pose"
+    env = sim.make_vec_env(made.spec, 3, threads=1)
+    env.reset(seed=0)
+    targets = {g.joint.name: g.target_rad for g in made.joints}
+    assert dict(env.task.target_rad) == targets  # type: ignore[attr-defined]
+    action = np.array([[targets[a.joint] / a.limit for a in made.spec.actuators]] * 3)
+    for _ in range(100):
+        _, reward, *_ = env.step(action)
+    assert (np.abs(env.worlds.true_state()[0] - list(targets.values())) < 0.25).all()
+    assert (reward > 0.4).all()
+
+
+def test_torque_command(urdf: Path, tmp_path: Path) -> None:
+    spec = new_robot(urdf, tmp_path / "robot", command="torque").spec
+    assert [a.command for a in spec.actuators] == ["torque", "torque"]
+    assert spec.actuators[0].limit == 1.4
+
+
+def test_zero_out_of_reach_starts_in_the_middle(urdf: Path, tmp_path: Path) -> None:
+    urdf.write_text(TWO_LINKS.replace('lower="-2" upper="2"', 'lower="-2.6" upper="-0.9"'))
+    spec = new_robot(urdf, tmp_path / "robot").spec
+    assert spec.joints[0].home_rad == pytest.approx(-1.75, abs=0.06)
+    env = sim.make_env(spec, randomize=False)
+    env.reset(seed=0)
+    for _ in range(20):
+        *_, truncated, info = env.step(np.array([-1.75 / 2.6, 0.0]))
+        assert not truncated, info
+
+
+def test_welding_and_guessing_mend_what_is_refused(urdf: Path, tmp_path: Path) -> None:
+    broken = TWO_LINKS.replace('ixx="0.0007"', 'ixx="0.1"').replace('"fixed"', '"prismatic"')
+    urdf.write_text(broken)
+    with pytest.raises(SpecError, match="--weld grip"):
+        new_robot(urdf, tmp_path / "robot")
+    with pytest.raises(SpecError, match=r"link 'upper'.*--guess-inertia"):
+        new_robot(urdf, tmp_path / "robot", weld=["grip"])
+    with pytest.raises(SpecError, match="--weld grap: no such movable joint; it has: shoulder"):
+        new_robot(urdf, tmp_path / "robot", weld=["grap"])
+    assert not (tmp_path / "robot").exists()
+    made = new_robot(urdf, tmp_path / "robot", weld=["grip"], guess_inertia=True)
+    assert any("impossible inertia" in note for note in made.notes)
+    assert any("grip" in note for note in made.notes)
+    assert made.notes[0] in (made.spec.folder / "robot.toml").read_text()
+
+
+def test_meshes_come_along_or_are_missed(urdf: Path, tmp_path: Path) -> None:
+    shape = '<visual><geometry><mesh filename="package://two/parts/arm.obj"/></geometry></visual>'
+    urdf.write_text(TWO_LINKS.replace('<link name="upper">', f'<link name="upper">{shape}'))
+    with pytest.raises(SpecError, match=r"link 'upper': mesh 'package://two/parts/arm.obj' is not"):
+        new_robot(urdf, tmp_path / "robot")
+    bare = new_robot(urdf, tmp_path / "bare", meshes=False).spec
+    assert "arm.obj" not in bare.urdf.read_text()
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "arm.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\n")
+    spec = new_robot(urdf, tmp_path / "robot").spec
+    assert (spec.folder / "meshes" / "arm.obj").is_file()
+
+
+def test_nothing_is_overwritten(urdf: Path, tmp_path: Path) -> None:
+    new_robot(urdf, tmp_path / "robot")
+    with pytest.raises(DataError, match="exists already"):
+        new_robot(urdf, tmp_path / "robot")
+
+
+def test_a_robot_without_joints_is_refused(urdf: Path, tmp_path: Path) -> None:
+    urdf.write_text('<robot name="stone"><link name="stone"/></robot>')
+    with pytest.raises(SpecError, match="nothing to control"):
+        new_robot(urdf, tmp_path / "robot")
+
+
+def test_names_that_need_quotes(urdf: Path, tmp_path: Path) -> None:
+    urdf.write_text(TWO_LINKS.replace("shoulder", "left arm/shoulder.1").replace("upper", "u.p"))
+    spec = load_robot(new_robot(urdf, tmp_path / "robot").spec.folder)
+    assert spec.joints[0].name == "left arm/shoulder.1"
+    assert "links.u.p.mass" in spec.randomization

@@ -1,0 +1,60 @@
+"""A bench for device tests: plants with closed-form motion, realities without surprises."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hardware.mcu.driver import SerialRobot
+from hardware.mock import LockstepClock, LockstepPort, MockDevice
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.description.reality import Reality, nominal_reality
+from robot_mbrl.contract.description.spec import RobotSpec
+
+RAD_PER_S_PER_UNIT = 2.0
+
+
+class IntegratorPlant:
+    """Motors turn their joints at RAD_PER_S_PER_UNIT times the command; other joints rest."""
+
+    def __init__(self, spec: RobotSpec) -> None:
+        self.q = np.zeros(len(spec.joints))
+        self.command = np.zeros(len(spec.actuators))
+        self._actuated = list(spec.actuated)
+
+    def reset(self, rng: np.random.Generator) -> None:
+        self.q[:] = 0.0
+
+    def drive(self, command: FloatArray) -> None:
+        self.command = command.copy()
+
+    def advance(self, seconds: float) -> None:
+        self.q[self._actuated] += RAD_PER_S_PER_UNIT * self.command * seconds
+
+    def positions(self) -> FloatArray:
+        return self.q.copy()
+
+
+def quiet(spec: RobotSpec, parameters: dict[str, float] | None = None, **effects: Any) -> Reality:
+    """A reality without latency and noise, apart from what the test asks for."""
+    silent = {p: 0.0 for p in spec.nominal if p.endswith(("latency_ms", "noise_counts"))}
+    nominal = nominal_reality(spec)
+    values = nominal.parameters | silent | (parameters or {})
+    return replace(nominal, parameters=values, **effects)
+
+
+def make_bench_device(
+    spec: RobotSpec, reality: Reality | None = None, seed: int = 0
+) -> tuple[MockDevice, IntegratorPlant]:
+    """A device around an IntegratorPlant."""
+    plant = IntegratorPlant(spec)
+    rng = np.random.default_rng(seed)
+    return MockDevice(spec, plant, reality or quiet(spec), rng), plant
+
+
+def make_bench_robot(
+    spec: RobotSpec, reality: Reality | None = None
+) -> tuple[SerialRobot, LockstepClock, MockDevice, IntegratorPlant]:
+    """A robot in lockstep, not yet connected."""
+    device, plant = make_bench_device(spec, reality)
+    return SerialRobot(spec, LockstepPort(device)), LockstepClock(device), device, plant
