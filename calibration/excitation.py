@@ -7,6 +7,7 @@ import numpy as np
 import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.data.transitions import Transitions
 
@@ -44,7 +45,7 @@ class Excitation:
         self._amplitude = np.where(jump, self._amplitudes(), self._amplitude)
         pump = self._rng.choice([-1, 0, 0, 1], self._shape)
         self._pump = np.where(jump, pump, self._pump)
-        self._noise = 0.8 * self._noise + 0.6 * self._rng.standard_normal(self._shape)
+        self._noise = correlated_noise(self._noise, self._rng)
         pumped = self._pump * np.abs(self._level) * np.sign(speed)
         held = np.where(self._pump != 0, pumped, self._level)
         return np.clip(held + self._amplitude * self._noise, -1, 1).astype(np.float32)

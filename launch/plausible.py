@@ -17,8 +17,9 @@ from calibration.excitation import Piece
 from calibration.log_windows import log_windows
 from calibration.posterior import plausible_worlds
 from calibration.wear_prior import may_be_worn
-from robot_mbrl.agents.mbpo import Mbpo, correlated_noise
+from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.envs.episodes import Act, actor_policy, record_worlds

@@ -7,12 +7,12 @@ and termination step by step. It plans the same with the same noise; a test hold
 import torch
 from torch import Tensor, nn
 
+from robot_mbrl.contract.task import Task
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.uncertainty import mixture
 from robot_mbrl.planners.objective.scoring import Imagined
 from robot_mbrl.planners.search.cem import CemConfig, plan_cem
 from robot_mbrl.planners.search.sampling import shift
-from robot_mbrl.tasks import Task
 
 
 class PlainPort(nn.Module):

@@ -20,9 +20,9 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
 from robot_mbrl.contract.description.randomization_table import RandomizationRow, randomization_rows
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.noise import CorrelatedNoise
 from robot_mbrl.envs.robot_env import RobotEnv
 from robot_mbrl.onboard import Controller
-from robot_mbrl.onboard.exploration import CorrelatedNoise
 from sim.rendering.movie import find_ffmpeg, write_gif, write_mp4
 
 Act = Callable[[np.ndarray], np.ndarray]

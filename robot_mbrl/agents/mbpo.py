@@ -20,13 +20,13 @@ from robot_mbrl.agents.sac import Batch, Sac
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.judging.relative_error import relative_error
 from robot_mbrl.networks.task_view import TaskView
-from robot_mbrl.tasks import Task
 
 Progress = Callable[[int, int], None]
 Policy = Callable[[np.ndarray], np.ndarray]
@@ -243,9 +243,3 @@ class Mbpo:
             self.update(min(chunk, updates - done))
             if progress and done % 100 == 0:
                 progress(done, updates)
-
-
-def correlated_noise(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The next sample of a first-order process of unit variance; explores better than white
-    noise."""
-    return 0.8 * noise + 0.6 * rng.standard_normal(noise.shape)

@@ -12,6 +12,7 @@ import torch
 
 from robot_mbrl.agents.mbpo import Piece, Policy
 from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
@@ -20,7 +21,6 @@ from robot_mbrl.planners.objective.propagation import PropagationConfig, draw_pr
 from robot_mbrl.planners.planner import SamplingConfig
 from robot_mbrl.planners.search.icem import IcemConfig
 from robot_mbrl.planners.warm import WarmPlanner, plans_scored
-from robot_mbrl.tasks import Task
 
 
 @dataclass(frozen=True)

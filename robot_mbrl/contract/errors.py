@@ -2,6 +2,7 @@
 
 RobotMbrlError
  ├─ SpecError                robot.toml, URDF or reality file: the key, the value, the allowed range
+ ├─ SettingsError            an option or a configuration value that makes no sense
  ├─ CalibrationError         a calibration that is broken or belongs to another device
  ├─ ContractMismatchError    controller and robot do not describe the same machine
  ├─ ShapeError               an array of another shape than the contract names
@@ -26,6 +27,10 @@ class RobotMbrlError(Exception):
 
 class SpecError(RobotMbrlError):
     """A robot folder or reality file is broken; names key, value and allowed range."""
+
+
+class SettingsError(RobotMbrlError):
+    """An option or a configuration value is wrong; names it, its value and what is allowed."""
 
 
 class CalibrationError(RobotMbrlError):

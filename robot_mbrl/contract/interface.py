@@ -6,9 +6,52 @@ members.
 """
 
 from dataclasses import dataclass
+from enum import IntFlag
 from typing import Protocol, runtime_checkable
 
 from robot_mbrl.contract.arrays import FloatArray
+
+
+class Fault(IntFlag):
+    """What a device reports of itself, in one vocabulary; its driver translates its own bits.
+
+    An enabled, healthy device reports 0.
+    """
+
+    WATCHDOG = 0x0001
+    """it heard no command for too long and removed drive"""
+    COMMAND_REJECTED = 0x0002
+    """a command made no sense to it, e.g. NaN"""
+    OVERTEMPERATURE = 0x0004
+    UNDERVOLTAGE = 0x0008
+    """also: a supply outside of its range"""
+    ENCODER = 0x0010
+    OVERLOAD = 0x0020
+    """more current or torque than it stands, for too long"""
+    HARDWARE = 0x0040
+    """anything else that it stops for; its own words are in the log"""
+    COMMAND_CLAMPED = 0x0100
+    """it applied less than was asked for, as its echo says too"""
+    NOT_ENABLED = 0x0200
+    STOPPED = 0x0400
+
+
+LATCHED_FAULTS = (
+    Fault.WATCHDOG
+    | Fault.COMMAND_REJECTED
+    | Fault.OVERTEMPERATURE
+    | Fault.UNDERVOLTAGE
+    | Fault.ENCODER
+    | Fault.OVERLOAD
+    | Fault.HARDWARE
+)
+"""Faults that remove drive and stay until `clear_faults`; the other bits describe the present."""
+
+
+def describe_faults(faults: int) -> str:
+    """Names of fault bits for people, "healthy" for none."""
+    names = [fault.name or "" for fault in Fault if fault & faults]
+    return ", ".join(names).lower().replace("_", " ") or "healthy"
 
 
 @dataclass(frozen=True)
@@ -21,7 +64,7 @@ class RobotState:
         device_time_s: the device's own clock at the sample.
         host_time_s: the host's monotonic clock when the sample arrived.
         sequence: the device's sample counter.
-        faults: bit field of the device (0: healthy); see `hardware/mcu/protocol.md`.
+        faults: bits of `Fault` (0: healthy).
         temperature_c: motor temperature, shape (A,); NaN where there is no sensor.
         fresh: False when the link had nothing new and the last good sample is repeated.
     """
@@ -58,6 +101,17 @@ class Robot(Protocol):
 
     def close(self) -> None:
         """Stop, then release the machine. Safe to call twice."""
+
+
+@runtime_checkable
+class Enabled(Protocol):
+    """Drivers whose device has an enable of its own, e.g. to start its watchdog."""
+
+    def arm(self) -> None:
+        """Enable drive; raises DeviceFault, LinkError."""
+
+    def clear_faults(self) -> None:
+        """Reset latched faults, drive off; raises LinkError."""
 
 
 @runtime_checkable

@@ -9,8 +9,8 @@ import torch
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.task import Task
 from robot_mbrl.networks.actor import Actor
-from robot_mbrl.tasks import Task
 
 Act = Callable[[np.ndarray], np.ndarray]
 

@@ -9,9 +9,10 @@ import numpy as np
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, LinkError, SafetyError
+from robot_mbrl.contract.task import Task
 from robot_mbrl.onboard.home import go_home
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
-from robot_mbrl.tasks import Task, draw_goals, make_task
+from robot_mbrl.tasks import draw_goals, make_task
 
 GOAL_BOUND = 100.0
 PLACE = ("x_m", "y_m", "z_m")

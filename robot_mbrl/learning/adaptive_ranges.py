@@ -20,8 +20,8 @@ from robot_mbrl.contract.parameters.vocabulary import (
     parameter_limits,
     sample_parameters,
 )
+from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.episodes import Act, evaluate
-from robot_mbrl.tasks import Task
 
 INITIAL = "initial."
 ROUNDING = 1e-9

@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.envs.episodes import actor_policy, evaluate
 from robot_mbrl.learning.adaptive_ranges import (

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo, Progress
+from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.tasks import Task
 
 
 def learn_another_task(

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.task import Task
 from robot_mbrl.networks.normalizer import Whitener
-from robot_mbrl.tasks import Task
 
 WHITEN_FLOOR, WHITEN_CLIP = 0.1, 5.0  # .05 without a clip diverged
 

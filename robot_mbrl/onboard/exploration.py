@@ -6,10 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.noise import CorrelatedNoise
 from robot_mbrl.onboard.controller.controller import ControllerOutput
-
-KEEP, RENEW = 0.8, 0.6
-"""First-order noise of unit variance, n' = .8 n + .6 e: explores better than white noise."""
 
 
 class Acts(Protocol):
@@ -20,23 +18,6 @@ class Acts(Protocol):
 
     def act(self, observation: FloatArray) -> ControllerOutput:
         """Decide from observation (O,)."""
-
-
-class CorrelatedNoise:
-    """Noise (A,) of standard deviation `sigma`."""
-
-    def __init__(self, size: int, sigma: float, rng: np.random.Generator) -> None:
-        self._sigma, self._rng = sigma, rng
-        self._state = np.zeros(size)
-
-    def reset(self) -> None:
-        """Start anew from the stationary distribution."""
-        self._state = self._rng.standard_normal(len(self._state))
-
-    def sample(self) -> FloatArray:
-        """The next value (A,)."""
-        self._state = KEEP * self._state + RENEW * self._rng.standard_normal(len(self._state))
-        return self._sigma * self._state
 
 
 class ExploringController:

@@ -10,13 +10,13 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode, read_episode
 from robot_mbrl.data.score import FINISHED, score_episode
 from robot_mbrl.learning.finetune.agent import stretches
 from robot_mbrl.models.judging.rollout_error import RolloutError, rollout_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
-from robot_mbrl.tasks import Task
 
 ERROR_STEPS = 25
 MOST_EPISODES = 12

@@ -1,97 +1,17 @@
 """Tasks: reward and termination, written so that numpy, torch and the ONNX trace share one
 definition."""
 
-import importlib
-from typing import Any, Protocol
-
-import numpy as np
-
-from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.tasks.furuta import FurutaSwingUp
 from robot_mbrl.tasks.pendulum import PendulumSwingUp
 from robot_mbrl.tasks.reach_point import ReachPoint
 from robot_mbrl.tasks.reach_pose import ReachPose
-
-
-class Task(Protocol):
-    """What a task must offer; `xp` is numpy or torch.
-
-    A task with a goal of its own in each episode (`[task] goal`) also has `draw_goals(rng, size)`,
-    (size, G). One that knows better than the observation what matters may have `features(obs, xp)`,
-    (..., F): policy and value see them beside the observation. A task class that needs more of the
-    robot than the layout is built by its `from_spec(spec, layout, **parameters)`.
-
-    Attributes:
-        episode_s: length of an episode in s.
-        hold_s: how long `at_goal` must hold at the episode's end to count as success.
-    """
-
-    @property
-    def episode_s(self) -> float:
-        """Length of an episode in s."""
-
-    @property
-    def hold_s(self) -> float:
-        """Final seconds during which `at_goal` must hold."""
-
-    def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
-        """Reward (...,)."""
-
-    def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        """Termination (...,) of bool."""
-
-    def at_goal(self, obs: Any) -> Any:
-        """Whether the state counts as reached, (...,) of bool."""
-
-
-BUILT_IN = {
-    "furuta_swing_up": FurutaSwingUp,
-    "pendulum_swing_up": PendulumSwingUp,
-    "reach_point": ReachPoint,
-    "reach_pose": ReachPose,
-}
-
-
-def make_task(spec: RobotSpec) -> Task:
-    """The task that robot.toml names: built in, or "module:Class". Raises SpecError."""
-    layout, name = ObservationLayout.from_spec(spec), spec.task.name
-    try:
-        if ":" in name:
-            module, _, attribute = name.partition(":")
-            kind = getattr(importlib.import_module(module), attribute)
-        else:
-            kind = BUILT_IN[name]
-        parameters: dict[str, Any] = dict(spec.task.parameters)
-        if hasattr(kind, "from_spec"):
-            task: Task = kind.from_spec(spec, layout, **parameters)
-        else:
-            task = kind(layout, **parameters)
-    except (KeyError, ImportError, AttributeError) as error:
-        raise SpecError(
-            f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
-        ) from error
-    except (TypeError, SpecError) as error:
-        raise SpecError(f"task.parameters of {name!r}: {error}") from error
-    if layout.goal and not hasattr(task, "draw_goals"):
-        raise SpecError(f"task.goal: task {name!r} knows no goals; remove the key")
-    return task
-
-
-def draw_goals(task: Task, rng: np.random.Generator, size: int) -> FloatArray | None:
-    """Goals (size, G) of as many episodes; None for a task that always asks for the same."""
-    draw = getattr(task, "draw_goals", None)
-    goals: FloatArray | None = None if draw is None else draw(rng, size)
-    return goals
-
+from robot_mbrl.tasks.registry import draw_goals, make_task
 
 __all__ = [
     "FurutaSwingUp",
     "PendulumSwingUp",
     "ReachPoint",
     "ReachPose",
-    "Task",
     "draw_goals",
     "make_task",
 ]

@@ -11,8 +11,9 @@ from robot_mbrl.contract.arrays import check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.robot_env import action_space, observation_space
-from robot_mbrl.tasks import Task, draw_goals, make_task
+from robot_mbrl.tasks import draw_goals, make_task
 from sim.envs.generator_state import generator_array, generator_of
 from sim.envs.parameter_schedule import ParameterSchedule
 from sim.envs.prepared_worlds import Spares

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
 from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
-from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import Batch
 from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig

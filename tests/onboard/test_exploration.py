@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from robot_mbrl.contract.noise import CorrelatedNoise
 from robot_mbrl.onboard import ControllerOutput
-from robot_mbrl.onboard.exploration import CorrelatedNoise, ExploringController, RandomController
+from robot_mbrl.onboard.exploration import ExploringController, RandomController
 
 
 class Constant:

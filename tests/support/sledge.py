@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
-from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, correlated_noise
+from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.learning.offline import OfflineConfig, learn_offline

@@ -10,7 +10,8 @@ import torch
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.tasks import FurutaSwingUp, PendulumSwingUp, Task, make_task
+from robot_mbrl.contract.task import Task
+from robot_mbrl.tasks import FurutaSwingUp, PendulumSwingUp, make_task
 from tests.support.robots import furuta_toml, write_robot
 
 

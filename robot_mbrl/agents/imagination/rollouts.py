@@ -13,9 +13,9 @@ from torch import Tensor
 
 from robot_mbrl.agents.imagination.trust import LengthConfig
 from robot_mbrl.agents.sac import Sac
+from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
-from robot_mbrl.tasks import Task
 
 
 @dataclass(frozen=True)

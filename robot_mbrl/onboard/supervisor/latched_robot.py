@@ -2,12 +2,13 @@
 
 from enum import Enum
 from types import TracebackType
-from typing import NoReturn, Protocol, Self, runtime_checkable
+from typing import NoReturn, Self
 
 import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
 from robot_mbrl.contract.errors import SafetyError
+from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.onboard.supervisor.limits import calm_action
 
@@ -24,17 +25,6 @@ class SafetyState(Enum):
 
 
 MOVING = (SafetyState.ARMED, SafetyState.RAMPING, SafetyState.RUNNING, SafetyState.HOLDING)
-
-
-@runtime_checkable
-class Enabled(Protocol):
-    """Drivers whose device has an enable of its own, e.g. to start its watchdog."""
-
-    def arm(self) -> None:
-        """Enable drive; raises DeviceFault, LinkError."""
-
-    def clear_faults(self) -> None:
-        """Reset latched faults, drive off; raises LinkError."""
 
 
 class LatchedRobot:

@@ -5,14 +5,10 @@ import numpy.typing as npt
 
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.interface import Fault, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason
 
 Violation = tuple[StopReason, str]
-# Bits of RobotState.faults that mean something here, see hardware/mcu/protocol.md.
-WATCHDOG = 0x0001
-COMMAND_CLAMPED = 0x0100
-"""Says only that the echo differs from the command, which the echo says as well."""
-
 ZERO_IS_CALM = ("voltage", "current", "torque", "velocity")
 
 
@@ -31,10 +27,10 @@ def check_sample(
             f"the robot's sample is not finite: q_rad {state.q_rad}, applied {state.applied}, "
             f"device time {state.device_time_s} s"
         )
-    faults = state.faults & ~COMMAND_CLAMPED
+    faults = state.faults & ~Fault.COMMAND_CLAMPED  # the echo says that as well
     if faults:
-        reason = StopReason.WATCHDOG if faults & WATCHDOG else StopReason.DEVICE_FAULT
-        return reason, f"fault bits 0x{faults:04x}: see hardware/mcu/protocol.md"
+        reason = StopReason.WATCHDOG if faults & Fault.WATCHDOG else StopReason.DEVICE_FAULT
+        return reason, f"the device reports: {describe_faults(faults)}"
     for actuator, celsius in zip(spec.actuators, state.temperature_c, strict=True):
         # NaN: no sensor
         if celsius > spec.safety.max_temperature_c:

@@ -29,10 +29,11 @@ from robot_mbrl.contract.errors import (
     NotFiniteError,
     SafetyError,
 )
+from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.supervisor.freshness import Freshness
-from robot_mbrl.onboard.supervisor.latched_robot import Enabled, LatchedRobot, SafetyState
+from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import WayIn
 from robot_mbrl.onboard.supervisor.limits import (
     calm_action,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_mbrl.contract.errors import PlannerError
+from robot_mbrl.contract.task import Task
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.planning_model import PlanningModel, planning_model
 from robot_mbrl.networks.actor import Actor
@@ -15,7 +16,6 @@ from robot_mbrl.networks.critics import Critics
 from robot_mbrl.networks.task_view import View
 from robot_mbrl.planners.objective.propagation import OWN_MEANS, Propagation
 from robot_mbrl.planners.objective.scoring import Imagined
-from robot_mbrl.tasks import Task
 
 
 class Imagination(nn.Module):

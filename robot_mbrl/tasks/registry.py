@@ -1,0 +1,54 @@
+"""Task names to tasks."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.task import Task
+from robot_mbrl.tasks.furuta import FurutaSwingUp
+from robot_mbrl.tasks.pendulum import PendulumSwingUp
+from robot_mbrl.tasks.reach_point import ReachPoint
+from robot_mbrl.tasks.reach_pose import ReachPose
+
+BUILT_IN = {
+    "furuta_swing_up": FurutaSwingUp,
+    "pendulum_swing_up": PendulumSwingUp,
+    "reach_point": ReachPoint,
+    "reach_pose": ReachPose,
+}
+
+
+def make_task(spec: RobotSpec) -> Task:
+    """The task that robot.toml names: built in, or "module:Class". Raises SpecError."""
+    layout, name = ObservationLayout.from_spec(spec), spec.task.name
+    try:
+        if ":" in name:
+            module, _, attribute = name.partition(":")
+            kind = getattr(importlib.import_module(module), attribute)
+        else:
+            kind = BUILT_IN[name]
+        parameters: dict[str, Any] = dict(spec.task.parameters)
+        if hasattr(kind, "from_spec"):
+            task: Task = kind.from_spec(spec, layout, **parameters)
+        else:
+            task = kind(layout, **parameters)
+    except (KeyError, ImportError, AttributeError) as error:
+        raise SpecError(
+            f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
+        ) from error
+    except (TypeError, SpecError) as error:
+        raise SpecError(f"task.parameters of {name!r}: {error}") from error
+    if layout.goal and not hasattr(task, "draw_goals"):
+        raise SpecError(f"task.goal: task {name!r} knows no goals; remove the key")
+    return task
+
+
+def draw_goals(task: Task, rng: np.random.Generator, size: int) -> FloatArray | None:
+    """Goals (size, G) of as many episodes; None for a task that always asks for the same."""
+    draw = getattr(task, "draw_goals", None)
+    goals: FloatArray | None = None if draw is None else draw(rng, size)
+    return goals
