@@ -7,21 +7,21 @@ from typing import Annotated, Any
 
 import tyro
 
-from launch.plausible import plausible_simulator
+from calibration.resimulate import resimulator
 from launch.progress import progress
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
-from robot_mbrl.learning.false_stops import at_least, calibrate_alarms, surprise
+from robot_mbrl.learning.false_stops import at_least, calibrate_alarms
 from robot_mbrl.learning.finetune.agent import (
     FinetuneConfig,
     FinetuneReport,
     finetune,
     load_episodes,
-    stretches,
 )
+from robot_mbrl.models.judging.surprise import surprise
 from robot_mbrl.onboard import MonitorThresholds
 from robot_mbrl.runs.lineage import hash_file, run_lineage
 from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder, load_agent
@@ -67,7 +67,7 @@ def finetune_run(
     agent, spec = load_agent(parent)
     simulated = agent.real.all()
     with progress("finetune") as report_progress:
-        simulate = plausible_simulator(spec, agent, config.seed)
+        simulate = resimulator(spec, agent.task, agent.policy(), config.seed)
         report = finetune(agent, episodes, config, report_progress, simulate)
     # a later finetuning blends with the simulator again, not with these episodes
     agent.real.clear()
@@ -114,9 +114,9 @@ def new_thresholds(
         return known, "of the parent: rolled back"
     try:
         surprises = [
-            surprise(agent.model, obs, action[:-1])
+            surprise(agent.model, segment)
             for episode in episodes.values()
-            for obs, action in stretches(episode)
+            for segment in episode.segments()
         ]
         rate, target = spec.control.rate_hz, spec.safety.false_stops_per_hour
         own = calibrate_alarms(surprises, rate, target)

@@ -13,8 +13,8 @@ from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode, read_episode
 from robot_mbrl.data.score import FINISHED, score_episode
-from robot_mbrl.learning.finetune.agent import stretches
-from robot_mbrl.models.judging.rollout_error import RolloutError, rollout_error
+from robot_mbrl.data.windows import Windows
+from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
@@ -165,10 +165,11 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
 
 def measure_error(
     run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS
-) -> RolloutError:
+) -> OpenLoopError:
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
-    return rollout_error(agent.model, [p for e in episodes.values() for p in stretches(e)], steps)
+    segments = [s for e in episodes.values() for s in e.segments()]
+    return open_loop_error(agent.model, Windows.cut(segments, steps))
 
 
 def _episodes(

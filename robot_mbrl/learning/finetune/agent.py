@@ -6,7 +6,7 @@ rows -> accept only if the held-out k-step error is less than before
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,17 +14,19 @@ import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
-from robot_mbrl.data.chains import draw_chains
+from robot_mbrl.data.buffer_segments import draw_windows
 from robot_mbrl.data.episode import Episode, read_episode
+from robot_mbrl.data.segment import Segment, long_enough, transitions_of
 from robot_mbrl.data.transitions import Transitions, concatenate
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.config import make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.fit import FitConfig, Mix, Source, fit_mixes, fit_normalizers
-from robot_mbrl.models.fitting.multistep import Windows, blend_windows
-from robot_mbrl.models.judging.rollout_error import rollout_error
+from robot_mbrl.models.fitting.multistep import blend_windows
+from robot_mbrl.models.judging.open_loop import open_loop_error
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
-Simulate = Callable[[list[tuple[np.ndarray, np.ndarray]]], Transitions]
+Simulate = Callable[[Sequence[Segment]], Transitions]
 
 
 @dataclass(frozen=True)
@@ -170,11 +172,6 @@ def split_episodes(
     count = max(1, round(config.holdout * len(usable)))
     held = set(rng.permutation(usable)[:count].tolist())
     return [n for n in usable if n not in held], [n for n in usable if n in held]
-
-
-def stretches(episode: Episode) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Parts of an episode without gaps: observations (T, O) and actions (T, A)."""
-    return [(episode.observations[s], episode.actions[s]) for s in episode.segments()]
 
 
 @dataclass(frozen=True)

@@ -205,10 +205,6 @@ class DynamicsEnsemble(nn.Module):
         """A copy that holds only the elites."""
         return self.subset(self.elites)
 
-    def repeated(self, times: int) -> "DynamicsEnsemble":
-        """A copy with all members several times over, one set after the other."""
-        return self.subset(torch.arange(self.members).repeat(times))
-
     def subset(self, members: Tensor) -> "DynamicsEnsemble":
         """A copy with members of these numbers (N,), all of them elites."""
         few = self._another(len(members), sticks=self.sticks)
