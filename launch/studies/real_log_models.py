@@ -72,7 +72,7 @@ class RealLogConfig:
     """networks of an ensemble"""
     hidden: int = 96
     """their width"""
-    sticks: bool = True
+    dry_friction: bool = True
     """dry friction as a part of the ensemble: the pendulum rests by it, upright too"""
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     """finetuning, and training from scratch without the simulated share"""
@@ -152,7 +152,7 @@ class Bench:
         """An ensemble that knows nothing."""
         rng = torch.Generator().manual_seed(seed)
         sizes = self.config.members, self.config.hidden
-        return DynamicsEnsemble(self.layout, *sizes, rng, sticks=self.config.sticks)
+        return DynamicsEnsemble(self.layout, *sizes, rng, dry_friction=self.config.dry_friction)
 
     def pretrain(self, seed: int) -> DynamicsEnsemble:
         """An ensemble of randomized worlds that has seen nothing real."""

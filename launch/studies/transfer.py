@@ -16,18 +16,20 @@ import numpy as np
 import torch
 
 import sim
+from calibration.resimulate import resimulator
 from launch.operator_stop import OperatorStop
 from launch.verb import plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
 from launch.verbs.bench import TransferBench
 from launch.verbs.export import export
-from launch.verbs.finetune import finetune_run
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.parameters.variation import Variation
+from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
+from robot_mbrl.learning.finetune.config import FinetuneConfig
+from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
 from robot_mbrl.report.run_report import measure_error
 from robot_mbrl.runs.run_folder import RunFolder
@@ -177,7 +179,8 @@ def finetuned(s: TransferBench, folders: list[Path], out: Path, changes: dict[st
     """The run finetuned on every episode so far, always from the pretrained one."""
     if not (out / "state.json").exists():
         config = FinetuneConfig(seed=s.seed, **changes)
-        finetune_run(s.run, load_episodes(folders), out, config)
+        episodes = load_episodes(folders)
+        finetune_run(s.run, episodes, out, config, resimulate=resimulator)
     return out
 
 

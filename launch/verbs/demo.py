@@ -11,18 +11,22 @@ import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from calibration.resimulate import resimulator
 from launch.episodes import EpisodesReport
 from launch.operator_stop import OperatorStop
+from launch.progress import progress
 from launch.verb import ERROR, OK, Outcome, Verb, plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
 from launch.verbs import sim2sim
 from launch.verbs.export import export
-from launch.verbs.finetune import finetune_run, print_verdict
+from launch.verbs.finetune import print_verdict
 from launch.verbs.pretrain import check_folder, pretrain
 from robot_mbrl.contract import load_robot
+from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
+from robot_mbrl.learning.finetune.config import FinetuneConfig
+from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.report.run_report import Table, measure_error, write_report
 from robot_mbrl.runs.run_folder import RunFolder
@@ -154,7 +158,15 @@ def run_stages(s: Settings) -> list[Stage]:
         step(f"round {number} of {rounds_in_all}: finetune on {transitions} real transitions")
         rounds = [out / "episodes" / f"collect-{n}" for n in range(1, number + 1)]
         target = out / ("finetuned" if last else f"round-{number}")
-        result = finetune_run(pretrained, load_episodes(rounds), target, s.finetuning)
+        with progress("finetune") as report_progress:
+            result = finetune_run(
+                pretrained,
+                load_episodes(rounds),
+                target,
+                s.finetuning,
+                resimulate=resimulator,
+                progress=report_progress,
+            )
         print_verdict(target, result)
         name = FINETUNED if last else f"round {number}"
         file = out / ("controller.onnx" if last else f"round-{number}.onnx")

@@ -25,7 +25,7 @@ from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.envs.episodes import actor_policy, record_worlds
-from robot_mbrl.report.run_report import check_episodes
+from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.runs.learned_from import kept_out_of, learned_from, without
 from robot_mbrl.runs.run_folder import load_agent
 

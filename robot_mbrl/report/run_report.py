@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode, read_episode
 from robot_mbrl.data.score import FINISHED, score_episode
 from robot_mbrl.data.windows import Windows
+from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
@@ -80,17 +81,6 @@ def write_page(out: Path, title: str, parts: Sequence[str]) -> None:
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-
-
-def check_episodes(episodes: dict[str, Episode], spec: RobotSpec) -> None:
-    """Raise ContractMismatchError for an episode that this robot did not record."""
-    for name, episode in episodes.items():
-        if episode.metadata.fingerprint != spec.fingerprint:
-            raise ContractMismatchError(
-                f"{name}: recorded on robot {episode.metadata.robot!r} with fingerprint "
-                f"{episode.metadata.fingerprint}, this run is for {spec.name!r} with "
-                f"{spec.fingerprint}; pass episodes of that robot"
-            )
 
 
 def _learned_from(head: dict[str, Any]) -> dict[str, Episode]:

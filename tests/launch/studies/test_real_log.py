@@ -84,10 +84,10 @@ def test_no_kind_of_window_where_a_run_has_none() -> None:
     assert set(by_run(left)) == {"a", "pooled"}
 
 
-@pytest.mark.parametrize("sticks", [False, True])
-def test_ensembles_stick_where_the_settings_say_so(sticks: bool) -> None:
-    bench = Bench(SPEC, dataclasses.replace(SMALL, sticks=sticks), [])
-    assert bench.fresh(0).sticks == sticks
+@pytest.mark.parametrize("dry_friction", [False, True])
+def test_ensembles_stick_where_the_settings_say_so(dry_friction: bool) -> None:
+    bench = Bench(SPEC, dataclasses.replace(SMALL, dry_friction=dry_friction), [])
+    assert bench.fresh(0).dry_friction == dry_friction
 
 
 def test_no_training_run_is_a_test_run() -> None:
