@@ -10,6 +10,7 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.data.segment import Segment
+from robot_mbrl.envs.episodes import Act
 
 IDEAL_COUNTS = 2**24
 JUMP = 0.03  # per tick: a new level, noise and direction every 33 ticks
@@ -47,6 +48,19 @@ class Excitation:
         pumped = self._pump * np.abs(self._level) * np.sign(speed)
         held = np.where(self._pump != 0, pumped, self._level)
         return np.clip(held + self._amplitude * self._noise, -1, 1).astype(np.float32)
+
+
+def exciting(spec: RobotSpec, rng: np.random.Generator) -> Act:
+    """Excitation as a policy, observations (B, O) -> actions (B, A), for where there is none."""
+    layout, sources = ObservationLayout.from_spec(spec), dict[int, Excitation]()
+
+    def act(obs: FloatArray) -> FloatArray:
+        worlds = len(obs)
+        if worlds not in sources:
+            sources[worlds] = Excitation(worlds, layout.action_size, rng)
+        return sources[worlds].next(layout.velocities(obs)[:, list(spec.actuated)])
+
+    return act
 
 
 class Pushes:
