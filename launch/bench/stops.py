@@ -20,15 +20,16 @@ from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
 from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
 from robot_mbrl.contract.observation.layout import ObservationLayout
 from robot_mbrl.onboard import (
-    Controller,
     Monitor,
     MonitorThresholds,
+    OnnxController,
     SafeRobot,
     StopReason,
     load_controller,
+    load_for_robot,
     run_episode,
 )
-from robot_mbrl.onboard.controller.controller import ControllerOutput
+from robot_mbrl.onboard.controller.output import ControllerOutput
 
 
 @dataclass(frozen=True)
@@ -301,8 +302,7 @@ def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
     return [f"{e.reason.value}: {e.message}" for e in ends if e.reason is not StopReason.FINISHED]
 
 
-def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, Controller]:
-    from launch.verbs.deploy import load
-
-    spec, _ = load(path, robot, seed)
+def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, OnnxController]:
+    
+    spec, _ = load_for_robot(path, robot, seed=seed)
     return spec, load_controller(path, spec, seed=seed)

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from launch.progress import progress
+from launch.terminal import progress
 from launch.studies.ablations import ABLATIONS
 from launch.studies.learn import Tell, learn_setting
 from launch.studies.learn_envs import evaluate_policy
