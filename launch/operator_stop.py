@@ -52,7 +52,9 @@ class OperatorStop:
             raise KeyboardInterrupt
 
 
-def open_session(spec: RobotSpec, port: str, stop: OperatorStop, seed: int | None = None) -> Session:
+def open_session(
+    spec: RobotSpec, port: str, stop: OperatorStop, seed: int | None = None
+) -> Session:
     """A session that `stop` ends between two ticks, with a live line on a terminal.
 
     port: as in `hardware.open_connection`. seed: of an in-process mock, its reality's own by

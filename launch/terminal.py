@@ -61,7 +61,8 @@ class Bars:
         """Show how far a phase is."""
         if phase not in self._tasks:
             self._tasks[phase] = self._bars.add_task(f"{self._title} {phase}", numbers="")
-        self._bars.update(self._tasks[phase], completed=done, total=total, numbers=format_numbers(numbers))
+        text = format_numbers(numbers)
+        self._bars.update(self._tasks[phase], completed=done, total=total, numbers=text)
 
 
 class Lines:

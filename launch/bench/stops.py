@@ -157,7 +157,7 @@ def unplugged(at_s: float) -> Callable[..., Any]:
 def full_drive(at_s: float) -> Callable[..., Any]:
     """The controller loses its mind: full drive in one direction."""
 
-    def wrap(controller: Controller, clock: LockstepClock) -> Acting:
+    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
         start = clock.now()
 
         def change(output: ControllerOutput) -> ControllerOutput:
@@ -174,7 +174,7 @@ def full_drive(at_s: float) -> Callable[..., Any]:
 def slow(at_s: float, seconds: float) -> Callable[..., Any]:
     """Planning takes longer than a period."""
 
-    def wrap(controller: Controller, clock: LockstepClock) -> Acting:
+    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
         start = clock.now()
 
         def change(output: ControllerOutput) -> ControllerOutput:
@@ -216,7 +216,7 @@ class Ended:
 
 
 def run_case(
-    spec: RobotSpec, controller: Controller, case: Case | None, seed: int, reality: str
+    spec: RobotSpec, controller: OnnxController, case: Case | None, seed: int, reality: str
 ) -> Ended:
     """One episode from rest, with a failure or without."""
     machine = load_reality(reality, spec)
@@ -303,6 +303,5 @@ def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
 
 
 def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, OnnxController]:
-    
     spec, _ = load_for_robot(path, robot, seed=seed)
     return spec, load_controller(path, spec, seed=seed)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from robot_mbrl.contract.errors import NotFiniteError, ShapeError
 
 FloatArray = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 
 
 def check_shape(name: str, array: Any, expected: Sequence[int | None]) -> None:

@@ -33,24 +33,23 @@ MonitorMode = Literal["stop", "watch", "off"]
 
 
 class Connected(Protocol):
-    """What a session needs of a connection, such as `hardware.Connection`.
-
-    Attributes:
-        robot: connected, drive off.
-        clock: the time that it lives by.
-        port: where it is, as written into the episodes.
-        simulated: time passes only while somebody waits, and connecting anew is switching the robot
-            off and on: it is back at its start.
-    """
+    """What a session needs of a connection, such as `hardware.Connection`."""
 
     @property
-    def robot(self) -> Robot: ...
+    def robot(self) -> Robot:
+        """Connected, drive off."""
+
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> Clock:
+        """The time that the robot lives by."""
+
     @property
-    def port(self) -> str: ...
+    def port(self) -> str:
+        """Where the robot is, as written into the episodes."""
+
     @property
-    def simulated(self) -> bool: ...
+    def simulated(self) -> bool:
+        """Time passes only while somebody waits, and connecting anew is a power-up at the start."""
 
 
 @dataclass(frozen=True)
