@@ -16,8 +16,8 @@ from calibration.friction_prior import with_friction_prior
 from calibration.log_windows import LogWindows
 from calibration.posterior import posterior_worlds
 from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.arrays import Parameters
 from robot_mbrl.contract.noise import correlated_noise
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.segment import Segment, transitions_of
 from robot_mbrl.data.transitions import Transitions

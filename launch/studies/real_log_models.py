@@ -238,7 +238,7 @@ class Bench:
     def disturbed(self, segments: list[Segment]) -> np.ndarray:
         """Which windows (W,) hold torque that is in no column, such as a push by hand.
 
-        Measured by the nominal simulation over 0.1 s: what it misses by is read as a constant torque,
+        Found by the nominal simulation over 0.1 s: what it misses by is read as a constant torque,
         e = tau t^2 / 2 J. So this measure leans to the nominal simulation, never to a learned
         model.
         """
@@ -262,9 +262,7 @@ def only(
 ) -> dict[str, dict[str, OpenLoopError]]:
     """The same errors for the chosen windows (W,) of each run; runs without any are left out."""
     return {
-        model: {
-            run: e.take(chosen[run]) for run, e in errors.items() if chosen[run].any()
-        }
+        model: {run: e.take(chosen[run]) for run, e in errors.items() if chosen[run].any()}
         for model, errors in seed.items()
     }
 

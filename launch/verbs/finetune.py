@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from calibration.resimulate import resimulator
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.data import load_episodes
 from robot_mbrl.learning.finetune.config import FinetuneConfig

@@ -187,7 +187,9 @@ def measure(
     )
     lineage = measure_lineage_error(run, agent, windows) if windows else None
     if lineage and len(lineage.runs) == 1:
-        notes.append("error along the line of runs: this run was not made from another one, so there are no iterations")
+        notes.append(
+            "lineage error: this run was not made from another one, so there are no iterations"
+        )
     return Analysis(
         robot=spec.name,
         run=run,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.data.episode import Episode, read_episode
+from robot_mbrl.data.episode import Episode
+from robot_mbrl.data.formats.mcap_reader import read_episode
 
 
 def load_episodes(paths: Sequence[Path], *, recover: bool = False) -> dict[str, Episode]:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from robot_mbrl.analysis.coverage import CoverageReport
-from robot_mbrl.analysis.lineage_error import TICKS, LineageError
 from robot_mbrl.analysis.growth import ErrorGrowth
+from robot_mbrl.analysis.lineage_error import TICKS, LineageError
 from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
 from robot_mbrl.contract.arrays import FloatArray

@@ -12,7 +12,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode, read_episode
-from robot_mbrl.data.score import FINISHED, score_episode
+from robot_mbrl.data.score import score_episode
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
@@ -232,5 +232,5 @@ def _mark(cell: str) -> str:
     """Success green; a stop red."""
     if cell == "yes":
         return " class=good"
-    stopped = cell.startswith("cut") or (cell.islower() and "_" in cell and cell != FINISHED)
+    stopped = cell.startswith("cut") or (cell.islower() and "_" in cell)
     return " class=bad" if stopped else ""

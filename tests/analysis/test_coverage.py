@@ -7,8 +7,8 @@ from robot_mbrl.analysis.coverage import (
     Predicted,
     conformal_alarms,
     cross_validated_coverage,
-    predict_recording,
     measure_coverage,
+    predict_recording,
 )
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions

@@ -10,8 +10,7 @@ from calibration.friction_prior import with_friction_prior
 from calibration.log_windows import LogWindows
 from calibration.posterior import posterior_worlds
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from sim.mujoco_engine.worlds import MujocoWorlds
 
 SPEC = load_robot("furuta")
@@ -74,7 +73,11 @@ def test_a_log_of_a_sticking_arm_tells_so() -> None:
     found = {}
     for static in (0.0, 2e-3):
         kept = posterior_worlds(
-            with_friction_prior(SPEC), sticking(SPEC, static), np.random.default_rng(1), keep=8, rounds=4
+            with_friction_prior(SPEC),
+            sticking(SPEC, static),
+            np.random.default_rng(1),
+            keep=8,
+            rounds=4,
         )
         parameters = kept.parameters
         near = parameters[STATIC] * np.exp(

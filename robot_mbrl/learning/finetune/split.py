@@ -6,7 +6,7 @@ as one long log.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def _parts(usable: dict[str, list[Segment]], config: FinetuneConfig) -> Split:
     for segment in (s for segments in usable.values() for s in segments):
         edges = _edges(segment, config.part_ticks)
         chosen = []
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             long = b - a - 1 > config.error_steps
             chosen.append(bool(long and number % every == config.seed % every))
             number += long

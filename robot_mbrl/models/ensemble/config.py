@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble, ModelKind
 
 

@@ -22,7 +22,8 @@ class BestWeights:
             instead of the loss.
         cap: of the multi-step error, see `multistep_loss`.
         groups: of members, equal in size, that are fits of their own.
-        patience: evaluations after which a group of which no member improved is done: its weights stay.
+        patience: evaluations after which a group of which no member improved is done: its weights
+            stay.
 
     Attributes:
         score, nll: of the best weights, (E,).

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 

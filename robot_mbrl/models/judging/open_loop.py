@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from robot_mbrl.contract.arrays import FloatArray, check_shape
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 

@@ -145,7 +145,9 @@ def test_a_share_of_nothing_is_simulated_alone() -> None:
 
 @pytest.mark.parametrize("shares", [(), (0.5, 1.1), (-0.1,), (float("nan"),)])
 def test_shares_must_be_shares(shares: tuple[float, ...]) -> None:
-    with pytest.raises(SettingsError, match="real_shares: expected one or more numbers from 0 to 1"):
+    with pytest.raises(
+        SettingsError, match="real_shares: expected one or more numbers from 0 to 1"
+    ):
         FinetuneConfig(real_shares=shares)
 
 
@@ -209,7 +211,9 @@ def test_worse_is_rolled_back() -> None:
     agent = pretrained()
     same = {k: torch.clone(v) for k, v in agent.model.state_dict().items()}
     wild = replace(FIT, lr=3.0, steps=3, check_every=3)
-    config = FinetuneConfig(real_shares=(0.6,), error_steps=5, fit=wild, updates=0, dry_friction=False)
+    config = FinetuneConfig(
+        real_shares=(0.6,), error_steps=5, fit=wild, updates=0, dry_friction=False
+    )
     like_simulated = {
         k: [segment(concatenate(run(1, 60, True, 0.0, seed=i)))] for i, k in enumerate("abcd")
     }

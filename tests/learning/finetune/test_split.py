@@ -1,10 +1,13 @@
 """What is kept out: whole episodes of many, parts of few, and never a row of both sides."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, DataError, SettingsError
 from robot_mbrl.data.segment import Segment
 from robot_mbrl.learning.finetune.config import FinetuneConfig
@@ -66,7 +69,9 @@ def test_how_many_episodes_are_few_is_a_setting() -> None:
     assert len(split(episodes, replace(SMALL, whole_episodes=3)).held_episodes) == 1
 
 
-@pytest.mark.parametrize("episodes", [{}, {"a": []}, {"a": [numbered(9)]}, {"a": [numbered(4)] * 9}])
+@pytest.mark.parametrize(
+    "episodes", [{}, {"a": []}, {"a": [numbered(9)]}, {"a": [numbered(4)] * 9}]
+)
 def test_too_little_is_an_error(episodes: dict[str, list[Segment]]) -> None:
     with pytest.raises(DataError, match="collect"):
         split(episodes)
@@ -74,22 +79,21 @@ def test_too_little_is_an_error(episodes: dict[str, list[Segment]]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "name"),
-    [({"holdout": 0.0}, "holdout"), ({"holdout": 0.6}, "holdout"), ({"part_ticks": 4}, "part_ticks")],
+    [
+        ({"holdout": 0.0}, "holdout"),
+        ({"holdout": 0.6}, "holdout"),
+        ({"part_ticks": 4}, "part_ticks"),
+    ],
 )
 def test_settings_that_leave_nothing_are_refused(change: dict[str, float], name: str) -> None:
     with pytest.raises(SettingsError, match=name):
         replace(SMALL, **change)
 
 
-class Foreign:
-    class metadata:
-        robot, fingerprint = "arm", "0" * 16
-
-
 def test_episodes_of_another_robot_are_refused() -> None:
-    class Spec:
-        name, fingerprint = "furuta", "1" * 16
-
+    episode: Any = SimpleNamespace(
+        metadata=SimpleNamespace(robot="arm", fingerprint=load_robot("arm").fingerprint)
+    )
     with pytest.raises(ContractMismatchError, match="there: recorded on robot 'arm'"):
-        check_episodes({"there": Foreign()}, Spec())
-    check_episodes({}, Spec())
+        check_episodes({"there": episode}, load_robot("furuta"))
+    check_episodes({"there": episode}, load_robot("arm"))

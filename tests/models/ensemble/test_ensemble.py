@@ -123,7 +123,9 @@ def test_what_is_held_still_learns() -> None:
 
 
 @pytest.mark.parametrize("dry_friction", [False, True])
-def test_elite_model_is_the_subset(data: tuple[torch.Tensor, torch.Tensor], dry_friction: bool) -> None:
+def test_elite_model_is_the_subset(
+    data: tuple[torch.Tensor, torch.Tensor], dry_friction: bool
+) -> None:
     model = ensemble(members=5, dry_friction=dry_friction)
     model.elites = torch.tensor([1, 4])
     model.outputs.std.copy_(torch.tensor([0.3, 0.2]))
