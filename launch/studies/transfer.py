@@ -116,7 +116,8 @@ def add_errors(
     for key, folder in tests.items():
         episodes = load_episodes([folder])
         for row in rows:
-            row[key] = measure_error(Path(row["run"]), episodes, ERROR_STEPS).scalar(ERROR_STEPS)
+            error = measure_error(Path(row["run"]), episodes, ERROR_STEPS)
+            row[key] = error.summary()["rms_rad"]
 
 
 def print_row(row: dict[str, Any]) -> None:

@@ -255,7 +255,7 @@ def measure_stage(stage: Stage, test: dict[str, Any]) -> dict[str, Any]:
         "episodes": len(results),
         "success": stage.report.success,
         "return": sum(r.score.returns for r in results) / max(1, len(results)),
-        "error_rad": measure_error(stage.run, test, ERROR_STEPS).scalar(ERROR_STEPS),
+        "error_rad": measure_error(stage.run, test, ERROR_STEPS).summary()["rms_rad"],
         "stops": len(ended),
         "alarms": sum(bool(r.alarm) for r in results),
         "plan_p99_ms": max(r.report.plan_ms.p99 for r in results),

@@ -24,6 +24,7 @@ from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.segment import Segment, long_enough
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.judging.open_loop import relative_error
@@ -134,7 +135,8 @@ class Mbpo:
         self.imagined.clear()
         ticks = self.judged_ticks
         long = long_enough(held, ticks)
-        self.relative_error = relative_error(self.model, long, ticks) if ticks and long else None
+        judged = Windows.cut(long, ticks) if ticks and long else None
+        self.relative_error = relative_error(self.model, judged) if judged else None
 
     def improve(self, step: int, updates: int) -> None:
         """SAC updates after learning's step `step`, with new imagined rollouts where due.
