@@ -8,7 +8,7 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import LogColumns, TickFlag, import_csv, read_episode
 
-DATA = Path(__file__).parent / "realaigym_simple_pendulum"
+DATA = Path(__file__).parents[1] / "realaigym_simple_pendulum"
 RUNS = {
     "ddp": ("measured", 6.0),
     "direct_collocation": ("measured", 3.5),
