@@ -20,7 +20,7 @@ from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Distribution, Operation, Variation, When
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import Table
+from robot_mbrl.contract.toml_table import TomlTable
 
 OPERATION_OF: dict[str, Operation] = {
     "scale": "scale",
@@ -43,7 +43,7 @@ TIMES: dict[str, tuple[tuple[When, ...], str]] = {
 LONGEST_S = 3600.0
 
 
-def read_randomization(table: Table, spec: RobotSpec) -> dict[str, Variation]:
+def read_randomization(table: TomlTable, spec: RobotSpec) -> dict[str, Variation]:
     """Read `[randomization]` of a robot. Raises SpecError naming file, key and what is allowed."""
     quantities = nominal_quantities(spec)
     found = {
@@ -59,7 +59,7 @@ def when_allowed(path: str) -> tuple[tuple[When, ...], str]:
     return TIMES.get(path.rsplit(".", 1)[-1], (get_args(When), ""))
 
 
-def _read_one(parent: Table, key: str, path: str, quantity: Quantity, dt: float) -> Variation:
+def _read_one(parent: TomlTable, key: str, path: str, quantity: Quantity, dt: float) -> Variation:
     entry = parent.table(key)
     present = [word for word in OPERATION_OF if entry.has(word)]
     if len(present) != 1 or (present[0] == "range" and is_scale(path)):
@@ -99,7 +99,7 @@ def _forms(path: str) -> str:
 
 
 def _range(
-    entry: Table, word: str, path: str, convert: Conversion, distribution: Distribution
+    entry: TomlTable, word: str, path: str, convert: Conversion, distribution: Distribution
 ) -> tuple[float, float]:
     """The range in the parameter's own number, which has limits."""
     low, high = (convert.said(limit) for limit in parameter_limits(path))
@@ -109,7 +109,7 @@ def _range(
     return convert.own(a), convert.own(b)
 
 
-def _distribution(entry: Table, word: str) -> Distribution:
+def _distribution(entry: TomlTable, word: str) -> Distribution:
     if word == LOG_SCALE:
         if entry.has("distribution"):
             raise entry.fail("distribution", "no other distribution than log_scale's own")
@@ -123,7 +123,7 @@ def _distribution(entry: Table, word: str) -> Distribution:
 
 
 def _mean_and_std(
-    entry: Table,
+    entry: TomlTable,
     word: str,
     distribution: Distribution,
     quantity: Quantity,
@@ -141,7 +141,7 @@ def _mean_and_std(
     return convert.own(mean), convert.factor * std
 
 
-def _when(entry: Table, path: str) -> When:
+def _when(entry: TomlTable, path: str) -> When:
     allowed, reason = when_allowed(path)
     chosen = entry.text("when", get_args(When), default="reset")
     for when in allowed:
@@ -150,7 +150,7 @@ def _when(entry: Table, path: str) -> When:
     raise entry.fail("when", f"one of {', '.join(map(repr, allowed))}, as {reason}")
 
 
-def _every_s(entry: Table, when: When, dt: float) -> tuple[float, float] | None:
+def _every_s(entry: TomlTable, when: When, dt: float) -> tuple[float, float] | None:
     if when != "interval":
         _only_with(entry, ("every_s",), 'when = "interval"')
         return None
@@ -160,7 +160,7 @@ def _every_s(entry: Table, when: When, dt: float) -> tuple[float, float] | None:
     return every, every
 
 
-def _group(entry: Table) -> tuple[str, float]:
+def _group(entry: TomlTable) -> tuple[str, float]:
     if not entry.has("group"):
         _only_with(entry, ("correlation",), 'group = "..."')
         return "", Variation.correlation
@@ -170,7 +170,7 @@ def _group(entry: Table) -> tuple[str, float]:
     return entry.text("group"), correlation
 
 
-def _only_with(entry: Table, keys: Sequence[str], what: str) -> None:
+def _only_with(entry: TomlTable, keys: Sequence[str], what: str) -> None:
     for key in keys:
         if entry.has(key):
             raise entry.fail(key, f"this key only together with {what}")

@@ -20,7 +20,7 @@ from robot_mbrl.contract.description.spec import (
 )
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.read_values import read_values
-from robot_mbrl.contract.toml_table import Table, read_toml
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.urdf.tree import read_urdf
 
 BUILT_IN = Path(__file__).parents[2] / "robots"
@@ -40,7 +40,7 @@ def load_robot(robot: str | Path) -> RobotSpec:
     return parse_robot(read_toml(folder / "robot.toml"), folder)
 
 
-def parse_robot(root: Table, folder: Path) -> RobotSpec:
+def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
     """Validate a parsed robot.toml against its URDF."""
     head = root.table("robot")
     urdf = folder / head.text("urdf")
@@ -103,7 +103,7 @@ def parse_robot(root: Table, folder: Path) -> RobotSpec:
     return replace(spec, randomization=variations, effects=effects)
 
 
-def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
+def _task_parameters(t: TomlTable) -> dict[str, float | dict[str, float]]:
     """Numbers, or tables of numbers such as one per joint."""
     return {
         key: {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
@@ -113,7 +113,7 @@ def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
     }
 
 
-def _distinct(tables: list[Table]) -> list[Table]:
+def _distinct(tables: list[TomlTable]) -> list[TomlTable]:
     """The tables, whose names must all differ: columns and parameters are told apart by them."""
     seen: set[str] = set()
     for t in tables:
@@ -123,7 +123,7 @@ def _distinct(tables: list[Table]) -> list[Table]:
     return tables
 
 
-def _control(t: Table) -> ControlSpec:
+def _control(t: TomlTable) -> ControlSpec:
     spec = ControlSpec(
         rate_hz=t.number("rate_hz", 1, 1000, "Hz"),
         physics_rate_hz=t.number("physics_rate_hz", 1, 100_000, "Hz"),
@@ -137,7 +137,7 @@ def _control(t: Table) -> ControlSpec:
     return spec
 
 
-def _joint(t: Table) -> JointSpec:
+def _joint(t: TomlTable) -> JointSpec:
     unlimited = (-INFINITE_RAD, INFINITE_RAD)
     spec = JointSpec(
         name=t.text("name"),
@@ -159,7 +159,7 @@ def _joint(t: Table) -> JointSpec:
     return spec
 
 
-def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
+def _actuator(t: TomlTable, joints: list[str]) -> ActuatorSpec:
     command = t.text("command", tuple(COMMAND_UNITS))
     motor = _servo(t, command) if command in SERVO_COMMANDS else _motor(t, command)
     spec = ActuatorSpec(
@@ -177,7 +177,7 @@ def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
     return spec
 
 
-def _motor(t: Table, command: str) -> MotorSpec:
+def _motor(t: TomlTable, command: str) -> MotorSpec:
     kind = "dc_motor" if command == "voltage" else "direct"
     model = t.table(kind)
     motor = MotorSpec(
@@ -198,7 +198,7 @@ def _motor(t: Table, command: str) -> MotorSpec:
     return motor
 
 
-def _servo(t: Table, command: str) -> MotorSpec:
+def _servo(t: TomlTable, command: str) -> MotorSpec:
     model = t.table("servo")
     motor = MotorSpec(
         kind="servo",
@@ -221,7 +221,7 @@ def _servo(t: Table, command: str) -> MotorSpec:
     return motor
 
 
-def _link(t: Table) -> LinkSpec:
+def _link(t: TomlTable) -> LinkSpec:
     spec = LinkSpec(
         protocol=t.text("protocol", ("mcu",)),
         baudrate=t.integer("baudrate", 1200, 12_000_000),
@@ -231,7 +231,7 @@ def _link(t: Table) -> LinkSpec:
     return spec
 
 
-def _safety(t: Table) -> SafetySpec:
+def _safety(t: TomlTable) -> SafetySpec:
     spec = SafetySpec(
         soft_limit_margin_rad=t.number("soft_limit_margin_rad", 0, 10, "rad"),
         coast_ticks=t.integer("coast_ticks", 0, 100),
@@ -247,7 +247,7 @@ def _safety(t: Table) -> SafetySpec:
     return spec
 
 
-def _home(t: Table) -> HomeSpec:
+def _home(t: TomlTable) -> HomeSpec:
     spec = HomeSpec(
         position_gain=t.number("position_gain", 0, 1e6, "command unit / rad"),
         velocity_gain=t.number("velocity_gain", 0, 1e6, "command unit s / rad"),
