@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 import sim
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
