@@ -81,7 +81,7 @@ BROKEN = [
         r"actuator\[0\]\.latency_ms: expected a number from 0 to 100 ms",
     ),
     ("sensor.noise_counts", -0.1, r"sensor\.noise_counts"),
-    ("link.protocol", "modbus", r"link\.protocol: expected one of 'mcu'"),
+    ("link.protocol", "", r"link\.protocol: expected a non-empty string"),
     ("safety.watchdog_ms", ..., r"safety\.watchdog_ms"),
     ("safety.watchdg_ms", 80, r"unknown key; did you mean 'watchdog_ms'"),
     ("home.timeout_s", 0, r"home\.timeout_s"),
