@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -72,6 +72,13 @@ class Lines:
             self._finished.add(phase)
         text = f"{self._title} {phase}: {done}/{total} {spell(numbers)}".rstrip()
         print(text, file=sys.stderr, flush=True)
+
+
+def print_numbers(numbers: Mapping[str, float | str]) -> None:
+    """What was measured, a line each on stdout."""
+    for name, value in numbers.items():
+        shown = value if isinstance(value, str) else f"{value:.4g}"
+        print(f"{name.replace('_', ' ')}: {shown}")
 
 
 def spell(numbers: dict[str, float]) -> str:

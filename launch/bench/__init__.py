@@ -1,1 +1,1 @@
-"""launch/bench."""
+"""What this machine can do: planner, simulator, control loop, learning, stops."""

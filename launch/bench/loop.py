@@ -7,16 +7,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from hardware.clock import RealClock
 from launch.episodes import run_episodes
 from launch.operator_stop import OperatorStop
 from launch.session import EpisodePlan, Session
-from launch.verb import OK, SAFETY_STOP, Outcome
-from launch.verbs.bench import LoopBench
+from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from launch.verbs.deploy import load, ticks
 from robot_mbrl.contract.errors import LinkError
 from robot_mbrl.contract.interface import Clock
@@ -27,7 +28,30 @@ from robot_mbrl.onboard.realtime import realtime_priority
 EMPTY_RATE_HZ, EMPTY_S = 1000.0, 10.0
 
 
-def measure_loop(settings: LoopBench) -> Outcome:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """The real-time control loop with recording: missed deadlines, lateness and plan time.
+
+    An empty loop comes first: a machine that is late in that cannot be punctual with a controller.
+    Without --port a mock robot is started in a process of its own on a pseudo-serial port. Exit
+    code 3 when the supervisor stopped the loop before the time was over.
+    """
+
+    controller: Path
+    """controller.onnx"""
+    port: str | None = None
+    """device path or pyserial URL; a mock of its own by default"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names by default"""
+    reality: str | None = None
+    """reality of the mock"""
+    seconds: float = 60.0
+    """how long"""
+    busy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """keep one more core busy with a child process meanwhile"""
+
+
+def run(settings: Settings) -> Outcome:
     """Run the loop for a while and print how punctual it was, beside an empty loop."""
     with (
         OperatorStop() as stop,

@@ -15,7 +15,7 @@ import numpy as np
 
 from hardware import SerialRobot, make_device
 from hardware.mock.lockstep import LockstepClock, LockstepPort
-from launch.verbs.bench import StopsBench
+from launch.verb import Outcome, Verb
 from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
 from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
 from robot_mbrl.contract.observation.layout import ObservationLayout
@@ -29,6 +29,22 @@ from robot_mbrl.onboard import (
     run_episode,
 )
 from robot_mbrl.onboard.controller.controller import ControllerOutput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Every way to fail on the mock: does it stop, why, how soon; and false stops."""
+
+    controller: Path
+    """controller.onnx with calibrated thresholds"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names by default"""
+    reality: str = "nominal"
+    """reality of the mock"""
+    repetitions: int = 8
+    """episodes of each case"""
+    nominal_hours: float = 1.0
+    """hours of operation without any failure"""
 
 
 @dataclass(frozen=True)
@@ -249,14 +265,14 @@ def run_case(
     return Ended(report.stop_reason, report.message, seconds, latched)
 
 
-def measure_stops(settings: StopsBench) -> dict[str, Any]:
+def run(settings: Settings) -> Outcome:
     """Every case, then nominal hours."""
     rows = [measure_case(settings, case) for case in CASES]
     nominal = measure_nominal(settings)
-    return {"cases": rows, "nominal": nominal}
+    return Outcome({"cases": rows, "nominal": nominal})
 
 
-def measure_case(s: StopsBench, case: Case) -> dict[str, Any]:
+def measure_case(s: Settings, case: Case) -> dict[str, Any]:
     """One case over several episodes."""
     spec, controller = _load(s.controller, s.robot, 0)
     ends = [run_case(spec, controller, case, 100 + k, s.reality) for k in range(s.repetitions)]
@@ -279,7 +295,7 @@ def measure_case(s: StopsBench, case: Case) -> dict[str, Any]:
     }
 
 
-def measure_nominal(s: StopsBench) -> dict[str, Any]:
+def measure_nominal(s: Settings) -> dict[str, Any]:
     """Episodes without any failure, in two processes."""
     count = round(s.nominal_hours * 3600 / 8.0)
     jobs = [(s.controller, s.robot, s.reality, k, count // 2 + (k < count % 2)) for k in range(2)]

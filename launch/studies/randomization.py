@@ -8,20 +8,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 from launch.episodes import run_episodes
 from launch.live_line import Acts
 from launch.operator_stop import OperatorStop
 from launch.session import EpisodePlan, Session
-from launch.verb import plain
-from launch.verbs.bench import RandomizationBench
+from launch.verb import Outcome, Verb, plain
 from launch.verbs.deploy import ticks
 from launch.verbs.export import export
 from launch.verbs.pretrain import changed_settings, pretrain
@@ -32,7 +32,30 @@ from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.policy_only import PolicyOnly
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.onboard import load_controller
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Zero-shot success on each reality after training with no, stated and automatic ranges."""
+
+    robot: str = "furuta"
+    """built-in robot or robot folder"""
+    out: Path = Path("runs/randomization")
+    """folder for everything; finished parts there are used again"""
+    kinds: tuple[Literal["none", "fixed", "automatic"], ...] = ("none", "fixed", "automatic")
+    """what the worlds of training are; see `pretrain --randomization`"""
+    realities: tuple[str, ...] = ("light", "heavy", "worn")
+    """realities of the robot"""
+    updates: int = 24_000
+    """SAC updates of each training"""
+    seeds: tuple[int, ...] = (0,)
+    """trainings of each kind"""
+    actors: tuple[Literal["policy", "planner"], ...] = ("policy", "planner")
+    """the policy alone, and the exported controller"""
+    episodes: int = 32
+    """of each actor on each reality"""
+    seconds: float | None = None
+    """length of an episode; the task's by default"""
 
 
 @dataclass(frozen=True)
@@ -44,9 +67,12 @@ class Training:
     run: Path
 
 
-def measure_randomization(
-    settings: RandomizationBench, base: PretrainConfig | None = None
-) -> dict[str, Any]:
+def run(settings: Settings) -> Outcome:
+    """No, stated and automatic ranges."""
+    return Outcome(measure_randomization(settings))
+
+
+def measure_randomization(settings: Settings, base: PretrainConfig | None = None) -> dict[str, Any]:
     """Every kind, seed, reality and actor; `base` are settings of training besides those.
 
     Writes `randomization.json` after each part; prints a table. Raises DataError where the folder
@@ -65,9 +91,7 @@ def measure_randomization(
     return {"rows": rows}
 
 
-def trainings(
-    settings: RandomizationBench, spec: RobotSpec, base: PretrainConfig
-) -> Iterator[Training]:
+def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[Training]:
     """Train, or find, each run."""
     for seed in settings.seeds:
         for kind in settings.kinds:
@@ -92,7 +116,7 @@ def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
 
 
 def judged(
-    settings: RandomizationBench, spec: RobotSpec, training: Training, reality: str, actor: str
+    settings: Settings, spec: RobotSpec, training: Training, reality: str, actor: str
 ) -> dict[str, Any]:
     """Episodes on one reality, unless they are there already."""
     saved = training.run / f"{actor}-{reality}-{settings.episodes}.json"
@@ -124,7 +148,7 @@ def make_actor(spec: RobotSpec, training: Training, actor: str) -> Acts:
 
 
 def drive(
-    settings: RandomizationBench,
+    settings: Settings,
     spec: RobotSpec,
     controller: Acts,
     reality: str,
@@ -153,7 +177,7 @@ def write(out: Path, rows: list[dict[str, Any]]) -> None:
     (out / "randomization.json").write_text(text, encoding="utf-8")
 
 
-def print_table(settings: RandomizationBench, rows: list[dict[str, Any]]) -> None:
+def print_table(settings: Settings, rows: list[dict[str, Any]]) -> None:
     """Success and return of each kind on each reality, mean over the seeds."""
     table = Table(box=box.SIMPLE, title=f"{settings.updates} updates, zero-shot")
     for title in ("randomization", "actor", *settings.realities):

@@ -9,18 +9,19 @@ real data), and an ensemble from scratch on the real data alone.
 import dataclasses
 import json
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from robot_mbrl.runs.run_folder import RunFolder
 
 import sim
 from launch.operator_stop import OperatorStop
-from launch.verb import plain
+from launch.verb import Outcome, Verb, plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
-from launch.verbs.bench import TransferBench
 from launch.verbs.export import export
 from launch.verbs.finetune import finetune_run
 from robot_mbrl.contract import RobotSpec, load_robot
@@ -30,7 +31,6 @@ from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
 from robot_mbrl.report.run_report import measure_error
-from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
 # Episodes in the 10 s of a round: short ones while little works, since spinning teaches little, and
@@ -50,7 +50,32 @@ CONTROLS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure_transfer(settings: TransferBench) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Success, return and error on each reality: zero-shot, finetuned, oracle, controls."""
+
+    run: Path
+    """pretrained run folder"""
+    out: Path = Path("runs/transfer")
+    """folder for everything; finished parts there are used again"""
+    realities: tuple[str, ...] = ("heavy", "light", "worn")
+    """realities of the run's robot"""
+    episodes: int = 32
+    """episodes of each deployment"""
+    control_episodes: int = 32
+    """episodes of each control"""
+    oracle_updates: int = 30_000
+    """SAC updates of an oracle"""
+    seed: int = 0
+    """of episodes and finetuning"""
+
+
+def run(settings: Settings) -> Outcome:
+    """Zero-shot, finetuned, oracle and controls on every reality."""
+    return Outcome(measure_transfer(settings))
+
+
+def measure_transfer(settings: Settings) -> dict[str, Any]:
     """Measure every reality; prints a line as soon as it is known."""
     torch.set_num_threads(1)
     spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])
@@ -62,7 +87,7 @@ def measure_transfer(settings: TransferBench) -> dict[str, Any]:
     return {"rows": rows}
 
 
-def transfer(s: TransferBench, spec: RobotSpec, reality: str) -> list[dict[str, Any]]:
+def transfer(s: Settings, spec: RobotSpec, reality: str) -> list[dict[str, Any]]:
     """Every row of one reality."""
     out = s.out / reality
     rows: list[dict[str, Any]] = []
@@ -97,7 +122,7 @@ def transfer(s: TransferBench, spec: RobotSpec, reality: str) -> list[dict[str, 
 
 
 def add_errors(
-    s: TransferBench, spec: RobotSpec, reality: str, rows: list[dict[str, Any]], out: Path
+    s: Settings, spec: RobotSpec, reality: str, rows: list[dict[str, Any]], out: Path
 ) -> None:
     """Each model's error on episodes that none has seen: those in which the last controller was
     deployed, and others in which it explored.
@@ -128,7 +153,7 @@ def print_row(row: dict[str, Any]) -> None:
     )
 
 
-def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) -> Path:
+def pretrain_oracle(s: Settings, spec: RobotSpec, reality: str, out: Path) -> Path:
     """Pretrain on the reality's own parameters; only the initial state is drawn."""
     if not (out / "thresholds.json").exists():
         truth = load_reality(reality, spec).parameters
@@ -145,7 +170,7 @@ def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) 
 
 
 def collect(
-    s: TransferBench,
+    s: Settings,
     spec: RobotSpec,
     reality: str,
     controller: Path,
@@ -173,7 +198,7 @@ def collect(
         collecting.collect(chosen, loaded, settings, stop)
 
 
-def finetuned(s: TransferBench, folders: list[Path], out: Path, changes: dict[str, Any]) -> Path:
+def finetuned(s: Settings, folders: list[Path], out: Path, changes: dict[str, Any]) -> Path:
     """The run finetuned on every episode so far, always from the pretrained one."""
     if not (out / "state.json").exists():
         config = FinetuneConfig(seed=s.seed, **changes)
@@ -182,7 +207,7 @@ def finetuned(s: TransferBench, folders: list[Path], out: Path, changes: dict[st
 
 
 def deployed(
-    s: TransferBench,
+    s: Settings,
     spec: RobotSpec,
     reality: str,
     name: str,

@@ -1,1 +1,1 @@
-"""launch/verbs."""
+"""One file a verb: its Settings and `run(settings) -> Outcome`."""

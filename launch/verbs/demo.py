@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
+from robot_mbrl.runs.run_folder import RunFolder
 
 from launch.episodes import EpisodesReport
 from launch.operator_stop import OperatorStop
@@ -25,7 +26,6 @@ from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.report.run_report import Table, measure_error, write_report
-from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
 FINISHED = "demo.json"

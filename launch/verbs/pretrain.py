@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.same_settings import check_unchanged, differences
+from robot_mbrl.runs.scalars import ScalarRunFolder
 
 import sim
 from launch.progress import progress
@@ -15,9 +18,6 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
-from robot_mbrl.runs.run_folder import RunFolder
-from robot_mbrl.runs.same_settings import check_unchanged, differences
-from robot_mbrl.runs.scalars import ScalarRunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
