@@ -1,0 +1,30 @@
+"""Frozen settings to plain values and back."""
+
+import dataclasses
+import typing
+from typing import Any, TypeVar
+
+from robot_mbrl.contract.errors import DataError
+
+T = TypeVar("T")
+
+
+def from_dict(kind: type[T], values: dict[str, Any]) -> T:
+    """Rebuild a (nested) settings dataclass from `dataclasses.asdict`.
+
+    Raises DataError for a setting that this version does not know.
+    """
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise DataError(
+            f"{kind.__name__}: unknown settings {unknown}; the file was written by another version"
+        )
+    filled = {name: _convert(hints[name], value) for name, value in values.items()}
+    return kind(**filled)
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return from_dict(typing.cast(type, hint), value)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,51 @@
+"""What a killed `bench learn` goes on from: a folder beside its output, gone when that is written.
+
+It holds the settings, the record of each finished seed, and the checkpoint of the one in work.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from robot_mbrl.runs.same_settings import check_unchanged, differences
+from robot_mbrl.runs.run_folder import RunFolder
+
+SETTINGS = "settings.json"
+
+
+class Unfinished:
+    """The folder of one output.
+
+    Args:
+        out: the output, FILE.json; the folder is FILE.unfinished.
+        settings: what the results depend on, as JSON.
+
+    Raises DataError when the folder is that of other settings.
+    """
+
+    def __init__(self, out: Path, settings: dict[str, Any]) -> None:
+        self._folder = RunFolder(out.with_suffix(".unfinished"))
+        path = self._folder.path
+        if (path / SETTINGS).exists():
+            check_unchanged(path, differences(self._folder.read_json(SETTINGS), settings))
+        path.mkdir(parents=True, exist_ok=True)
+        self._folder.write_json(SETTINGS, settings)
+
+    def seed(self, seed: int) -> RunFolder:
+        """Where one seed's checkpoint lies."""
+        folder = RunFolder(self._folder.path / f"seed-{seed}")
+        folder.path.mkdir(exist_ok=True)
+        return folder
+
+    def row(self, seed: int) -> Any:
+        """A finished seed's record, or None."""
+        name = f"seed-{seed}.json"
+        return self._folder.read_json(name) if (self._folder.path / name).exists() else None
+
+    def keep(self, seed: int, row: dict[str, Any]) -> None:
+        """Save the record of a finished seed."""
+        self._folder.write_json(f"seed-{seed}.json", row)
+
+    def remove(self) -> None:
+        """Everything is in the output."""
+        shutil.rmtree(self._folder.path)
