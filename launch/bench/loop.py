@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,18 +14,20 @@ from typing import Annotated, Any
 import tyro
 
 from hardware.clock import RealClock
-from launch.episodes import run_episodes
-from launch.operator_stop import OperatorStop
-from launch.session import EpisodePlan, Session
+from launch.operator_stop import OperatorStop, open_session
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
-from launch.verbs.deploy import load, ticks
 from robot_mbrl.contract.errors import LinkError
 from robot_mbrl.contract.interface import Clock
-from robot_mbrl.onboard import LoopReport
+from robot_mbrl.onboard import EpisodePlan, LoopReport, load_for_robot, run_episodes
 from robot_mbrl.onboard.loop_report import Histogram
 from robot_mbrl.onboard.realtime import realtime_priority
 
 EMPTY_RATE_HZ, EMPTY_S = 1000.0, 10.0
+BURN = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    sum(range(1_000_000))
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def run(settings: Settings) -> Outcome:
         tempfile.TemporaryDirectory() as folder,
         contextlib.ExitStack() as stack,
     ):
-        spec, controller = load(settings.controller, settings.robot, 0)
+        spec, controller = load_for_robot(settings.controller, settings.robot, seed=0)
         port = settings.port or stack.enter_context(
             spawned_mock(str(spec.folder), settings.reality)
         )
@@ -66,10 +68,10 @@ def run(settings: Settings) -> Outcome:
             stack.enter_context(busy_core())
         empty = measure_empty_loop(RealClock(), EMPTY_RATE_HZ, EMPTY_S)
         print_times("empty loop", empty)
-        session = stack.enter_context(Session(spec, port, stop))
-        length = ticks(settings.seconds, session.task.episode_s, spec)
+        session = stack.enter_context(open_session(spec, port, stop))
+        length = session.ticks(settings.seconds)
         plan = EpisodePlan(length, Path(folder), "deploy", monitor="off")
-        report = run_episodes(session, controller, plan, 1, tell=lambda *_: None)
+        report = run_episodes(session, controller, plan, 1)
     if not report.results:
         return Outcome({"stop_reason": "operator"})
     loop = report.results[0].report
@@ -136,16 +138,9 @@ def spawned_mock(robot: str, reality: str | None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def busy_core() -> Iterator[None]:
-    """A child process that computes without pause."""
-    child = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True)
-    child.start()
-    try:
-        yield
-    finally:
-        child.terminate()
-        child.join()
-
-
-def _burn() -> None:
-    while True:
-        sum(range(10_000))
+    """A child process that computes without pause, and ends with this one."""
+    with subprocess.Popen([sys.executable, "-c", BURN, str(os.getpid())]) as child:
+        try:
+            yield
+        finally:
+            child.terminate()

@@ -11,15 +11,14 @@ import torch
 
 from launch.bench.planner_cases import measure_cases, print_cases
 from launch.bench.sgemm import SgemmLimit, fastest, medians
-from launch.progress import print_numbers
+from launch.terminal import print_numbers
 from launch.verb import Outcome, Verb
-from launch.verbs.deploy import load
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec, load_robot
 from robot_mbrl.export.controller_file import export_controller
 from robot_mbrl.export.graph_cost import graph_cost
 from robot_mbrl.models.fitting.fit import FitConfig
-from robot_mbrl.onboard import Controller
+from robot_mbrl.onboard import OnnxController, load_for_robot
 from robot_mbrl.tasks import make_task
 
 ROUNDS = 20
@@ -80,14 +79,14 @@ def run(settings: Settings) -> Outcome:
         path = settings.controller or Path(folder) / "controller.onnx"
         if settings.controller is None and settings.robot is not None:
             export_untrained(load_robot(settings.robot), path)
-        spec, controller = load(path, settings.robot, 0)
+        spec, controller = load_for_robot(path, settings.robot, seed=0)
         times = asdict(measure_planner(path, controller, spec, calls=settings.calls))
     print_numbers(times)
     return Outcome(times)
 
 
 def measure_planner(
-    path: Path, controller: Controller, spec: RobotSpec, *, calls: int
+    path: Path, controller: OnnxController, spec: RobotSpec, *, calls: int
 ) -> PlannerTimes:
     """Time `calls` calls, with the sgemm rate measured in between."""
     cost, limit = graph_cost(path), SgemmLimit(1)

@@ -22,9 +22,10 @@ from rich.table import Table
 from launch.bench.plain_graph import PlainGraph
 from launch.bench.sgemm import SgemmLimit, fastest, medians
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
-from robot_mbrl.export.controller_file import INPUTS, PlannerModule, open_graph, to_onnx
+from robot_mbrl.export.controller_file import PlannerModule, open_graph, to_onnx
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
+from robot_mbrl.onboard.controller.output import INPUTS
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.planners.search.cem import CemConfig
 from robot_mbrl.tasks.classic import InvertedPendulumV5

@@ -18,7 +18,7 @@ import numpy as np
 
 import sim
 from launch.bench.memory import bytes_per_world
-from launch.progress import print_numbers
+from launch.terminal import print_numbers
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError

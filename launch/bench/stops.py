@@ -6,7 +6,6 @@ mock, byte for byte through the driver, on its lockstep clock.
 
 import dataclasses
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,18 @@ from launch.verb import Outcome, Verb
 from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
 from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
 from robot_mbrl.contract.observation.layout import ObservationLayout
+from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import (
-    Controller,
     Monitor,
     MonitorThresholds,
+    OnnxController,
     SafeRobot,
     StopReason,
     load_controller,
+    load_for_robot,
     run_episode,
 )
-from robot_mbrl.onboard.controller.controller import ControllerOutput
+from robot_mbrl.onboard.controller.output import ControllerOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +173,7 @@ def unplugged(at_s: float) -> Callable[..., Any]:
 def full_drive(at_s: float) -> Callable[..., Any]:
     """The controller loses its mind: full drive in one direction."""
 
-    def wrap(controller: Controller, clock: LockstepClock) -> Acting:
+    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
         start = clock.now()
 
         def change(output: ControllerOutput) -> ControllerOutput:
@@ -189,7 +190,7 @@ def full_drive(at_s: float) -> Callable[..., Any]:
 def slow(at_s: float, seconds: float) -> Callable[..., Any]:
     """Planning takes longer than a period."""
 
-    def wrap(controller: Controller, clock: LockstepClock) -> Acting:
+    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
         start = clock.now()
 
         def change(output: ControllerOutput) -> ControllerOutput:
@@ -231,7 +232,7 @@ class Ended:
 
 
 def run_case(
-    spec: RobotSpec, controller: Controller, case: Case | None, seed: int, reality: str
+    spec: RobotSpec, controller: OnnxController, case: Case | None, seed: int, reality: str
 ) -> Ended:
     """One episode from rest, with a failure or without."""
     machine = load_reality(reality, spec)
@@ -298,9 +299,16 @@ def measure_case(s: Settings, case: Case) -> dict[str, Any]:
 def measure_nominal(s: Settings) -> dict[str, Any]:
     """Episodes without any failure, in two processes."""
     count = round(s.nominal_hours * 3600 / 8.0)
-    jobs = [(s.controller, s.robot, s.reality, k, count // 2 + (k < count % 2)) for k in range(2)]
-    with ProcessPoolExecutor(2) as pool:
-        stops = [stop for part in pool.map(_nominal_part, jobs) for stop in part]
+    counts = [count // 2 + (k < count % 2) for k in range(2)]
+    jobs = [
+        Job(
+            f"nominal operation, part {k + 1}, {n} episodes",
+            _nominal_part,
+            (s.controller, s.robot, s.reality, k, n),
+        )
+        for k, n in enumerate(counts)
+    ]
+    stops = [stop for part in ProcessExecutor().map(jobs) for stop in part]
     hours = count * 8.0 / 3600
     print(f"nominal: {len(stops)} stops in {hours:.2f} h of operation", flush=True)
     for stop in stops:
@@ -308,8 +316,7 @@ def measure_nominal(s: Settings) -> dict[str, Any]:
     return {"hours": hours, "stops": stops}
 
 
-def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
-    path, robot, reality, part, count = job
+def _nominal_part(path: Path, robot: str | None, reality: str, part: int, count: int) -> list[str]:
     spec, controller = _load(path, robot, part)
     ends = (
         run_case(spec, controller, None, 10_000 * (part + 1) + k, reality) for k in range(count)
@@ -317,8 +324,6 @@ def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
     return [f"{e.reason.value}: {e.message}" for e in ends if e.reason is not StopReason.FINISHED]
 
 
-def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, Controller]:
-    from launch.verbs.deploy import load
-
-    spec, _ = load(path, robot, seed)
+def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, OnnxController]:
+    spec, _ = load_for_robot(path, robot, seed=seed)
     return spec, load_controller(path, spec, seed=seed)

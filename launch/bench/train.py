@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from launch.bench import sgemm
-from launch.progress import print_numbers
+from launch.terminal import print_numbers
 from launch.verb import Outcome, Verb
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig

@@ -16,18 +16,18 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 import tyro
-from robot_mbrl.runs.run_folder import RunFolder
-from robot_mbrl.runs.unfinished import Unfinished
 
-from launch.progress import progress
 from launch.studies.learn_envs import evaluate_policy, make_env
 from launch.studies.learn_settings import ReferenceSetting, Setting, find_setting
+from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.analysis.coverage import cross_validated_coverage
 from robot_mbrl.envs.episodes import Act
 from robot_mbrl.learning.online import OnlineLearning
+from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.unfinished import Unfinished
 
 LEVEL = 0.9  # of the intervals whose coverage is told
 Tell = Callable[[int, int, dict[str, float]], None]

@@ -1,14 +1,12 @@
 """`robot-mbrl bench worlds`: a run in worlds it has not seen, policy alone and planner."""
 
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from robot_mbrl.runs.run_folder import load_agent
 
 import sim
 from launch.verb import Outcome, Verb
@@ -17,7 +15,9 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.envs.episodes import actor_policy, evaluate
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.planner_in_worlds import PlannerInWorlds
+from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import load_controller
+from robot_mbrl.runs.run_folder import load_agent
 
 UNSEEN = 1_000_000  # training and calibration draw from SeedSequences of small numbers
 
@@ -56,7 +56,7 @@ def run(settings: Settings) -> Outcome:
 def measure_worlds(settings: Settings) -> dict[str, Any]:
     """Success and return of each actor; the same worlds for both."""
     torch.set_num_threads(1)
-    halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
+    halves = [n for n in (settings.worlds // 2, settings.worlds - settings.worlds // 2) if n]
     measure = {"policy": _policy_in_parts, "planner": _planner_in_parts}
     rows: dict[str, dict[str, float]] = {
         name: _pool(measure[name](settings, halves)) for name in settings.actors
@@ -84,8 +84,11 @@ def _planner_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np
             export(settings.run, controller, ControllerConfig())
         first = UNSEEN + settings.seed
         work = [Part(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
-        with ProcessPoolExecutor(len(work)) as pool:
-            return list(pool.map(evaluate_planner, work))
+        jobs = [
+            Job(f"planner, part {k + 1}, {p.worlds} worlds", evaluate_planner, (p,))
+            for k, p in enumerate(work)
+        ]
+        return list(ProcessExecutor().map(jobs))
 
 
 def evaluate_planner(part: Part) -> dict[str, np.ndarray]:

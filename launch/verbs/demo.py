@@ -10,9 +10,7 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
-from robot_mbrl.runs.run_folder import RunFolder
 
-from launch.episodes import EpisodesReport
 from launch.operator_stop import OperatorStop
 from launch.verb import ERROR, OK, Outcome, Verb, plain
 from launch.verbs import collect as collecting
@@ -25,7 +23,9 @@ from robot_mbrl.contract import load_robot
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig
+from robot_mbrl.onboard import EpisodesReport, load_for_robot
 from robot_mbrl.report.run_report import Table, measure_error, write_report
+from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
 FINISHED = "demo.json"
@@ -197,7 +197,7 @@ def deploy_stage(
         seed=1000 + s.pretraining.seed,
     )
     with OperatorStop() as stop:
-        spec, controller = deploying.load(file, s.robot, settings.seed)
+        spec, controller = load_for_robot(file, s.robot, seed=settings.seed)
         report = deploying.deploy(spec, controller, settings, stop, keep_going=True)
     return Stage(name, run_path, file, whole(report), transitions)
 

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from robot_mbrl.runs.lineage import hash_file, run_lineage
-from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder, load_agent
 
 from launch.plausible import plausible_simulator
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
@@ -25,6 +23,8 @@ from robot_mbrl.learning.finetune.agent import (
     stretches,
 )
 from robot_mbrl.onboard import MonitorThresholds
+from robot_mbrl.runs.lineage import hash_file, run_lineage
+from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder, load_agent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from robot_mbrl.runs.run_folder import RunFolder
-from robot_mbrl.runs.same_settings import check_unchanged, differences
-from robot_mbrl.runs.scalars import ScalarRunFolder
 
 import sim
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
+from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.same_settings import check_unchanged, differences
+from robot_mbrl.runs.scalars import ScalarRunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ def run(settings: Settings) -> Outcome:
     """Pretrain and print what was reached."""
     spec = load_robot(settings.robot)
     if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration))
+        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     result = pretrain(spec, settings.config, settings.out)
     print(
         f"{settings.out}: policy alone {result['evaluation']['success']:.0%} success in "
