@@ -1,1 +1,1 @@
-"""What this machine can do: planner, simulator, control loop, learning, stops."""
+"""What this machine can do: speed, memory, deadlines and stops, one measurement a file."""

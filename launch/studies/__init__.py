@@ -1,1 +1,1 @@
-"""What learning reaches: measured over seeds, worlds and realities."""
+"""What learning reaches, measured over seeds, worlds and realities: one study a file."""

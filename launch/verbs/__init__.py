@@ -1,1 +1,1 @@
-"""One file a verb: its Settings and `run(settings) -> Outcome`."""
+"""The verbs of the command line, one file each."""
