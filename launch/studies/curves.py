@@ -15,7 +15,7 @@ from rich.table import Table
 from launch.studies.learn_settings import ReferenceSetting, find_setting
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.report.run_figures import JOINT_COLORS, OUTSIDE, draw
+from robot_mbrl.report.drawing import JOINT_COLORS, OUTSIDE, draw
 
 AXES = {"steps": "environment steps", "cpu_s": "CPU seconds of learning, one thread"}
 
