@@ -15,7 +15,7 @@ from robot_mbrl.contract.parameters.effects import (
 )
 from robot_mbrl.contract.parameters.read_values import read_values
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
-from robot_mbrl.contract.toml_table import Table, read_toml
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 FOLDER = "realities"
 
@@ -103,7 +103,7 @@ def load_reality(reality: str | Path | None, spec: RobotSpec) -> Reality:
     return parse_reality(read_toml(path), path.stem, spec)
 
 
-def parse_reality(root: Table, name: str, spec: RobotSpec) -> Reality:
+def parse_reality(root: TomlTable, name: str, spec: RobotSpec) -> Reality:
     """Validate a parsed reality file; raises SpecError naming key, value and range."""
     effects = root.table("effects", optional=True)
     reality = Reality(
@@ -123,11 +123,11 @@ def parse_reality(root: Table, name: str, spec: RobotSpec) -> Reality:
     return reality
 
 
-def _optional_tables(root: Table, key: str) -> list[Table]:
+def _optional_tables(root: TomlTable, key: str) -> list[TomlTable]:
     return root.tables(key) if root.has(key) else []
 
 
-def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
+def _effects(table: TomlTable, spec: RobotSpec) -> dict[str, float]:
     """Those that a machine has; what disturbs it from outside has entries of its own."""
     known = {
         path: value
@@ -140,7 +140,7 @@ def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
     return found
 
 
-def _payload(t: Table, spec: RobotSpec) -> Payload:
+def _payload(t: TomlTable, spec: RobotSpec) -> Payload:
     payload = Payload(
         at_s=t.number("at_s", 0, 1e6, "s"),
         link=t.text("link", spec.links),
@@ -151,7 +151,7 @@ def _payload(t: Table, spec: RobotSpec) -> Payload:
     return payload
 
 
-def _change(t: Table, spec: RobotSpec) -> Change:
+def _change(t: TomlTable, spec: RobotSpec) -> Change:
     changeable = [path for path in spec.nominal if not path.startswith("initial.")]
     change = Change(
         at_s=t.number("at_s", 0, 1e6, "s"),
