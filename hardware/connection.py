@@ -13,8 +13,9 @@ from hardware.mock.lockstep import LockstepClock, LockstepPort
 from hardware.mock.plant import PlantFactory, installed_plant
 from hardware.port import open_port
 from hardware.protocols import make_driver, make_mock
+from robot_mbrl.contract.description.read_robot import load_robot
 from robot_mbrl.contract.description.reality import Reality, load_reality
-from robot_mbrl.contract.description.spec import RobotSpec, load_robot
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.interface import Clock
 

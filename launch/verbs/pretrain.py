@@ -44,7 +44,7 @@ def run(settings: Settings) -> Outcome:
     """Pretrain and print what was reached."""
     spec = load_robot(settings.robot)
     if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration))
+        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     result = pretrain(spec, settings.config, settings.out)
     print(
         f"{settings.out}: policy alone {result['evaluation']['success']:.0%} success in "

@@ -77,7 +77,7 @@ def run(settings: Settings) -> Outcome:
     """Show the randomization, or an episode."""
     spec, controller = choose(settings)
     if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration))
+        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     if settings.show_randomization:
         return show_randomization(spec)
     check_files(settings)

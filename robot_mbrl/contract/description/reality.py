@@ -14,9 +14,9 @@ from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.effects import (
     NOT_OF_THE_MACHINE,
     effect_value,
-    possible_effects,
 )
-from robot_mbrl.contract.parameters.vocabulary import parameter_limits, read_values
+from robot_mbrl.contract.parameters.read_values import read_values
+from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 from robot_mbrl.contract.toml_table import Table, read_toml
 
 FOLDER = "realities"
@@ -148,7 +148,7 @@ def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
     """Those of the machine and of its link; other disturbances have entries of their own."""
     known = {
         path: value
-        for path, value in possible_effects(spec).items()
+        for path, value in spec.possible_effects.items()
         if path.rsplit(".", 1)[-1] not in NOT_OF_THE_MACHINE
         or any(fnmatch.fnmatch(path, allowed) for allowed in OF_THE_LINK)
     }

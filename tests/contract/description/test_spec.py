@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.spec import BUILT_IN
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from tests.support.robots import FURUTA_URDF, furuta_toml, write_robot
 
@@ -98,7 +98,7 @@ BROKEN = [
         r"actuator\[0\]\.latency_ms: expected a number from 0 to 100 ms",
     ),
     ("sensor.noise_counts", -0.1, r"sensor\.noise_counts"),
-    ("link.protocol", "modbus", r"link\.protocol: expected one of 'mcu'"),
+    ("link.protocol", 7, r"link\.protocol: expected a non-empty string"),
     ("safety.watchdog_ms", ..., r"safety\.watchdog_ms"),
     ("safety.watchdg_ms", 80, r"unknown key; did you mean 'watchdog_ms'"),
     ("home.timeout_s", 0, r"home\.timeout_s"),
