@@ -134,7 +134,7 @@ class SensorSpec:
 
 @dataclass(frozen=True)
 class LinkSpec:
-    """The wire to the robot."""
+    """The wire to the robot; `hardware.protocols` knows which protocols there are."""
 
     protocol: str
     baudrate: int
