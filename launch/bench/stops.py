@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from hardware import SerialRobot, make_device
+from hardware import Driver, make_device
 from hardware.mock.lockstep import LockstepClock, LockstepPort
+from hardware.protocols import make_driver
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
 from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
@@ -77,7 +78,7 @@ class Case:
 class Wrapped:
     """A driver with one method replaced."""
 
-    def __init__(self, robot: SerialRobot, read: Callable[[], RobotState]) -> None:
+    def __init__(self, robot: Driver, read: Callable[[], RobotState]) -> None:
         self._robot = robot
         self._read = read
 
@@ -145,7 +146,7 @@ def gain(scale: float, at_s: float) -> Callable[[Reality, RobotSpec], Reality]:
 def poisoned(at_s: float) -> Callable[..., Any]:
     """Positions turn into NaN."""
 
-    def wrap(robot: SerialRobot, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
+    def wrap(robot: Driver, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
         def read() -> RobotState:
             state = robot.read()
             bad = np.full_like(state.q_rad, np.nan)
@@ -159,7 +160,7 @@ def poisoned(at_s: float) -> Callable[..., Any]:
 def unplugged(at_s: float) -> Callable[..., Any]:
     """The cable comes off."""
 
-    def wrap(robot: SerialRobot, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
+    def wrap(robot: Driver, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
         def read() -> RobotState:
             if now() >= at_s:
                 port.unplug()
@@ -239,7 +240,7 @@ def run_case(
     machine = case.reality(machine, spec) if case else machine
     device = make_device(spec, machine, rng=np.random.default_rng(seed))
     port, clock = LockstepPort(device), LockstepClock(device)
-    robot: Any = SerialRobot(spec, port)
+    robot: Any = make_driver(spec, port)
     robot.connect()
     start = clock.now()
     acting: Any = controller
@@ -262,7 +263,7 @@ def run_case(
     seconds = clock.now() - start
     # With the cable off nobody can tell the device to stop: its own watchdog does.
     clock.wait_until(clock.now() + 1.25e-3 * spec.safety.watchdog_ms)
-    latched = safe.reason is report.stop_reason and not np.any(device.drive)
+    latched = safe.reason is report.stop_reason and not np.any(device.board.drive)
     return Ended(report.stop_reason, report.message, seconds, latched)
 
 

@@ -24,7 +24,8 @@ from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.onboard import EpisodesReport, load_for_robot
-from robot_mbrl.report.run_report import Table, measure_error, write_report
+from robot_mbrl.report.html import Table
+from robot_mbrl.report.run_report import measure_error, write_report
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10

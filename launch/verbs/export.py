@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from robot_mbrl.runs.lineage import hash_file, run_lineage
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 from launch.verb import Outcome, Verb
 from robot_mbrl.export.controller_file import ControllerConfig, export_controller
+from robot_mbrl.runs.lineage import hash_file, run_lineage
+from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 CHECKED_OBSERVATIONS = 64
 

@@ -7,14 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from robot_mbrl.runs.run_folder import (
-    RunFolder,
-    load_agent,
-    load_optimizers,
-    network_tensors,
-    optimizer_tensors,
-)
-from robot_mbrl.runs.settings import from_dict
 from safetensors.torch import load_file
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
@@ -24,6 +16,14 @@ from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.models.ensemble.config import EnsembleConfig
+from robot_mbrl.runs.run_folder import (
+    RunFolder,
+    load_agent,
+    load_optimizers,
+    network_tensors,
+    optimizer_tensors,
+)
+from robot_mbrl.runs.settings import from_dict
 from robot_mbrl.tasks import make_task
 
 SMALL = MbpoConfig(

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from robot_mbrl.runs.same_settings import check_unchanged, differences
 
 from launch.studies import learn as bench_learn
 from launch.studies.learn import Settings, measure_learning
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.runs.same_settings import check_unchanged, differences
 
 BENCH = Settings(steps=150, seeds=(0, 1), episodes=1)  # all of them random steps
 Numbers = dict[str, float]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 import launch.studies.randomization as bench
 from launch.studies.randomization import Settings
@@ -18,6 +17,7 @@ from robot_mbrl.learning.policy_only import PolicyOnly
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import FitConfig
+from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 SMALL = PretrainConfig(
     num_envs=16,

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from robot_mbrl.runs.lineage import hash_file
-from robot_mbrl.runs.run_folder import RunFolder
 
 from launch.main import main
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
@@ -16,6 +14,8 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import fit_normalizers
+from robot_mbrl.runs.lineage import hash_file
+from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.tasks import make_task
 
 CONFIG = MbpoConfig(
