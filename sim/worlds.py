@@ -6,9 +6,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import SettingsError
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.delay_line import EVERY
 from sim.laws.per_world import State
 

@@ -11,7 +11,6 @@ import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from launch.episodes import EpisodesReport
 from launch.operator_stop import OperatorStop
 from launch.verb import ERROR, OK, Outcome, Verb, plain
 from launch.verbs import collect as collecting
@@ -24,7 +23,9 @@ from robot_mbrl.contract import load_robot
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig
-from robot_mbrl.report.run_report import Table, measure_error, write_report
+from robot_mbrl.onboard import EpisodesReport, load_for_robot
+from robot_mbrl.report.html import Table
+from robot_mbrl.report.run_report import measure_error, write_report
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
@@ -197,7 +198,7 @@ def deploy_stage(
         seed=1000 + s.pretraining.seed,
     )
     with OperatorStop() as stop:
-        spec, controller = deploying.load(file, s.robot, settings.seed)
+        spec, controller = load_for_robot(file, s.robot, seed=settings.seed)
         report = deploying.deploy(spec, controller, settings, stop, keep_going=True)
     return Stage(name, run_path, file, whole(report), transitions)
 
@@ -287,8 +288,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def draw(s: Settings, stages: list[Stage], rows: list[dict[str, Any]]) -> None:
-    """report.html over the first zero-shot episodes and all of the last deployment."""
-    paths = [r.path for r in stages[0].report.results[:3] + stages[-1].report.results]
+    """report.html over the episodes of every deployment."""
+    paths = [r.path for stage in stages for r in stage.report.results]
     caption = f"on {s.port}; error on the last deployment's episodes; alarms are noted, not obeyed"
     summary = Table(HEAD, tuple(spell(r) for r in rows), caption)
     write_report(stages[-1].run, load_episodes(paths), s.out / "report.html", summary=summary)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.task import Task
 from robot_mbrl.networks.actor import Actor
 

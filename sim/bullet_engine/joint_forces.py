@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.effects import effect_values
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.joint_law import JointLaw
 from sim.laws.motor_heat import MotorHeat
 from sim.laws.motor_law import Motors

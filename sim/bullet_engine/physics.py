@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.bullet_engine.client import GRAVITY_M_S2, WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_engine.joint_forces import JointForces
 from sim.bullet_engine.joint_step import multiply, next_velocity

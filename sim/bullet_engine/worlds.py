@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.bullet_engine.client import WORLDS_PER_CLIENT, import_pybullet
 from sim.bullet_engine.physics import BulletPhysics, Readings
 from sim.bullet_engine.process import BulletProcess

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, Observer
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.laws.per_world import State
 from sim.worlds import Worlds
 

@@ -7,10 +7,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
-from robot_mbrl.contract.arrays import check_finite, check_shape
+from robot_mbrl.contract.arrays import Parameters, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.robot_env import action_space, observation_space
 from robot_mbrl.tasks import draw_goals, make_task

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 
 TILT = ("tilt_rad", "direction_rad")
 

@@ -6,8 +6,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.laws.joint_law import JointLaw
 from sim.laws.motor_heat import MotorHeat
 from sim.laws.per_world import PerWorld, State

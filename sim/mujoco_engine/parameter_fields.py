@@ -4,10 +4,9 @@ import mujoco
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.description.spec import ActuatorSpec
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.gravity import gravity_directions, gravity_leans
 from sim.laws.payload import Payloads
 from sim.mujoco_engine.body_fields import BODY_FIELDS

@@ -8,9 +8,8 @@ import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.delay_line import EVERY
 from sim.laws.disturbances import Disturbance, Disturbances
 from sim.laws.electronics import Electronics, holding

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
-from robot_mbrl.contract.parameters.vocabulary import Parameters, sample_parameters
+from robot_mbrl.contract.arrays import Parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim.bullet_engine.worlds import BulletWorlds
 from sim.mujoco_engine.worlds import MujocoWorlds
 from tests.sim.laws.test_servo import servo

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.effects import possible_effects
 from sim.worlds import Worlds, make_worlds
 from tests.sim.laws.test_servo import KD, KP, MOST, servo
 from tests.sim.test_engine_physics import INERTIA, ROTOR, pendulum
@@ -281,7 +280,7 @@ def vocabulary() -> set[str]:
     known = {"actuators.*.inductance"}  # of those that name one
     for name in ("furuta", "simple_pendulum", "arm"):
         spec = load_robot(name)
-        known |= {pattern(path) for path in spec.nominal | possible_effects(spec)}
+        known |= {pattern(path) for path in spec.nominal | spec.possible_effects}
     return known
 
 

@@ -1,21 +1,16 @@
-"""What a robot does beyond the basics; nothing of it where nobody names it.
+"""Effects: what a robot does beyond the basics; all of them are off where nobody names them.
 
 One vocabulary for `[effects]` of robot.toml, for `[randomization]` and for reality files, in the
-paths of `parameters.py`: `joints.arm.cogging_nm`. Each number is absolute, in the unit that its
+paths of `vocabulary.py`: `joints.arm.cogging_nm`. Each number is absolute, in the unit that its
 name ends in.
 """
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
-
-if TYPE_CHECKING:
-    from robot_mbrl.contract.description.spec import RobotSpec
-    from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 
 
 @dataclass(frozen=True)
@@ -97,24 +92,13 @@ NOT_OF_THE_MACHINE = {
     *("pushes_per_s", "push_nm_s", "push_n_s", "payload_kg", "payload_at_s", "payload_distance_m"),
     *("jitter_ms", "lost_share", "repeated_share", "freezes_per_s", "freeze_s"),
 }
-"""What comes from outside, and the link: reality files have entries of their own for it."""
+"""Keys of effects that come from outside or from the link: reality files have entries of their own
+for them."""
 
 
 def effect_of(path: str) -> Effect | None:
     """The effect that a path names, None for any other parameter."""
     return EFFECTS.get(path.split(".")[0], {}).get(path.rsplit(".", 1)[-1])
-
-
-def possible_effects(spec: "RobotSpec") -> dict[str, float]:
-    """Every effect that this robot can have, with its neutral value."""
-    found = {f"joints.{j.name}.{key}": e for j in spec.joints for key, e in JOINT_EFFECTS.items()}
-    found |= {f"links.{link}.{key}": e for link in spec.links for key, e in LINK_EFFECTS.items()}
-    for actuator in spec.actuators:
-        words = ACTUATOR_EFFECTS | (VOLTAGE_EFFECTS if actuator.command == "voltage" else {})
-        found |= {f"actuators.{actuator.name}.{key}": e for key, e in words.items()}
-    found |= {f"sensors.{key}": e for key, e in SENSOR_EFFECTS.items()}
-    found |= {f"gravity.{key}": e for key, e in GRAVITY_EFFECTS.items()}
-    return {path: effect.neutral for path, effect in found.items()}
 
 
 def effect_value(parameters: dict[str, float], path: str) -> float:
@@ -125,8 +109,8 @@ def effect_value(parameters: dict[str, float], path: str) -> float:
     return parameters.get(path, effect.neutral)
 
 
-def effect_values(parameters: "Parameters", path: str, size: int) -> FloatArray:
-    """The same for `size` worlds, (size,)."""
+def effect_values(parameters: Parameters, path: str, size: int) -> FloatArray:
+    """An effect's number in each of `size` worlds, (size,), the neutral one by default."""
     if path in parameters:
         return parameters[path]
     return np.full(size, effect_value({}, path))

@@ -8,8 +8,7 @@ import pytest
 
 from robot_mbrl.contract import Command, RobotSpec
 from robot_mbrl.contract.errors import SettingsError
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from sim import make_env, make_vec_env
 from sim.envs.simulated_robot import SimulatedRobot
 from sim.envs.vec_env import SimVecEnv

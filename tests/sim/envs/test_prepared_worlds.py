@@ -5,8 +5,7 @@ from typing import Any, cast
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.envs.prepared_worlds import PreparedWorlds
 from sim.worlds import Worlds
 

@@ -1,0 +1,217 @@
+"""Reading a robot's folder: robot.toml, validated against its URDF."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from robot_mbrl.contract.description.read_actuator import read_actuator
+from robot_mbrl.contract.description.read_randomization import read_randomization
+from robot_mbrl.contract.description.spec import (
+    ControlSpec,
+    HomeSpec,
+    JointSpec,
+    LinkSpec,
+    RobotSpec,
+    SafetySpec,
+    SensorSpec,
+    TaskSpec,
+)
+from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.parameters.read_values import read_values
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
+from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
+
+BUILT_IN = Path(__file__).parents[2] / "robots"
+INFINITE_RAD = 1e9
+
+
+def load_robot(robot: str | Path) -> RobotSpec:
+    """Read a robot by built-in name ("furuta") or by folder; raises SpecError."""
+    folder = BUILT_IN / robot if isinstance(robot, str) and "/" not in robot else Path(robot)
+    if not (folder / "robot.toml").is_file() and not Path(robot, "robot.toml").is_file():
+        names = sorted(p.parent.name for p in BUILT_IN.glob("*/robot.toml"))
+        raise SpecError(
+            f"robot {str(robot)!r}: no such folder with a robot.toml; built in: {names}"
+        )
+    folder = folder if (folder / "robot.toml").is_file() else Path(robot)
+    return parse_robot(read_toml(folder / "robot.toml"), folder)
+
+
+def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
+    """Validate a parsed robot.toml against its URDF. Raises SpecError."""
+    head = root.table("robot")
+    urdf = read_urdf(folder / head.text("urdf"))
+    joints = _joints(root, urdf)
+    names = [j.name for j in joints]
+    spec = RobotSpec(
+        name=head.text("name"),
+        description=head.text("description"),
+        folder=folder,
+        urdf=urdf.path,
+        links=tuple(j.child for j in urdf.turning),
+        control=_control(root.table("control")),
+        joints=joints,
+        actuators=tuple(read_actuator(t, names) for t in _distinct(root.tables("actuator"))),
+        sensor=_sensor(root.table("sensor", optional=True)),
+        link=_link(root.table("link")),
+        safety=_safety(root.table("safety")),
+        home=_home(root.table("home")),
+        task=_task(root.table("task")),
+        randomization={},
+        joint_offset_rad=(0.0,) * len(joints),
+    )
+    head.finish()
+    _check_history(spec, root.table("control"))
+    spec = _with_effects(spec, root)
+    root.finish()
+    return spec
+
+
+def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
+    """The joints of the file, which are those that the URDF can move."""
+    joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
+    movable = [j.name for j in urdf.turning]
+    for joint in joints:
+        if joint.name not in movable:
+            raise SpecError(
+                f"{root.source}: joint {joint.name!r} is not a movable joint of {urdf.path}; "
+                f"it has: {', '.join(movable) or 'none'}"
+            )
+    missing = [m for m in movable if m not in [j.name for j in joints]]
+    if missing:
+        raise SpecError(
+            f"{root.source}: joint: {urdf.path} has movable joints without a [[joint]]: {missing}"
+        )
+    return joints
+
+
+def _check_history(spec: RobotSpec, control: TomlTable) -> None:
+    slow = any(a.command_speed_rad_s < math.inf for a in spec.actuators)
+    if slow and not spec.control.action_history:
+        raise control.fail(
+            "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
+        )
+
+
+def _with_effects(spec: RobotSpec, root: TomlTable) -> RobotSpec:
+    """The robot with what its [effects] name and its [randomization] varies."""
+    possible = spec.possible_effects
+    named = read_values(root.table("effects", optional=True), possible)
+    able = replace(spec, effects=possible | named)
+    variations = read_randomization(root.table("randomization", optional=True), able)
+    effects = {path: possible[path] for path in variations if path in possible} | named
+    return replace(spec, randomization=variations, effects=effects)
+
+
+def _task(t: TomlTable) -> TaskSpec:
+    spec = TaskSpec(
+        name=t.text("name"),
+        parameters=_task_parameters(t.table("parameters", optional=True)),
+        goal=t.names("goal"),
+        tip=t.text("tip", default="tip"),
+    )
+    t.finish()
+    return spec
+
+
+def _task_parameters(t: TomlTable) -> dict[str, float | dict[str, float]]:
+    """Numbers, or tables of numbers such as one per joint."""
+    return {
+        key: {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
+        if t.is_table(key)
+        else t.number(key, -1e6, 1e6)
+        for key in t.keys()  # noqa: SIM118
+    }
+
+
+def _distinct(tables: list[TomlTable]) -> list[TomlTable]:
+    """The tables, whose names must all differ: columns and parameters are told apart by them."""
+    seen: set[str] = set()
+    for t in tables:
+        if t.text("name") in seen:
+            raise t.fail("name", "a name that is not used before")
+        seen.add(t.text("name"))
+    return tables
+
+
+def _control(t: TomlTable) -> ControlSpec:
+    spec = ControlSpec(
+        rate_hz=t.number("rate_hz", 1, 1000, "Hz"),
+        physics_rate_hz=t.number("physics_rate_hz", 1, 100_000, "Hz"),
+        action_history=t.integer("action_history", 0, 100),
+        observation_history=t.integer("observation_history", 0, 100),
+    )
+    ratio = spec.physics_rate_hz / spec.rate_hz
+    if ratio < 1 or abs(ratio - round(ratio)) > 1e-9:
+        raise t.fail("physics_rate_hz", f"a multiple of rate_hz ({spec.rate_hz:g} Hz)")
+    t.finish()
+    return spec
+
+
+def _joint(t: TomlTable) -> JointSpec:
+    unlimited = (-INFINITE_RAD, INFINITE_RAD)
+    spec = JointSpec(
+        name=t.text("name"),
+        wraps=t.flag("wraps"),
+        encoder_counts_per_rev=t.integer("encoder_counts_per_rev", 4, 2**30),
+        position_limit_rad=t.interval(
+            "position_limit_rad", -INFINITE_RAD, INFINITE_RAD, "rad", default=unlimited
+        ),
+        velocity_limit_rad_s=t.number("velocity_limit_rad_s", 1e-3, 1e4, "rad/s"),
+        velocity_filter_hz=t.number("velocity_filter_hz", 0.1, 1e5, "Hz"),
+        home_rad=t.number("home_rad", -100, 100, "rad", default=0.0),
+    )
+    low, high = spec.position_limit_rad
+    if not low <= spec.home_rad <= high:
+        raise t.fail(
+            "home_rad", f"an angle within position_limit_rad, {low:g} to {high:g} rad (default 0)"
+        )
+    t.finish()
+    return spec
+
+
+def _sensor(t: TomlTable) -> SensorSpec:
+    spec = SensorSpec(
+        latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
+        noise_counts=t.number("noise_counts", 0, 100, "counts", default=0.0),
+    )
+    t.finish()
+    return spec
+
+
+def _link(t: TomlTable) -> LinkSpec:
+    spec = LinkSpec(
+        protocol=t.text("protocol"),
+        baudrate=t.integer("baudrate", 1200, 12_000_000),
+        reply_timeout_ms=t.number("reply_timeout_ms", 0.1, 1000, "ms"),
+    )
+    t.finish()
+    return spec
+
+
+def _safety(t: TomlTable) -> SafetySpec:
+    spec = SafetySpec(
+        soft_limit_margin_rad=t.number("soft_limit_margin_rad", 0, 10, "rad"),
+        coast_ticks=t.integer("coast_ticks", 0, 100),
+        hold_ticks=t.integer("hold_ticks", 0, 100, default=0),
+        ramp_s=t.number("ramp_s", 0, 10, "s"),
+        watchdog_ms=t.number("watchdog_ms", 5, 1000, "ms"),
+        deadline_ms=t.number("deadline_ms", 0.1, 1000, "ms"),
+        deadline_misses=t.integer("deadline_misses", 1, 100),
+        max_temperature_c=t.number("max_temperature_c", 0, 200, "degrees C"),
+        false_stops_per_hour=t.number("false_stops_per_hour", 1e-6, 100, "1/h"),
+    )
+    t.finish()
+    return spec
+
+
+def _home(t: TomlTable) -> HomeSpec:
+    spec = HomeSpec(
+        position_gain=t.number("position_gain", 0, 1e6, "command unit / rad"),
+        velocity_gain=t.number("velocity_gain", 0, 1e6, "command unit s / rad"),
+        position_tolerance_rad=t.number("position_tolerance_rad", 1e-4, 10, "rad"),
+        velocity_tolerance_rad_s=t.number("velocity_tolerance_rad_s", 1e-4, 100, "rad/s"),
+        timeout_s=t.number("timeout_s", 0.1, 600, "s"),
+    )
+    t.finish()
+    return spec
