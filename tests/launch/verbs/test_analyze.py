@@ -101,7 +101,7 @@ def test_recorded_episodes_say_what_they_are_too_few_or_short_for(run, episodes,
     numbers = json.loads((tmp_path / "analysis.json").read_text())
     assert numbers["growth"] is numbers["returns"] is numbers["drift"] is None
     assert any(n.startswith("error growth: not measured") for n in numbers["notes"])
-    assert "no episode has 60 ticks" in (tmp_path / "analysis.html").read_text()
+    assert "no segment has 60 ticks" in (tmp_path / "analysis.html").read_text()
 
 
 def test_a_line_of_runs_is_drawn_and_what_it_learned_from_is_left_out(run, episodes, tmp_path):
