@@ -143,7 +143,7 @@ class LinkSpec:
 
 @dataclass(frozen=True)
 class SafetySpec:
-    """Limits of the supervisor, see `onboard/safety.py` for how each is used."""
+    """Limits of the supervisor, see `onboard/supervisor` for how each is used."""
 
     soft_limit_margin_rad: float
     coast_ticks: int
