@@ -17,7 +17,7 @@ from robot_mbrl.contract.parameters.effects import (
 )
 from robot_mbrl.contract.parameters.read_values import read_values
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
-from robot_mbrl.contract.toml_table import Table, read_toml
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 FOLDER = "realities"
 OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")
@@ -120,7 +120,7 @@ def load_reality(reality: str | Path | None, spec: RobotSpec) -> Reality:
     return parse_reality(read_toml(path), path.stem, spec)
 
 
-def parse_reality(root: Table, name: str, spec: RobotSpec) -> Reality:
+def parse_reality(root: TomlTable, name: str, spec: RobotSpec) -> Reality:
     """Validate a parsed reality file; raises SpecError naming key, value and range."""
     effects = root.table("effects", optional=True)
     reality = Reality(
@@ -140,11 +140,11 @@ def parse_reality(root: Table, name: str, spec: RobotSpec) -> Reality:
     return reality
 
 
-def _optional_tables(root: Table, key: str) -> list[Table]:
+def _optional_tables(root: TomlTable, key: str) -> list[TomlTable]:
     return root.tables(key) if root.has(key) else []
 
 
-def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
+def _effects(table: TomlTable, spec: RobotSpec) -> dict[str, float]:
     """Those of the machine and of its link; other disturbances have entries of their own."""
     known = {
         path: value
@@ -158,7 +158,7 @@ def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
     return found
 
 
-def _old_link(table: Table, spec: RobotSpec) -> dict[str, float]:
+def _old_link(table: TomlTable, spec: RobotSpec) -> dict[str, float]:
     """What files of before say of the link, in the words of today."""
     found: dict[str, float] = {}
     motors = [f"actuators.{a.name}" for a in spec.actuators]
@@ -174,7 +174,7 @@ def _old_link(table: Table, spec: RobotSpec) -> dict[str, float]:
     return found
 
 
-def _failure(t: Table) -> Failure:
+def _failure(t: TomlTable) -> Failure:
     at_s = t.number("at_s", 0, 1e6, "s")
     switches: dict[str, int | float | bool] = {}
     for name in FAILURES:
@@ -192,7 +192,7 @@ def _failure(t: Table) -> Failure:
     return Failure(at_s, switches)
 
 
-def _payload(t: Table, spec: RobotSpec) -> Payload:
+def _payload(t: TomlTable, spec: RobotSpec) -> Payload:
     payload = Payload(
         at_s=t.number("at_s", 0, 1e6, "s"),
         link=t.text("link", spec.links),
@@ -203,7 +203,7 @@ def _payload(t: Table, spec: RobotSpec) -> Payload:
     return payload
 
 
-def _change(t: Table, spec: RobotSpec) -> Change:
+def _change(t: TomlTable, spec: RobotSpec) -> Change:
     changeable = [path for path in spec.nominal if not path.startswith("initial.")]
     change = Change(
         at_s=t.number("at_s", 0, 1e6, "s"),
