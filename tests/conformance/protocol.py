@@ -25,6 +25,7 @@ from robot_mbrl.contract.errors import (
 )
 from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
 from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard import SafeRobot
 from tests.conformance.robot import RobotConformance
 from tests.support.lockstep_rig import IntegratorPlant, quiet
@@ -170,13 +171,35 @@ class ProtocolConformance(RobotConformance):
         for _ in range(20):  # another byte is wrong each time
             setattr(rig.plan, fault, 1)
             start = rig.clock.now()
-            with pytest.raises(LinkTimeout):
+            with pytest.raises(LinkTimeout, match=f"within {1e3 * timeout_s:g} ms"):
                 robot.read()
             assert rig.clock.now() - start == pytest.approx(timeout_s)
             assert robot.read().fresh
             robot.send(self.command(spec, 0.0))
         assert robot.statistics.lost == 20
         assert (robot.statistics.frame_errors > 0) == (fault == "corrupt_replies")
+
+    @pytest.mark.parametrize("when", ["read", "send"])
+    @pytest.mark.parametrize("fault", ["drop_replies", "corrupt_replies"])
+    def test_a_bad_reply_costs_the_supervisor_one_tick(
+        self, rig: Rig, spec: RobotSpec, fault: str, when: str
+    ) -> None:
+        safe, action = SafeRobot(rig.driver, spec, rig.clock), np.zeros(len(spec.actuators))
+        safe.arm()
+        flags, due_s = [], rig.clock.now()
+        for tick in range(30):
+            if when == "read" and tick % 3 == 1:
+                setattr(rig.plan, fault, 1)
+            safe.read()
+            if when == "send" and tick % 3 == 1:
+                setattr(rig.plan, fault, 1)
+            safe.send(action)
+            flags.append(safe.flags & (TickFlag.STALE | TickFlag.SEND_FAILED))
+            due_s += spec.control.dt
+            rig.clock.wait_until(due_s)
+        bad = TickFlag.STALE if when == "read" else TickFlag.SEND_FAILED
+        assert flags == [bad if tick % 3 == 1 else TickFlag(0) for tick in range(30)]
+        safe.close()
 
     def test_a_late_reply_is_never_taken_for_the_next(
         self, robot: Driver, rig: Rig, spec: RobotSpec
