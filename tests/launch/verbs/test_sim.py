@@ -114,7 +114,7 @@ def test_worlds_around_a_calibration_and_another_robots_is_refused(tmp_path, cap
     file.write_text(f'robot = "other"\n{measured}')
     for verb in (["sim"], ["pretrain", "--out", str(tmp_path / "run")]):
         assert main([*verb, *args]) == 1
-        assert "calibration is for robot 'other', this one is 'furuta'" in capsys.readouterr().err
+        assert "is for robot 'other', this one is 'furuta'" in capsys.readouterr().err
 
 
 INERTIAL = """<inertial><origin xyz="0 0 0.1"/><mass value="0.2"/>
