@@ -19,7 +19,7 @@ from robot_mbrl.networks.backprop import Activation, Backprop
 from robot_mbrl.networks.critics import Critics
 from robot_mbrl.networks.parameter_buffer import flatten
 from robot_mbrl.networks.squashed_gaussian import bound, squash, squash_gradient
-from robot_mbrl.networks.task_view import View
+from robot_mbrl.networks.policy_view import View
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ class Sac:
         self.view, self.rng = view or View(obs_size), rng
         self.actor = Actor(obs_size, action_size, config.actor_hidden, rng, self.view)
         self.average = Actor(obs_size, action_size, config.actor_hidden, rng, self.view)
-        self.critics = Critics(obs_size, action_size, config, rng, self.view)
-        self.targets = Critics(obs_size, action_size, config, rng, self.view)
+        self.critics, self.targets = self._new_critics(), self._new_critics()
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self.average.load_state_dict(self.actor.state_dict())
         self.targets.load_state_dict(self.critics.state_dict())
@@ -82,6 +81,18 @@ class Sac:
         self._critics = Backprop(self.critics.layers, hidden, config.dropout, rng)
         self._targets = Backprop(self.targets.layers, hidden, config.dropout, rng)
         self.restart_optimizers(config.lr)
+
+    def _new_critics(self) -> Critics:
+        c = self.config
+        return Critics(
+            self.obs_size,
+            self.action_size,
+            c.critics,
+            c.critic_hidden,
+            self.rng,
+            layer_norm=c.layer_norm,
+            view=self.view,
+        )
 
     def restart_optimizers(self, lr: float) -> None:
         """Fresh Adam states at a learning rate; for a new phase of training."""

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_mbrl.models.ensemble.ensemble import BatchedLinear
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.networks.squashed_gaussian import bound, squash
-from robot_mbrl.networks.task_view import View, make_whitener
+from robot_mbrl.networks.policy_view import View, make_whitener
 
 
 class Actor(nn.Module):

@@ -1,4 +1,9 @@
-"""Frozen settings to plain values and back."""
+"""Frozen settings to plain values and back.
+
+A setting that was renamed is still read from older files: the field's metadata says its old name,
+`field(default=False, metadata={"formerly": "sticks"})`. Where a setting may be one of several
+dataclasses, its keys say which.
+"""
 
 import dataclasses
 import typing
@@ -7,6 +12,7 @@ from typing import Any, TypeVar
 from robot_mbrl.contract.errors import DataError
 
 T = TypeVar("T")
+FORMERLY = "formerly"
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
@@ -15,6 +21,7 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
     Raises DataError for a setting that this version does not know.
     """
     hints = typing.get_type_hints(kind)
+    values = _renamed(kind, values)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise DataError(
@@ -24,7 +31,19 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
     return kind(**filled)
 
 
+def _renamed(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The values under the names of today."""
+    known = {f.metadata[FORMERLY]: f.name for f in dataclasses.fields(kind) if FORMERLY in f.metadata}
+    return {known.get(name, name): value for name, value in values.items()}
+
+
 def _convert(hint: Any, value: Any) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return from_dict(typing.cast(type, hint), value)
+    if isinstance(value, dict):
+        kinds = [k for k in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(k)]
+        kind = next((k for k in kinds if set(value) == _names(k)), kinds[0] if kinds else None)
+        return from_dict(typing.cast(type, kind), value) if kind else value
     return tuple(value) if isinstance(value, list) else value
+
+
+def _names(kind: Any) -> set[str]:
+    return {f.name for f in dataclasses.fields(kind)}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
-from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import Batch
 from robot_mbrl.agents.sac_config import SacConfig

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.learning.online import OnlineConfig, OnlineLearning
 from robot_mbrl.models.judging.fresh_error import DriftConfig
 from robot_mbrl.models.learned_task import RewardFitConfig
@@ -117,7 +117,7 @@ def test_stretches_are_held_out_whole_one_of_each_group() -> None:
 
 
 def test_an_agent_that_is_judged_over_ticks_needs_stretches_of_as_many() -> None:
-    with pytest.raises(SpecError, match=r"holdout_stretch: 1, but .* over 2 ticks"):
+    with pytest.raises(SettingsError, match=r"holdout_stretch: 1, but .* over 2 ticks"):
         learned(agent_config=JUDGED)
 
 

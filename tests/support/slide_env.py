@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
-from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac_config import SacConfig

@@ -13,7 +13,7 @@ from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.planning_model import PlanningModel, planning_model
 from robot_mbrl.networks.actor import Actor
 from robot_mbrl.networks.critics import Critics
-from robot_mbrl.networks.task_view import View
+from robot_mbrl.networks.policy_view import View
 from robot_mbrl.planners.objective.propagation import OWN_MEANS, Propagation
 from robot_mbrl.planners.objective.scoring import Imagined
 

@@ -10,15 +10,15 @@ import sim
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import ObservationLayout, load_robot
-from robot_mbrl.networks.task_view import TaskView, View
+from robot_mbrl.networks.policy_view import TaskPolicyView, View
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.tasks import make_task
 
 
-def view_of(name: str) -> tuple[TaskView, ObservationLayout]:
+def view_of(name: str) -> tuple[TaskPolicyView, ObservationLayout]:
     spec = load_robot(name)
     layout = ObservationLayout.from_spec(spec)
-    return TaskView(layout, make_task(spec)), layout
+    return TaskPolicyView(layout, make_task(spec)), layout
 
 
 def test_a_voltage_is_chosen_as_it_is() -> None:
@@ -64,7 +64,7 @@ def test_freedom_is_the_slope_of_the_choice_that_an_action_really_is(name: str) 
 def test_a_choice_is_what_the_simulator_does() -> None:
     """Every choice is within what a tick allows, so nothing of it is cut."""
     env = sim.make_vec_env("arm", 6, threads=1)
-    view = TaskView(env.layout, env.task)
+    view = TaskPolicyView(env.layout, env.task)
     obs, _ = env.reset(seed=0)
     rng = torch.Generator().manual_seed(0)
     for _ in range(5):
