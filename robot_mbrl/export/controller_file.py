@@ -96,7 +96,7 @@ class PlannerModule(nn.Module):
     def forward(self, observation: Tensor, plan: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """One tick of control; see the module's inputs and outputs."""
         planned = make_plan(self.imagination, observation, plan, noise, self.planner)
-        action = self.imagination.view.act(observation, planned.plan[0])
+        action = self.imagination.view.to_action(observation, planned.plan[0])
         mean, std = predict(self.imagination.model, observation, action)
         # A plan without a finite score must not reach a motor: the action says so itself.
         action = torch.where(torch.isfinite(planned.score), action, torch.nan)

@@ -198,7 +198,7 @@ class Pretraining:
         while len(self.agent.real) < self.config.warmup_steps:
             self._noise = correlated_noise(self._noise, rng)
             choice = torch.as_tensor(np.clip(self._noise, -1, 1).astype(np.float32))
-            action = self.view.act(torch.as_tensor(self._obs), choice).numpy()
+            action = self.view.to_action(torch.as_tensor(self._obs), choice).numpy()
             self._observe(self._step(action))
         self.agent.warmed_up()
 

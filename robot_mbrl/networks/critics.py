@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from robot_mbrl.networks.batched_linear import BatchedLinear
-from robot_mbrl.networks.policy_view import View, make_whitener
+from robot_mbrl.networks.policy_view import PolicyView, make_whitener
 
 
 class Critics(nn.Module):
@@ -30,10 +30,10 @@ class Critics(nn.Module):
         rng: torch.Generator,
         *,
         layer_norm: bool = True,
-        view: View | None = None,
+        view: PolicyView | None = None,
     ) -> None:
         super().__init__()
-        self.view = view or View(obs_size)
+        self.view = view or PolicyView(obs_size)
         self.count, self.layer_norm = count, layer_norm
         self.inputs = make_whitener(self.view.size)
         sizes = [(self.view.size + action_size, hidden), (hidden, hidden), (hidden, 1)]
@@ -41,7 +41,7 @@ class Critics(nn.Module):
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Q values (C, B) of obs (B, O) and action (B, A), with nothing dropped out."""
-        x = torch.cat([self.inputs(self.view.see(obs)), self.view.choice(obs, action)], -1)
+        x = torch.cat([self.inputs(self.view.inputs(obs)), self.view.to_output(obs, action)], -1)
         x = x.expand(self.count, *x.shape)
         for layer in self.layers[:2]:
             x = layer(x)
