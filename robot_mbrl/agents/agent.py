@@ -21,7 +21,7 @@ from torch import Tensor
 
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.interface import Policy
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.data.replay import ReplayBuffer, Rows
 from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions

@@ -22,7 +22,7 @@ from robot_mbrl.agents.state import (
     torch_state,
 )
 from robot_mbrl.contract.interface import Policy
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.segment import Segment

@@ -8,7 +8,7 @@ from typing import Any
 
 from robot_mbrl.agents.agent import Agent, AgentConfig
 from robot_mbrl.contract.errors import SettingsError
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 
 AGENTS = {
     "mbpo": "robot_mbrl.agents.mbpo:Mbpo",

@@ -5,11 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.interface import Policy
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.contract.task import Task
-from robot_mbrl.data.segment import Segment
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def evaluate(
 
 def record_worlds(
     env: Any, policy: Policy, *, seed: int, parameters: Parameters | None = None
-) -> list[Segment]:
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Run one whole episode in every world of a vector environment.
 
     Arguments as in `evaluate`; `parameters` (B,) each are set instead of drawn. Returns
@@ -84,4 +82,4 @@ def record_worlds(
         lengths += running
         running &= ~ended[:, 0]
     stacked, actions = np.stack(seen, 1), np.stack(done, 1)
-    return [Segment(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]
+    return [(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from robot_mbrl.agents.agent import AgentConfig, Progress, RefinableAgent, refinable
 from robot_mbrl.agents.registry import default_config, make_agent
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.fitting.fit import (
