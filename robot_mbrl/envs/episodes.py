@@ -51,7 +51,7 @@ def evaluate(
     worlds = len(obs)
     running, terminated = np.ones(worlds, bool), np.zeros(worlds, bool)
     returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)
-    needed = round(task.hold_s * env.robot.control.rate_hz)
+    needed = round(task.hold_s * env.robot_spec.control.rate_hz)
     while running.any():
         obs, reward, ended, truncated, info = env.step(policy(obs))
         last = np.where((ended | truncated)[:, None], info.get("final_obs", obs), obs)

@@ -1,7 +1,11 @@
 import time
 
+import pytest
+
 from hardware.clock import RealClock
 from robot_mbrl.contract import Clock
+
+pytestmark = pytest.mark.realtime
 
 
 def test_waits_until_not_less() -> None:

@@ -67,6 +67,7 @@ def test_spy_url_logs_both_ways(terminal: Terminal, capsys: pytest.CaptureFixtur
     assert "answer" in log
 
 
+@pytest.mark.realtime
 def test_a_silent_line_returns_at_the_deadline(line: SerialPort) -> None:
     deadline = line.now() + 0.02
     assert line.read(deadline) == b""
@@ -89,6 +90,7 @@ def test_unplugged_names_the_port(terminal: Terminal, line: SerialPort) -> None:
         line.write(b"x")
 
 
+@pytest.mark.realtime
 def test_a_line_that_takes_nothing_is_a_timeout(line: SerialPort) -> None:
     start = time.monotonic()
     with pytest.raises(LinkTimeout, match="takes no bytes"):
@@ -97,6 +99,7 @@ def test_a_line_that_takes_nothing_is_a_timeout(line: SerialPort) -> None:
     assert time.monotonic() - start < 1.0
 
 
+@pytest.mark.realtime
 def test_a_host_that_sleeps_while_it_sends_does_not_blame_the_device(
     terminal: Terminal, line: SerialPort, monkeypatch: pytest.MonkeyPatch
 ) -> None:

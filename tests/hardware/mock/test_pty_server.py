@@ -20,6 +20,8 @@ from robot_mbrl.contract.errors import LinkError, LinkTimeout
 from tests.conformance.robot import RobotConformance
 from tests.support.lockstep_rig import make_bench_device
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).parents[3]
 CLIENT = """
 import sys, time

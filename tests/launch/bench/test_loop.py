@@ -30,6 +30,7 @@ def test_the_empty_loop_reports_what_the_machine_is_late() -> None:
     assert clock.times == pytest.approx([100 + 1e-3 * (k + 1) for k in range(300)])
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("load", [[], ["--busy"]])
 def test_the_loop_runs_beside_a_mock_of_its_own(controller: Path, load: list[str], capfd) -> None:
     """How punctual it is depends on the machine; that it says so does not."""

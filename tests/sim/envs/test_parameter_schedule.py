@@ -237,7 +237,7 @@ def env(furuta: RobotSpec) -> SimVecEnv:
 
 def test_other_ranges_are_those_of_worlds_that_reset_later(env: SimVecEnv) -> None:
     start = env.reset(seed=0)[1]["parameters"][MASS]
-    told(env, 2)  # spare worlds of the old ranges are ready
+    told(env, 2)  # prepared worlds of the old ranges are ready
     env.set_ranges({MASS: Variation(3.0, 4.0)})
     drawn = told(env, 3)[MASS]
     assert (drawn[0] < 2.0).all()
