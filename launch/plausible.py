@@ -22,7 +22,8 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import Parameters
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions, concatenate
-from robot_mbrl.envs.episodes import Act, actor_policy, record_worlds
+from robot_mbrl.contract.interface import Policy as Act
+from robot_mbrl.envs.episodes import record_worlds
 from robot_mbrl.models.judging.open_loop import Starts
 
 TICKS = 10  # of a window
@@ -61,7 +62,7 @@ def act_in_worlds(
     pick = rng.integers(count, size=WORLDS)
     given = {p: v[pick] for p, v in parameters.items() if not p.startswith("initial.")}
     env = sim.make_vec_env(spec, WORLDS, anywhere=ANYWHERE, episode_s=SECONDS)
-    act = noisy(actor_policy(agent.sac.average), NOISE, rng)
+    act = noisy(agent.policy(), NOISE, rng)
     pieces = record_worlds(env, act, seed=int(rng.integers(2**31)), parameters=given)
     env.close()
     return concatenate([rewarded(agent, obs, actions) for obs, actions in pieces])

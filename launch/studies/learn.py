@@ -22,7 +22,7 @@ from launch.verbs.bench import LearnBench
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.analysis.coverage import cross_validated_coverage
-from robot_mbrl.envs.episodes import Act
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.learning.online import OnlineLearning
 from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.runs.unfinished import Unfinished
@@ -43,7 +43,7 @@ class Judge:
     def __init__(self, name: str, episodes: int, steps: int) -> None:
         self.name, self.episodes, self.steps = name, episodes, steps
 
-    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+    def __call__(self, steps: int, act: Policy) -> dict[str, float]:
         """The policy after so many steps."""
         last = steps >= self.steps
         return evaluate_policy(
@@ -58,7 +58,7 @@ class TimedJudge(Judge):
         super().__init__(name, episodes, steps)
         self.began_s = time.process_time()
 
-    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+    def __call__(self, steps: int, act: Policy) -> dict[str, float]:
         """The policy after so many steps; "cpu_s" is the time that learning took so far."""
         cpu_s = time.process_time() - self.began_s
         judged = super().__call__(steps, act)

@@ -21,16 +21,16 @@ from launch.verb import plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
 from launch.verbs.bench import TransferBench
-from launch.verbs.export import export
 from launch.verbs.finetune import finetune_run
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.export.controller_file import ControllerConfig
+from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
 from robot_mbrl.onboard import load_for_robot
 from robot_mbrl.report.run_report import measure_error
+from robot_mbrl.runs.load_agent import robot_of
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
@@ -54,7 +54,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
 def measure_transfer(settings: TransferBench) -> dict[str, Any]:
     """Measure every reality; prints a line as soon as it is known."""
     torch.set_num_threads(1)
-    spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])
+    spec = robot_of(settings.run)
     rows: list[dict[str, Any]] = []
     for reality in settings.realities:
         rows += transfer(settings, spec, reality)
@@ -194,7 +194,7 @@ def deployed(
 ) -> dict[str, Any]:
     """Export, deploy in two processes, and sum up."""
     if not controller.exists():
-        export(run_path, controller, ControllerConfig())
+        export_run(run_path, controller)
     record = controller.parent / f"episodes-{name.replace(' ', '-')}"
     saved = controller.with_suffix(".json")
     if not saved.exists():

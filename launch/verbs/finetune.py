@@ -14,7 +14,8 @@ from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
-from robot_mbrl.learning.false_stops import at_least, calibrate_alarms, surprise
+from robot_mbrl.data.segment import Segment
+from robot_mbrl.learning.false_stops import at_least, calibrate_alarms
 from robot_mbrl.learning.finetune.agent import (
     FinetuneConfig,
     FinetuneReport,
@@ -22,9 +23,12 @@ from robot_mbrl.learning.finetune.agent import (
     load_episodes,
     stretches,
 )
+from robot_mbrl.models.judging.surprise import surprise
 from robot_mbrl.onboard import MonitorThresholds
+from robot_mbrl.runs.agent_state import create_run, save_agent
 from robot_mbrl.runs.lineage import hash_file, run_lineage
-from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder, load_agent
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +98,11 @@ def write_run(
     """The new run folder; state.json comes last and makes it valid."""
     folder = RunFolder(out)
     more = {"lineage": lineage, "finetuning": dataclasses.asdict(config)}
-    folder.create(spec, agent.config, config.seed, **more)
+    create_run(folder, spec, agent.config, config.seed, **more)
     folder.write_json("finetune.json", result)
     if thresholds is not None:
         folder.write_json(THRESHOLDS, thresholds)
-    folder.save_agent(agent, finished=True, rolled_back=not result["accepted"])
+    save_agent(folder, agent, rolled_back=not result["accepted"])
 
 
 def new_thresholds(
@@ -114,7 +118,7 @@ def new_thresholds(
         return known, "of the parent: rolled back"
     try:
         surprises = [
-            surprise(agent.model, obs, action[:-1])
+            surprise(agent.model, Segment(obs, action[:-1]))
             for episode in episodes.values()
             for obs, action in stretches(episode)
         ]

@@ -153,7 +153,7 @@ def run_episode(env: RobotEnv, act: Act, settings: Settings) -> Shown:
     """Drive until the episode ends, keeping the pictures that the files need."""
     shown, done = Shown(), False
     every = {
-        path: ticks_per_frame(path, settings, env.robot)
+        path: ticks_per_frame(path, settings, env.robot_spec)
         for path in (settings.video, settings.gif)
         if path
     }
@@ -190,10 +190,10 @@ def rate_of(path: Path, settings: Settings, spec: RobotSpec) -> float:
 
 def tell(env: RobotEnv, shown: Shown, settings: Settings) -> Outcome:
     """Print how the episode went."""
-    rate = env.robot.control.rate_hz
+    rate = env.robot_spec.control.rate_hz
     success = not shown.message and shown.held >= round(env.task.hold_s * rate)
     result = {
-        "robot": env.robot.name,
+        "robot": env.robot_spec.name,
         "success": success,
         "return": shown.returns,
         "seconds": shown.ticks / rate,
@@ -204,7 +204,7 @@ def tell(env: RobotEnv, shown: Shown, settings: Settings) -> Outcome:
     }
     ended = shown.message or ("reached the goal" if success else "did not reach the goal")
     print(
-        f"{env.robot.name}: {shown.ticks / rate:.1f} s, return {shown.returns:.1f}, {ended} "
+        f"{env.robot_spec.name}: {shown.ticks / rate:.1f} s, return {shown.returns:.1f}, {ended} "
         f"(at the goal for the last {shown.held / rate:.1f} s, needs {env.task.hold_s:g})"
     )
     return Outcome(result)

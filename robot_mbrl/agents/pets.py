@@ -90,7 +90,8 @@ class Pets:
         particles = propagation.particles(imagination.model)
         if propagation.kind in ("members", "mean"):
             particles = len(self.model.elites)  # also the mean asks every member
-        return plans_scored(self.config.planner) * self.config.planner.horizon * particles
+        planner: SamplingConfig = self.config.planner
+        return plans_scored(planner) * planner.horizon * particles
 
     def begin_episode(self, worlds: Worlds | None = None) -> None:
         """Plans of the last episode are no warm start."""

@@ -35,7 +35,7 @@ def begin(env: Any, start: Start) -> np.ndarray:
 
 def mark(obs: np.ndarray) -> int:
     """A number by which an observation, as float32, is known again."""
-    return zlib.crc32(np.ascontiguousarray(obs, np.float32))
+    return zlib.crc32(np.asarray(obs, np.float32).tobytes())
 
 
 def rewind(env: Any, start: Start, actions: list[list[float]], marks: list[int]) -> None:

@@ -7,7 +7,7 @@ import torch
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.interface import Policy
 from robot_mbrl.networks.actor import Actor
-from robot_mbrl.onboard import Controller, ControllerOutput
+from robot_mbrl.onboard import ControllerOutput, OnnxController
 
 
 def actor_policy(actor: Actor) -> Policy:
@@ -24,7 +24,7 @@ class PlannerInWorlds:
     """An exported controller in many worlds at once, each with a plan of its own: observations
     (B, O) -> actions (B, A), one call a world."""
 
-    def __init__(self, controller: Controller, worlds: int, seed: int) -> None:
+    def __init__(self, controller: OnnxController, worlds: int, seed: int) -> None:
         self._controller = controller
         self._plans = np.zeros((worlds, *controller.plan_shape), dtype=np.float32)
         self._rng = np.random.default_rng(seed)

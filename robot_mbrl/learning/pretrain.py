@@ -109,6 +109,14 @@ class PretrainReport:
     fit: FitReport
     transitions: int
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "evaluation": self.evaluation,
+            "transitions": self.transitions,
+            "holdout_nll": self.fit.holdout_nll,
+        }
+
 
 class Pretraining:
     """One pretraining run that can be stopped and continued.

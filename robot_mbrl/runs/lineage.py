@@ -53,7 +53,7 @@ def learned_from(run: Path) -> set[str]:
     while lineage:
         learned |= _fitted(lineage.get("episodes", {}), beside)
         beside = _find(lineage, beside or folder)
-        lineage = lineage.get("parent")
+        lineage = lineage.get("parent", {})
     return learned
 
 

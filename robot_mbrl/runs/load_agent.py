@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from robot_mbrl.agents.agent import Agent
 from robot_mbrl.agents.registry import make_agent
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, SpecError
@@ -12,8 +11,9 @@ from robot_mbrl.runs.run_folder import CONFIG, RunFolder
 from robot_mbrl.tasks import make_task
 
 
-def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Agent, RobotSpec]:
-    """Read a finished run: agent with its transitions, and the robot it is for.
+def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Any, RobotSpec]:
+    """Read a finished run: its agent (an `Agent`; what more it can do, `with_model` and `refinable`
+    say) with its transitions, and the robot it is for.
 
     Raises DataError for a broken or unfinished run, ContractMismatchError when the robot's
     description has changed since, SpecError when it is not found.

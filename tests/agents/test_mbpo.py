@@ -309,7 +309,7 @@ def test_stretches_too_short_to_judge_by_leave_the_model_unproven() -> None:
     t = rows(30, 1.0)
     pieces = [(t.obs[: n + 1], t.action[:n]) for n in (2, 4)]
     agent.model_fitted(t, pieces[:1])
-    assert agent.judged_ticks == 3 and agent.relative_error is None
+    assert agent.evaluated_ticks == 3 and agent.relative_error is None
     agent.model_fitted(t, pieces)
     assert agent.relative_error is not None and agent.relative_error.shape == (3,)
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from robot_mbrl.analysis import drift
-from robot_mbrl.analysis.drift import TICKS, ancestors, measure_drift
+from robot_mbrl.analysis.drift import TICKS, measure_drift
 from robot_mbrl.analysis.recordings import sample_starts
+from robot_mbrl.runs.lineage import ancestors
 from robot_mbrl.runs.run_folder import RunFolder
 from tests.support.coasting import biased, coast
 

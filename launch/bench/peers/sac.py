@@ -7,7 +7,7 @@ import numpy as np
 
 from launch.studies.learn_settings import PeerSetting
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.envs.episodes import Act
+from robot_mbrl.contract.interface import Policy
 
 try:
     from stable_baselines3 import SAC
@@ -21,7 +21,7 @@ except ModuleNotFoundError as error:
 class _Evaluations(BaseCallback):
     """Calls `judge` every so many environment steps."""
 
-    def __init__(self, every: int, judge: Callable[[int, Act], dict[str, float]], tell: Any):
+    def __init__(self, every: int, judge: Callable[[int, Policy], dict[str, float]], tell: Any):
         super().__init__()
         self.every, self.judge, self.tell = every, judge, tell
         self.curve: list[dict[str, float]] = []
@@ -43,7 +43,7 @@ def learn_sac(
     setting: PeerSetting,
     steps: int,
     evaluate_every: int,
-    judge: Callable[[int, Act], dict[str, float]],
+    judge: Callable[[int, Policy], dict[str, float]],
     seed: int,
     tell: Callable[[int, int, dict[str, float]], None],
 ) -> list[dict[str, float]]:
