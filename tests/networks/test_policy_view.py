@@ -28,7 +28,7 @@ def test_a_voltage_is_chosen_as_it_is() -> None:
     for x, same in [(view.inputs(obs), obs), (view.to_action(obs, action), action)]:
         assert torch.equal(x, same)
     assert torch.equal(view.to_output(obs, action), action)
-    assert torch.equal(PolicyView(3).act(obs, action), action)
+    assert torch.equal(PolicyView(3).to_action(obs, action), action)
 
 
 def test_a_slewed_position_is_chosen_as_a_move_from_the_last_one() -> None:
