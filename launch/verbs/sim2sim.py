@@ -1,8 +1,5 @@
 """`robot-mbrl sim2sim`: a controller trained in one engine, evaluated in the other."""
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +11,7 @@ import sim
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.learning.gate import GateConfig, GateReport, evaluate_in_worlds
+from robot_mbrl.learning.scale.executor import ProcessExecutor, SerialExecutor
 from robot_mbrl.onboard import load_for_robot
 from sim.worlds import Backend
 
@@ -57,10 +55,6 @@ def run(settings: Settings) -> Outcome:
 def evaluate_in_processes(settings: Settings, spec: RobotSpec) -> GateReport:
     """The gate, a few worlds a process at a time."""
     make_env = partial(sim.make_vec_env, backend=settings.backend, threads=1)
-    processes = settings.processes or os.cpu_count() or 1
-    if processes == 1:
-        return evaluate_in_worlds(settings.controller, spec, make_env, settings.config)
-    # not forked: a copy of this process would hold its engine's and its controller's locks
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        return evaluate_in_worlds(settings.controller, spec, make_env, settings.config, pool.map)
+    alone = settings.processes == 1
+    executor = SerialExecutor() if alone else ProcessExecutor(settings.processes)
+    return evaluate_in_worlds(settings.controller, spec, make_env, settings.config, executor)

@@ -169,7 +169,8 @@ class Pets:
         if "plan.noise" in plans:
             self.planner.plan, self.planner.kept = plans.get("plan.plan"), plans.get("plan.kept")
             self.planner.model.propagation = Propagation(
-                self.config.propagation.kind, *(plans[f"plan.{n}"] for n in ("noise", "order", "mix"))
+                self.config.propagation.kind,
+                *(plans[f"plan.{n}"] for n in ("noise", "order", "mix")),
             )
         load_torch_state(self.torch_rng, state.plain["torch"])
 

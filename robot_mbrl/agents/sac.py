@@ -132,7 +132,9 @@ class Sac:
             self._update_actor(batch.obs, inputs, noise[1])
         self.updates += 1
 
-    def _update_critics(self, batch: Batch, next_inputs: Tensor, inputs: Tensor, noise: Tensor) -> None:
+    def _update_critics(
+        self, batch: Batch, next_inputs: Tensor, inputs: Tensor, noise: Tensor
+    ) -> None:
         """Bellman error against the targets' minimum, Haarnoja et al. 2018b, eq. 5 and 6."""
         c = self.config
         output, log_prob = squash(*bound(self._actor.forward(next_inputs[None])[0]), noise)
@@ -176,7 +178,9 @@ class Sac:
 
     def _values(self, critics: Backprop, obs: Tensor, inputs: Tensor, output: Tensor) -> Tensor:
         """Q (C, B) of what an output becomes as an action."""
-        return self._run(critics, inputs, self.view.to_output(obs, self.view.to_action(obs, output)))
+        return self._run(
+            critics, inputs, self.view.to_output(obs, self.view.to_action(obs, output))
+        )
 
     def _run(self, critics: Backprop, inputs: Tensor, output: Tensor) -> Tensor:
         x = torch.cat([inputs, output], -1)

@@ -30,9 +30,7 @@ from robot_mbrl.runs.run_folder import THRESHOLDS, WEIGHTS, RunFolder
 CHECKED_OBSERVATIONS = 64
 
 
-def export_run(
-    run: Path, out: Path, config: ControllerConfig | None = None
-) -> ControllerMetadata:
+def export_run(run: Path, out: Path, config: ControllerConfig | None = None) -> ControllerMetadata:
     """Write the controller of a finished run, checked on observations that it recorded.
 
     Errors as of `load_agent` and `export_controller`.

@@ -4,7 +4,7 @@ What a controller learned from the quirks of one engine it does not know in anot
 it would not know it either.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.envs.episodes import EvaluationReport, evaluate
 from robot_mbrl.learning.actors import PlannerInWorlds
+from robot_mbrl.learning.scale.executor import Executor, Job, SerialExecutor
 from robot_mbrl.onboard import load_controller
 
 UNSEEN = 1_000_001  # training, calibration and studies draw from other seeds
@@ -74,7 +75,7 @@ class GateReport:
 
 
 @dataclass(frozen=True)
-class GateJob:
+class GatePart:
     """A few of the worlds, for one process."""
 
     controller: Path
@@ -84,29 +85,26 @@ class GateJob:
     seed: int
 
 
-Run = Callable[[Callable[[GateJob], EvaluationReport], Sequence[GateJob]], Iterable[EvaluationReport]]
-
-
 def evaluate_in_worlds(
     controller: Path,
     spec: RobotSpec,
     make_env: Callable[..., Any],
     config: GateConfig | None = None,
-    run: Run = map,
+    executor: Executor | None = None,
 ) -> GateReport:
     """Evaluate a controller in worlds that it has not seen.
 
     Args:
         controller: controller.onnx.
-        spec: the robot, whose folder is read again by each job.
+        spec: the robot, whose folder is read again by each part.
         make_env: `make_env(spec, num_envs, seed=...)` -> vector environment of the engine that is
             to decide; for other processes a function of a module, or a partial of one.
         config: settings.
-        run: does the jobs, here by default; an executor's `map` does them in other processes.
+        executor: does the jobs; this process by default.
     """
     config = config or GateConfig()
-    jobs = [
-        GateJob(
+    parts = [
+        GatePart(
             controller,
             str(spec.folder),
             make_env,
@@ -115,7 +113,8 @@ def evaluate_in_worlds(
         )
         for first in range(0, config.worlds, PART)
     ]
-    reports = list(run(evaluate_job, jobs))
+    jobs = [Job(f"{p.worlds} worlds, seed {p.seed}", evaluate_part, (p,)) for p in parts]
+    reports = list((executor or SerialExecutor()).map(jobs))
     return GateReport(
         np.concatenate([r.success for r in reports]),
         np.concatenate([r.returns for r in reports]),
@@ -124,13 +123,13 @@ def evaluate_in_worlds(
     )
 
 
-def evaluate_job(job: GateJob) -> EvaluationReport:
+def evaluate_part(part: GatePart) -> EvaluationReport:
     """One episode in each of a few worlds."""
-    spec = load_robot(job.robot)
-    controller = load_controller(job.controller, spec, seed=job.seed)
-    env = job.make_env(spec, job.worlds, seed=job.seed)
+    spec = load_robot(part.robot)
+    controller = load_controller(part.controller, spec, seed=part.seed)
+    env = part.make_env(spec, part.worlds, seed=part.seed)
     try:
-        policy = PlannerInWorlds(controller, job.worlds, job.seed)
-        return evaluate(env, policy, seed=job.seed, task=env.task)
+        policy = PlannerInWorlds(controller, part.worlds, part.seed)
+        return evaluate(env, policy, seed=part.seed, task=env.task)
     finally:
         env.close()

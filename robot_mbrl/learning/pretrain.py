@@ -253,9 +253,7 @@ class Pretraining:
         if self.ranges is None or now // every == (now - self.config.updates_per_step) // every:
             return
         seed = np.random.SeedSequence((self.config.seed, now, 30_000)).generate_state(1)[0]
-        self.ranges.evaluate_boundaries(
-            self.make_env, self.agent.policy(), self.task, int(seed)
-        )
+        self.ranges.evaluate_boundaries(self.make_env, self.agent.policy(), self.task, int(seed))
         self._set_ranges()
 
     def _evaluate(self, progress: Progress) -> None:

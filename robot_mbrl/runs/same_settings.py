@@ -36,6 +36,8 @@ def flatten_keys(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= (
-            flatten_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+            flatten_keys(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {prefix + key: value}
         )
     return flat

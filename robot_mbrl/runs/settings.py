@@ -33,7 +33,9 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
 
 def _renamed(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
     """The values under the names of today."""
-    known = {f.metadata[FORMERLY]: f.name for f in dataclasses.fields(kind) if FORMERLY in f.metadata}
+    known = {
+        f.metadata[FORMERLY]: f.name for f in dataclasses.fields(kind) if FORMERLY in f.metadata
+    }
     return {known.get(name, name): value for name, value in values.items()}
 
 

@@ -234,7 +234,7 @@ def test_batches_hold_exactly_the_share_of_real_rows(share: float, real: int) ->
 def improved(step: int, error: list[float] | None = None, **changes: Any) -> tuple[int, set[float]]:
     """Real rows in a batch of 20 after a step of learning, and the positions imagined from 0."""
     agent = make(**changes)
-    agent.model = Ticking()
+    agent.model, agent.imagines = Ticking(), True
     agent.relative_error = None if error is None else np.array(error)
     real = rows(9, 1.0)
     real.obs[:, POSITION] = 0
@@ -245,6 +245,17 @@ def improved(step: int, error: list[float] | None = None, **changes: Any) -> tup
     fresh = (drawn[0].obs[:, POSITION] == 0) & (drawn[0].reward == 1.0)
     fresh &= drawn[0].next_obs[:, POSITION] != 1.0
     return int(fresh.sum()), set(imagined(agent)) if len(agent.imagined) else set()
+
+
+def test_a_model_that_was_never_fitted_imagines_nothing() -> None:
+    agent = make()
+    agent.model = Ticking()
+    agent.real.add(rows(9, 1.0))
+    agent.improve(0, 1)
+    assert not len(agent.imagined)
+    agent.imagines = True
+    agent.improve(0, 1)
+    assert len(agent.imagined)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,9 @@ def test_training_starts_with_the_nominal_robot(two: AutomaticRanges) -> None:
 def test_a_policy_that_succeeds_widens_every_range_as_far_as_allowed(
     two: AutomaticRanges,
 ) -> None:
-    look(two, 0.0, times=4)  # 8 worlds, 4 boundaries of 4 episodes: every second round may move them
+    look(
+        two, 0.0, times=4
+    )  # 8 worlds, 4 boundaries of 4 episodes: every second round may move them
     assert ends(two, MASS) == pytest.approx((0.9, 1.2))
     assert ends(two, FRICTION) == pytest.approx((0.5**0.5, 2**0.5))
     assert two.mean_extent == 0.5
@@ -260,7 +262,9 @@ def test_pretraining_adapts_its_ranges_and_resumes_to_the_same_numbers(
 class Generous(AutomaticRanges):
     """A quarter of a second held is a success."""
 
-    def evaluate_boundaries(self, make_env: Callable[..., Any], act: Any, task: Any, seed: int) -> None:
+    def evaluate_boundaries(
+        self, make_env: Callable[..., Any], act: Any, task: Any, seed: int
+    ) -> None:
         super().evaluate_boundaries(make_env, act, replace(task, hold_s=0.1), seed)
 
 

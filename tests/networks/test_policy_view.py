@@ -52,7 +52,9 @@ def test_the_slope_is_that_of_the_output_that_an_action_really_is(name: str) -> 
     obs = torch.rand(60, layout.size, generator=rng) * 2.2 - 1.1
     size = layout.action_size
     output = (torch.rand(60, size, generator=rng) * 2 - 1).requires_grad_()
-    (expected,) = torch.autograd.grad(view.to_output(obs, view.to_action(obs, output)).sum(), [output])
+    (expected,) = torch.autograd.grad(
+        view.to_output(obs, view.to_action(obs, output)).sum(), [output]
+    )
     slope = view.slope(obs, output.detach())
     if name == "furuta":
         assert slope is None and (expected == 1).all()
@@ -68,7 +70,9 @@ def test_an_output_is_what_the_simulator_does() -> None:
     obs, _ = env.reset(seed=0)
     rng = torch.Generator().manual_seed(0)
     for _ in range(5):
-        action = view.to_action(torch.as_tensor(obs), torch.rand(6, 5, generator=rng) * 2 - 1).numpy()
+        action = view.to_action(
+            torch.as_tensor(obs), torch.rand(6, 5, generator=rng) * 2 - 1
+        ).numpy()
         obs, _, _, _, info = env.step(action)
         np.testing.assert_allclose(info["applied"], action, atol=1e-6)
 
