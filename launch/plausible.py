@@ -20,9 +20,9 @@ from calibration.wear_prior import may_be_worn
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import Parameters
+from robot_mbrl.contract.interface import Policy as Act
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions, concatenate
-from robot_mbrl.contract.interface import Policy as Act
 from robot_mbrl.envs.episodes import record_worlds
 from robot_mbrl.models.judging.open_loop import Starts
 

@@ -21,7 +21,7 @@ from launch.studies.realities import keep_reality, name_realities
 from launch.terminal import print_episode
 from launch.verb import Outcome, Verb, plain
 from launch.verbs.finetune import finetune_run
-from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.export.controller_file import export_run

@@ -18,8 +18,8 @@ from robot_mbrl.networks.actor import Actor
 from robot_mbrl.networks.backprop import Activation, Backprop
 from robot_mbrl.networks.critics import Critics
 from robot_mbrl.networks.parameter_buffer import flatten
-from robot_mbrl.networks.squashed_gaussian import bound, squash, squash_gradient
 from robot_mbrl.networks.policy_view import PolicyView
+from robot_mbrl.networks.squashed_gaussian import bound, squash, squash_gradient
 
 
 @dataclass(frozen=True)

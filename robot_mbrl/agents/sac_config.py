@@ -9,8 +9,8 @@ from robot_mbrl.contract.errors import SettingsError
 class SacConfig:
     """Settings of the agent; the defaults learned the Furuta pendulum.
 
-    Raises SettingsError for a subset that is larger than the number of critics, or a dropout outside
-    [0, 1).
+    Raises SettingsError for a subset that is larger than the number of critics, or a dropout
+    outside [0, 1).
     """
 
     actor_hidden: int = 64

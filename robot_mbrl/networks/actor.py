@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from robot_mbrl.networks.batched_linear import BatchedLinear
-from robot_mbrl.networks.squashed_gaussian import bound, squash
 from robot_mbrl.networks.policy_view import PolicyView, make_whitener
+from robot_mbrl.networks.squashed_gaussian import bound, squash
 
 
 class Actor(nn.Module):

@@ -50,8 +50,8 @@ class PolicyView:
         return action
 
     def slope(self, obs: Tensor, output: Tensor) -> Tensor | None:
-        """Slope (B, A) of to_output(obs, to_action(obs, u)) at u: 1, or 0 where a bound of the action
-        cuts the output; None where it is 1 everywhere."""
+        """Slope (B, A) of to_output(obs, to_action(obs, u)) at u: 1, or 0 where a bound of the
+        action cuts the output; None where it is 1 everywhere."""
         return None
 
 

@@ -27,15 +27,17 @@ from robot_mbrl.export.graph import (
     ControllerConfig,
     PlannerModule,
     controller_module,
-    export_controller,
     predict,
 )
+from robot_mbrl.export.onnx_graph import open_graph
+from robot_mbrl.export.parity import TOLERANCE, largest_differences
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import ActivationName
 from robot_mbrl.models.ensemble.planning_model import PlanningModel
 from robot_mbrl.models.ensemble.uncertainty import mixture
 from robot_mbrl.models.fitting.fit import fit_normalizers
 from robot_mbrl.onboard import load_controller
+from robot_mbrl.onboard.controller.metadata import ControllerMetadata
 from robot_mbrl.onboard.controller.output import INPUTS, OUTPUTS
 from robot_mbrl.planners.objective.propagation import PropagationConfig
 from robot_mbrl.planners.planner import PlannerName

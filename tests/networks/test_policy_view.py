@@ -10,7 +10,7 @@ import sim
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import ObservationLayout, load_robot
-from robot_mbrl.networks.policy_view import TaskPolicyView, PolicyView
+from robot_mbrl.networks.policy_view import PolicyView, TaskPolicyView
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.tasks import make_task
 

@@ -150,5 +150,5 @@ def test_moments_of_other_weights_are_refused(furuta: RobotSpec) -> None:
         {name: state.learning[name][:5]},
         {"optimizer.critic_optimizer.1.exp_avg": state.learning[name]},
     ):
-        with pytest.raises(DataError, match="critic_optimizer do not fit .* start the run anew"):
+        with pytest.raises(DataError, match=r"critic_optimizer do not fit .* start the run anew"):
             agent.set_state(dataclasses.replace(state, learning=state.learning | changed))
