@@ -202,7 +202,7 @@ def test_metadata_is_complete_and_in_the_file(exported: Exported, furuta: RobotS
     graph = onnx.load(exported.path)
     props = {p.key: p.value for p in graph.metadata_props}
     inside = json.loads(props["robot_mbrl"])
-    assert inside == json.loads(json.dumps(exported.metadata))
+    assert inside == json.loads(exported.metadata.to_json())
     assert inside["robot"] == "furuta"
     assert inside["fingerprint"] == furuta.fingerprint
     assert inside["columns"] == list(exported.agent.layout.columns)
