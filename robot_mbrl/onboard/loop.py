@@ -43,7 +43,7 @@ def run_episode(
     again. Raises SafetyError when the robot is stopped from before.
     """
     if safe.state is SafetyState.STOPPED:
-        safe.arm()  # refuses, and tells why
+        safe.arm()  # refuses, and says why
     loop = Loop(safe, clock, controller, observer, recorder, monitor)
     try:
         with no_garbage_collection():
