@@ -36,11 +36,12 @@ from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
-from robot_mbrl.data.segment import Segment
+from robot_mbrl.data.segment import Segment, long_enough
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
-from robot_mbrl.models.judging.relative_error import relative_error
+from robot_mbrl.models.judging.open_loop import relative_error
 from robot_mbrl.models.learned_task import LearnedTask
 from robot_mbrl.networks.policy_view import TaskPolicyView
 
@@ -177,8 +178,9 @@ class Mbpo:
         self.measure_disagreement(data)
         self.imagined.clear()
         ticks = self.evaluated_ticks
-        long = [(s.obs, s.action) for s in held if len(s) >= ticks]
-        self.relative_error = relative_error(self.model, long, ticks) if ticks and long else None
+        long = long_enough(held, ticks)
+        windows = Windows.cut(long, ticks) if ticks and long else None
+        self.relative_error = relative_error(self.model, windows) if windows else None
 
     def improve(self, step: int, updates: int) -> None:
         """SAC updates after learning's step `step`, with new imagined rollouts where due.

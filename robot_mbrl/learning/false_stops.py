@@ -5,7 +5,6 @@ from typing import Any
 
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.interface import Policy
-from robot_mbrl.data.segment import Segment
 from robot_mbrl.envs.episodes import record_worlds
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.judging.surprise import Surprise, surprise
@@ -15,7 +14,7 @@ from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 
 def surprises_in(env: Any, act: Policy, model: DynamicsEnsemble, *, seed: int) -> list[Surprise]:
     """Run one episode in every world of a vector environment; how each surprises the model."""
-    return [surprise(model, Segment(o, a)) for o, a in record_worlds(env, act, seed=seed)]
+    return [surprise(model, segment) for segment in record_worlds(env, act, seed=seed)]
 
 
 def calibrate_alarms(

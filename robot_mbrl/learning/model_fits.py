@@ -11,8 +11,7 @@ import numpy as np
 
 from robot_mbrl.agents.agent import ModelAgent
 from robot_mbrl.contract.errors import SettingsError
-from robot_mbrl.data.chains import linked_stretches
-from robot_mbrl.data.segment import Segment
+from robot_mbrl.data.buffer_segments import linked_segments
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.fitting.fit import FitConfig, Source, fit_ensemble, fit_normalizers
 from robot_mbrl.models.judging.fresh_error import DriftConfig, has_drifted, one_step_error
@@ -127,7 +126,7 @@ class ModelFits:
             agent.task.fit(train, holdout, config.reward_fit, self.rng)
         fit_normalizers(agent.model, train)
         report = fit_ensemble(agent.model, [Source(train, 1.0)], holdout, config.fit, self.rng)
-        agent.model_fitted(data, [Segment(o, a) for o, a in linked_stretches(data, held)])
+        agent.model_fitted(data, linked_segments(data, held))
         self.report.holdout_nll.append(float(report.holdout_nll.mean()))
 
     def get_state(self) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Frozen settings to plain values and back.
 
-A setting that was renamed is still read from older files: the field's metadata says its old name,
-`field(default=False, metadata={"formerly": "sticks"})`. Where a setting may be one of several
-dataclasses, its keys say which.
+Where a setting may be one of several dataclasses, its keys say which.
 """
 
 import dataclasses
@@ -12,16 +10,16 @@ from typing import Any, TypeVar
 from robot_mbrl.contract.errors import DataError
 
 T = TypeVar("T")
-FORMERLY = "formerly"
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
     """Rebuild a (nested) settings dataclass from `dataclasses.asdict`.
 
+    A class may name settings of older files in `RENAMED`, old name -> new one.
     Raises DataError for a setting that this version does not know.
     """
-    hints = typing.get_type_hints(kind)
-    values = _renamed(kind, values)
+    hints, renamed = typing.get_type_hints(kind), getattr(kind, "RENAMED", {})
+    values = {renamed.get(name, name): value for name, value in values.items()}
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise DataError(
@@ -29,14 +27,6 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
         )
     filled = {name: _convert(hints[name], value) for name, value in values.items()}
     return kind(**filled)
-
-
-def _renamed(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """The values under the names of today."""
-    known = {
-        f.metadata[FORMERLY]: f.name for f in dataclasses.fields(kind) if FORMERLY in f.metadata
-    }
-    return {known.get(name, name): value for name, value in values.items()}
 
 
 def _convert(hint: Any, value: Any) -> Any:

@@ -86,11 +86,11 @@ def imagined(agent: Mbpo) -> dict[float, int]:
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("sticks", [False, True])
-def test_the_model_has_dry_friction_where_the_settings_say_so(sticks: bool) -> None:
-    model = make(ensemble=replace(CONFIG.ensemble, sticks=sticks)).model
-    assert model.sticks == sticks
-    assert model.layers[2].bias.shape[-1] == (3 if sticks else 2) * len(LAYOUT.joints)
+@pytest.mark.parametrize("dry_friction", [False, True])
+def test_the_model_has_dry_friction_where_the_settings_say_so(dry_friction: bool) -> None:
+    model = make(ensemble=replace(CONFIG.ensemble, dry_friction=dry_friction)).model
+    assert model.dry_friction == dry_friction
+    assert model.layers[2].bias.shape[-1] == (3 if dry_friction else 2) * len(LAYOUT.joints)
 
 
 def test_rollouts_last_their_horizon() -> None:

@@ -1,4 +1,4 @@
-"""How far real ticks lie from what a model predicts, tick by tick."""
+"""How much each tick of real operation surprises a model, in units of what it expects."""
 
 from dataclasses import dataclass
 
@@ -26,12 +26,12 @@ class Surprise:
 
 @torch.no_grad()
 def surprise(model: DynamicsEnsemble, segment: Segment) -> Surprise:
-    """Innovation and disagreement at each of a segment's ticks."""
-    obs = np.asarray(segment.obs, np.float64)
+    """Predict every tick of a segment and say how far off that was."""
     x = torch.as_tensor(segment.obs[:-1], dtype=torch.float32)
     a = torch.as_tensor(segment.action, dtype=torch.float32)
     means, stds = model.increments(model.spread(x), model.spread(a))
     mean, std = mixture(means[model.elites], stds[model.elites], model.spread_scale)
+    obs = np.asarray(segment.obs, np.float64)
     dq = model.layout.increments(obs[:-1], obs[1:])
     z = (dq - mean.double().numpy()) / std.double().numpy()
     return Surprise(z, model.disagreement(means).double().numpy())

@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.errors import SettingsError
 from sim.rendering.viewer import Viewer
 
 
