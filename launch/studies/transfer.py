@@ -139,7 +139,7 @@ def add_errors(
     """Each model's error on episodes that none has seen: those in which the last controller was
     deployed, and others in which it explored.
 
-    A controller alone acts by what it sees, so that its later actions tell what its first
+    A controller alone acts by what it sees, so that its later actions betray what its first
     observations got wrong; a model that knows this controller profits, one that is asked about
     other actions does not.
     """

@@ -1,4 +1,4 @@
-"""`robot-mbrl report`: one HTML file to look at."""
+"""`robot-mbrl report`: one HTML file about a run."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -120,7 +120,7 @@ def _plot_innovation(
         axes.axhspan(-band, band, color=GREY, alpha=0.15, lw=0)
     axes.set(ylabel="innovation\n(sigma)")
     if not np.isfinite(episode.innovation).any():
-        axes.text(0.5, 0.5, "not judged: exploring", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "not watched: exploring", transform=axes.transAxes, ha="center")
 
 
 def _mark_stop(panels: Sequence[Axes], at_s: float, episode: Episode) -> None:
