@@ -8,7 +8,6 @@ observation is consistent.
 
 import copy
 import itertools
-import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.observation.protocol import Layout
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.networks.normalizer import Normalizer, Whitener
 
 ModelKind = Literal["gaussian", "deterministic"]
@@ -28,21 +28,6 @@ LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
 FRICTION_START = -3.0  # of an untrained model, next to nothing: softplus(-3) = 0.05 spreads
 FRICTION_ADDED = 1.0  # softplus(1 - 3) = 0.13 residual spreads: gradients find that
 SLIP = 0.05  # share of a held increment that is left, so that gradients pass
-
-
-class BatchedLinear(nn.Module):
-    """E linear layers in one matrix product: (E, B, n_in) -> (E, B, n_out)."""
-
-    def __init__(self, members: int, n_in: int, n_out: int, rng: torch.Generator) -> None:
-        super().__init__()
-        bound = 1 / math.sqrt(n_in)
-        weight = (torch.rand(members, n_in, n_out, generator=rng) * 2 - 1) * bound
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(members, 1, n_out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply member e's layer to x[e]."""
-        return torch.baddbmm(self.bias, x, self.weight)
 
 
 def bounded(log_std: Tensor) -> Tensor:

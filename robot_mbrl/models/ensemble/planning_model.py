@@ -20,10 +20,10 @@ from robot_mbrl.models.ensemble.ensemble import (
     ACTIVATIONS,
     FRICTION_START,
     SLIP,
-    BatchedLinear,
     DynamicsEnsemble,
     bounded,
 )
+from robot_mbrl.networks.batched_linear import BatchedLinear
 
 BLOCK = 8  # float32 numbers in a register of AVX2
 

@@ -14,6 +14,7 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import fit_normalizers
+from robot_mbrl.runs.agent_state import create_run, save_agent
 from robot_mbrl.runs.lineage import hash_file
 from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.tasks import make_task
@@ -35,8 +36,8 @@ def make_run(path: Path, spec: RobotSpec, **more: object) -> Path:
     fit_normalizers(agent.model, agent.real.all())
     agent.model.elites = torch.tensor([0, 2])
     folder = RunFolder(path)
-    folder.create(spec, CONFIG, 3, **more)
-    folder.save_agent(agent, finished=True)
+    create_run(folder, spec, CONFIG, 3, **more)
+    save_agent(folder, agent)
     return path
 
 

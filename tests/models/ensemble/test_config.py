@@ -8,7 +8,8 @@ import torch
 
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
-from robot_mbrl.models.ensemble.ensemble import ACTIVATIONS, BatchedLinear, DynamicsEnsemble
+from robot_mbrl.models.ensemble.ensemble import ACTIVATIONS, DynamicsEnsemble
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.runs.settings import from_dict
 from tests.support.linear_model import layout, transitions
 
