@@ -8,6 +8,7 @@ from hardware.mcu.frames import Frame, MessageType
 from robot_mbrl.contract.errors import FrameError
 
 UNIT_CODES = {"V": 1, "A": 2, "Nm": 3, "rad_s": 4, "rad": 5}
+MAX_TEXT_BYTES = 63
 _UNITS = {code: unit for unit, code in UNIT_CODES.items()}
 
 
@@ -53,8 +54,8 @@ class _Reader:
 
 def _text(value: str) -> bytes:
     raw = value.encode("utf-8")
-    if len(raw) > 63:
-        raise FrameError(f"text {value!r} is longer than 63 bytes")
+    if len(raw) > MAX_TEXT_BYTES:
+        raise FrameError(f"text {value!r} is longer than {MAX_TEXT_BYTES} bytes")
     return bytes([len(raw)]) + raw
 
 
