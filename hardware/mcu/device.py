@@ -5,7 +5,7 @@ import numpy as np
 from hardware.identity import Identity
 from hardware.mcu import messages
 from hardware.mcu.frames import MEANING, Frame, FrameReader, McuFault, MessageType, encode_frame
-from hardware.mcu.messages import MAX_TEXT_BYTES, IdentityMessage, State
+from hardware.mcu.messages import MAX_TEXT_BYTES, IdentityMessage, StateMessage
 from hardware.mock.board import Board
 from robot_mbrl.contract.errors import FrameError
 from robot_mbrl.contract.interface import Fault
@@ -63,9 +63,9 @@ class McuDevice:
             watchdog_ms=round(board.watchdog_s * 1e3),
         )
 
-    def _state(self) -> State:
+    def _state(self) -> StateMessage:
         board = self.board
-        return State(
+        return StateMessage(
             device_us=round(board.time_s * 1e6),
             sample=board.sample,
             faults=int(on_the_wire(board.faults)),

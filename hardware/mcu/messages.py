@@ -147,7 +147,7 @@ class IdentityMessage:
 
 
 @dataclass(frozen=True)
-class State:
+class StateMessage:
     """Reply to READ, COMMAND, ENABLE, STOP and CLEAR.
 
     Attributes:
@@ -175,11 +175,11 @@ class State:
         return Frame(MessageType.STATE, sequence, payload)
 
     @staticmethod
-    def unpack(frame: Frame) -> "State":
+    def unpack(frame: Frame) -> "StateMessage":
         """Read a STATE frame; raises FrameError."""
         reader = _Reader(frame, MessageType.STATE)
         device_us, sample, faults, joints, actuators = reader.integers("QIHBB")
         counts = reader.integers(f"{joints}i")
         applied, temperature = reader.floats(actuators), reader.floats(actuators)
         reader.finish()
-        return State(device_us, sample, faults, counts, applied, temperature)
+        return StateMessage(device_us, sample, faults, counts, applied, temperature)
