@@ -22,7 +22,8 @@ from rich.table import Table
 from launch.bench.plain_graph import PlainGraph
 from launch.bench.sgemm import SgemmLimit, fastest, medians
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
-from robot_mbrl.export.controller_file import PlannerModule, open_graph, to_onnx
+from robot_mbrl.export.graph import PlannerModule
+from robot_mbrl.export.onnx_graph import open_graph, to_onnx
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
 from robot_mbrl.onboard.controller.output import INPUTS
@@ -57,7 +58,7 @@ class Case:
     @property
     def flops(self) -> int:
         """Arithmetic of the products that these rows need, for means alone; nothing else of a plan
-        is counted: no predicted noise, no second look at the plan that was decided on."""
+        is counted: no predicted noise, no second roll-out of the plan that was decided on."""
         inputs, outputs = LAYOUT.size + LAYOUT.action_size, len(LAYOUT.joints)
         between = (self.layers - 1) * self.hidden**2
         return 2 * self.model_rows * (inputs * self.hidden + between + self.hidden * outputs)

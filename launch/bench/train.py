@@ -23,8 +23,9 @@ from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig
-from robot_mbrl.models.ensemble.ensemble import BatchedLinear, DynamicsEnsemble
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.fit import FitConfig, Mix, Source, Training, fit_normalizers
+from robot_mbrl.networks.batched_linear import BatchedLinear
 
 OBS, ACTIONS, ROWS, BATCH, HIDDEN = 17, 6, 20_000, 256, 256
 ENSEMBLE = EnsembleConfig(members=7, hidden=200, layers=4)

@@ -16,17 +16,18 @@ import numpy as np
 import torch
 
 import sim
+from calibration.resimulate import resimulator
 from launch.operator_stop import OperatorStop, open_session
 from launch.studies.realities import keep_reality, name_realities
 from launch.terminal import print_episode
 from launch.verb import Outcome, Verb, plain
-from launch.verbs.export import export
-from launch.verbs.finetune import finetune_run
-from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
+from robot_mbrl.data import load_episodes
+from robot_mbrl.export.controller_file import export_run
+from robot_mbrl.learning.finetune.config import FinetuneConfig
+from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
 from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import (
@@ -37,6 +38,7 @@ from robot_mbrl.onboard import (
     run_episodes,
 )
 from robot_mbrl.report.run_report import measure_error
+from robot_mbrl.runs.load_agent import robot_of
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
@@ -86,7 +88,7 @@ def run(settings: Settings) -> Outcome:
 def measure_transfer(settings: Settings) -> dict[str, Any]:
     """Measure every reality; prints a line as soon as it is known."""
     torch.set_num_threads(1)
-    spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])
+    spec = robot_of(settings.run)
     rows: list[dict[str, Any]] = []
     for name, reality in name_realities(settings.realities, spec).items():
         rows += transfer(settings, spec, name, reality)
@@ -137,7 +139,7 @@ def add_errors(
     """Each model's error on episodes that none has seen: those in which the last controller was
     deployed, and others in which it explored.
 
-    A controller alone acts by what it sees, so that its later actions tell what its first
+    A controller alone acts by what it sees, so that its later actions betray what its first
     observations got wrong; a model that knows this controller profits, one that is asked about
     other actions does not.
     """
@@ -148,7 +150,8 @@ def add_errors(
     for key, folder in tests.items():
         episodes = load_episodes([folder])
         for row in rows:
-            row[key] = measure_error(Path(row["run"]), episodes, ERROR_STEPS).scalar(ERROR_STEPS)
+            error = measure_error(Path(row["run"]), episodes, ERROR_STEPS)
+            row[key] = error.summary()["rms_rad"]
 
 
 def print_row(row: dict[str, Any]) -> None:
@@ -214,7 +217,8 @@ def finetuned(s: Settings, folders: list[Path], out: Path, changes: dict[str, An
     """The run finetuned on every episode so far, always from the pretrained one."""
     if not (out / "state.json").exists():
         config = FinetuneConfig(seed=s.seed, **changes)
-        finetune_run(s.run, load_episodes(folders), out, config)
+        episodes = load_episodes(folders)
+        finetune_run(s.run, episodes, out, config, resimulate=resimulator)
     return out
 
 
@@ -230,7 +234,7 @@ def deployed(
 ) -> dict[str, Any]:
     """Export, deploy in two processes, and sum up."""
     if not controller.exists():
-        export(run_path, controller, ControllerConfig())
+        export_run(run_path, controller)
     record = controller.parent / f"episodes-{name.replace(' ', '-')}"
     saved = controller.with_suffix(".json")
     if not saved.exists():

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode, read_episode
-from robot_mbrl.learning.finetune.agent import stretches
-from robot_mbrl.models.judging.rollout_error import RolloutError, rollout_error
+from robot_mbrl.data.windows import Windows
+from robot_mbrl.learning.finetune.split import check_episodes
+from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.episode_section import episode_section
 from robot_mbrl.report.html import Table, draw_table, section, write_page
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
+from robot_mbrl.runs.lineage import parent_of
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 25
 
@@ -43,21 +46,10 @@ def write_report(
     check_episodes(shown, spec)
     parts = [_title(run, spec, head), draw_table(summary) if summary else ""]
     parts.append(_finetuning(folder))
-    parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run, head))))
+    parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run))))
     parts.append(_errors(run, head, shown, spec))
     parts += episode_section(shown, spec, agent.task, folder)
     write_page(out, f"{spec.name}: {run.name}", parts)
-
-
-def check_episodes(episodes: dict[str, Episode], spec: RobotSpec) -> None:
-    """Raise ContractMismatchError for an episode that this robot did not record."""
-    for name, episode in episodes.items():
-        if episode.metadata.fingerprint != spec.fingerprint:
-            raise ContractMismatchError(
-                f"{name}: recorded on robot {episode.metadata.robot!r} with fingerprint "
-                f"{episode.metadata.fingerprint}, this run is for {spec.name!r} with "
-                f"{spec.fingerprint}; pass episodes of that robot"
-            )
 
 
 def _learned_from(head: dict[str, Any]) -> dict[str, Episode]:
@@ -66,18 +58,13 @@ def _learned_from(head: dict[str, Any]) -> dict[str, Episode]:
     return {n: read_episode(n, recover=True) for n in names if Path(n).is_file()}
 
 
-def _metrics(run: Path, head: dict[str, Any]) -> list[dict[str, Any]]:
+def _metrics(run: Path) -> list[dict[str, Any]]:
     """Metrics of the run, or of the nearest ancestor that has any."""
     own = RunFolder(run).metrics()
-    parent = _parent(head)
+    parent = parent_of(run)
     if own or parent is None:
         return own
-    return _metrics(parent, RunFolder(parent).read_json("config.json"))
-
-
-def _parent(head: dict[str, Any]) -> Path | None:
-    name = head.get("lineage", {}).get("run")
-    return Path(name) if name and (Path(name) / "config.json").exists() else None
+    return _metrics(parent)
 
 
 def _title(run: Path, spec: RobotSpec, head: dict[str, Any]) -> str:
@@ -118,7 +105,7 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     unseen = {n: e for n, e in shown.items() if n not in learned or n in kept_out}
     if not unseen:
         return ""
-    parent = _parent(head)
+    parent = parent_of(run)
     runs = ({"before": parent} if parent else {}) | {"after" if parent else "model": run}
     try:
         errors = {label: measure_error(path, unseen) for label, path in runs.items()}
@@ -132,7 +119,8 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
 
 def measure_error(
     run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS
-) -> RolloutError:
+) -> OpenLoopError:
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
-    return rollout_error(agent.model, [p for e in episodes.values() for p in stretches(e)], steps)
+    segments = [s for e in episodes.values() for s in e.segments()]
+    return open_loop_error(agent.model, Windows.cut(segments, steps))

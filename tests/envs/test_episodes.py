@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from robot_mbrl.envs.episodes import actor_policy, evaluate, record_worlds
-from robot_mbrl.networks.actor import Actor
+from robot_mbrl.envs.episodes import evaluate, record_worlds
 
 HOLD = 3  # ticks at the goal that make a success
 
@@ -88,22 +86,14 @@ def test_summary_is_made_of_means() -> None:
     }
 
 
-def test_actor_policy_is_deterministic_and_takes_float64() -> None:
-    actor = Actor(3, 2, 8, torch.Generator().manual_seed(0))
-    obs = np.random.default_rng(0).standard_normal((5, 3))
-    act = actor_policy(actor)
-    np.testing.assert_array_equal(act(obs), act(obs))
-    np.testing.assert_allclose(act(obs), actor.act(torch.as_tensor(obs).float()).detach().numpy())
-
-
 def test_recorded_worlds_end_with_their_true_last_observation() -> None:
     """World 1 ends first; what it does after its reset belongs to another episode."""
     env = Scripted(["..g..", "gg.", "....g"], [False, True, False])
     episodes = record_worlds(env, lambda obs: np.full((3, 2), 0.5), seed=4)
     assert env.seed == 4
-    assert [o[:, 0].tolist() for o, _ in episodes] == [
+    assert [s.obs[:, 0].tolist() for s in episodes] == [
         [0, 0, 0, 1, 0, 0],
         [0, 1, 1, 0],
         [0, 0, 0, 0, 0, 1],
     ]
-    assert [a.shape for _, a in episodes] == [(5, 2), (3, 2), (5, 2)]
+    assert [s.action.shape for s in episodes] == [(5, 2), (3, 2), (5, 2)]

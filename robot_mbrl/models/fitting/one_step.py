@@ -24,13 +24,13 @@ def one_step_gradient(
 
     Each of `batches` is drawn for its equal share of the members.
     """
-    if model.sticks or len(batches) > 1 or batches[0].jitter.sigma is not None:
+    if model.dry_friction or len(batches) > 1 or batches[0].jitter.sigma is not None:
         return ByAutograd(model, batches, weights)
     return ByHand(model, batches[0].rows, batches[0].bootstrap)
 
 
 class ByAutograd:
-    """Of `member_loss`: for dry friction, which looks at velocities, for noise on inputs, and for
+    """Of `member_loss`: for dry friction, which needs velocities, for noise on inputs, and for
     members that learn from different sources."""
 
     def __init__(
