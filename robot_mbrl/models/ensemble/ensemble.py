@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.networks.normalizer import Normalizer, Whitener
@@ -51,7 +51,7 @@ class DynamicsEnsemble(nn.Module):
         depth: number of hidden layers.
         activation: of the hidden layers.
 
-    Raises SpecError for an unknown kind or activation, or no hidden layer.
+    Raises SettingsError for an unknown kind or activation, or no hidden layer.
     """
 
     elites: Tensor
@@ -73,11 +73,11 @@ class DynamicsEnsemble(nn.Module):
     ) -> None:
         super().__init__()
         if kind not in ("gaussian", "deterministic"):
-            raise SpecError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
+            raise SettingsError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
         if activation not in ACTIVATIONS:
-            raise SpecError(f"activation {activation!r}: expected {' or '.join(ACTIVATIONS)}")
+            raise SettingsError(f"activation {activation!r}: expected {' or '.join(ACTIVATIONS)}")
         if depth < 1:
-            raise SpecError(f"layers: expected at least 1 hidden layer, got {depth}")
+            raise SettingsError(f"layers: expected at least 1 hidden layer, got {depth}")
         self.kind: ModelKind = kind
         self.layout, self.members, self.hidden = layout, members, hidden
         self.dry_friction = dry_friction
