@@ -1,1 +1,1 @@
-"""calibration."""
+"""From episodes of one machine to the numbers, or the simulated worlds, that explain them."""

@@ -6,9 +6,8 @@ import numpy as np
 
 import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.noise import correlated_noise
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.data.transitions import Transitions
 
 Piece = tuple[FloatArray, FloatArray]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters, sample_parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import Worlds
 

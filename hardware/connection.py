@@ -12,8 +12,9 @@ from hardware.mock.device import MockDevice
 from hardware.mock.lockstep import LockstepClock, LockstepPort
 from hardware.mock.plant import PlantFactory, installed_plant
 from hardware.port import open_port
+from robot_mbrl.contract.description.read_robot import load_robot
 from robot_mbrl.contract.description.reality import Reality, load_reality
-from robot_mbrl.contract.description.spec import RobotSpec, load_robot
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.contract.interface import Clock
 
@@ -25,14 +26,24 @@ MOCK = "mock"
 
 @dataclass(frozen=True)
 class Connection:
-    """A connected robot, its drive off, and its clock.
+    """A connected robot, its drive off.
 
-    `device` is the mock behind the robot when it runs in this process, for looking inside.
+    Attributes:
+        robot: the driver.
+        clock: the time it lives by.
+        port: as given to `open_connection`.
+        device: the mock behind the robot where it runs in this process, for looking inside.
     """
 
     robot: SerialRobot
     clock: Clock
+    port: str
     device: MockDevice | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether time passes only while somebody waits, and connecting anew is a power-up."""
+        return self.device is not None
 
 
 def is_mock(port: str) -> bool:
@@ -65,10 +76,10 @@ def open_connection(
         reality = load_reality(port.removeprefix(MOCK).removeprefix(":") or None, spec)
         device = make_device(spec, reality, rng=rng, plant=plant)
         robot = SerialRobot(spec, LockstepPort(device))
-        connection = Connection(robot, LockstepClock(device), device)
+        connection = Connection(robot, LockstepClock(device), port, device)
     else:
         line = open_port(port, spec.link.baudrate, spec.link.reply_timeout_ms * 1e-3)
-        connection = Connection(SerialRobot(spec, line), RealClock())
+        connection = Connection(SerialRobot(spec, line), RealClock(), port)
     try:
         connection.robot.connect()
     except RobotMbrlError:

@@ -5,6 +5,14 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+import numpy as np
+
+from hardware import open_connection
+from launch.terminal import LiveLine
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.onboard import Session
+from robot_mbrl.onboard.session import EpisodeView
+
 
 class OperatorStop:
     """Within the context, SIGINT and SIGTERM end an episode cleanly.
@@ -42,3 +50,27 @@ class OperatorStop:
         self.requested = True
         if again or not self._in_episode:
             raise KeyboardInterrupt
+
+
+def open_session(
+    spec: RobotSpec, port: str, stop: OperatorStop, seed: int | None = None
+) -> Session:
+    """A session that `stop` ends between two ticks, with a live line on a terminal.
+
+    port: as in `hardware.open_connection`. seed: of an in-process mock, its reality's own by
+    default; and of the goals that the task draws, 0 by default.
+    """
+    rng = None if seed is None else np.random.default_rng(seed)
+
+    @contextlib.contextmanager
+    def watch(episode: EpisodeView) -> Iterator[None]:
+        with stop.during_episode(), LiveLine(episode):
+            yield
+
+    return Session(
+        spec,
+        lambda: open_connection(spec, port, rng=rng),
+        stop_requested=lambda: stop.requested,
+        watch=watch,
+        goals=np.random.default_rng(seed or 0),
+    )

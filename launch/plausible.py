@@ -19,8 +19,8 @@ from calibration.posterior import plausible_worlds
 from calibration.wear_prior import may_be_worn
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.arrays import Parameters
 from robot_mbrl.contract.noise import correlated_noise
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.envs.episodes import Act, actor_policy, record_worlds
 from robot_mbrl.models.judging.open_loop import Starts

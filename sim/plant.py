@@ -9,8 +9,8 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.description.spec import RobotSpec
 from sim.laws.joint_law import JointLaw
-from sim.laws.payload import add_payload
-from sim.laws.windings import Windings
+from sim.laws.motor_heat import MotorHeat
+from sim.mujoco_engine.body_fields import add_payload
 from sim.mujoco_engine.model import mujoco_model, stiffen_friction
 from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
 
@@ -28,7 +28,7 @@ class MujocoPlant:
     """One machine as its reality file says. Latency, noise and play are the mock device's business.
 
     Effects beyond MuJoCo's own: friction that is larger at rest (Stribeck curve, through MuJoCo's
-    friction constraint, so a joint truly sticks), cogging, warm windings and a weak source.
+    friction constraint, so a joint truly sticks), cogging, motor heat and a weak source.
     Payloads and changes come at their times, with position, velocity and temperature unchanged.
     """
 
@@ -38,7 +38,7 @@ class MujocoPlant:
         self._command = np.zeros(len(spec.actuators))
         named = reality.parameters
         self._law = JointLaw(spec, 1) if JointLaw.needed(named) else None
-        self._windings = Windings(spec, 1) if Windings.needed(named) else None
+        self._heat = MotorHeat(spec, 1) if MotorHeat.needed(named) else None
         self._events: list[float] = []
         self._build(0.0)
 
@@ -50,8 +50,8 @@ class MujocoPlant:
             initial = f"initial.{joint.name}."
             self.data.qpos[self._qpos[k]] = self._reality.parameters[initial + "position_rad"]
             self.data.qvel[self._dof[k]] = self._reality.parameters[initial + "velocity_rad_s"]
-        if self._windings:
-            self._windings.start(np.array([0]))
+        if self._heat:
+            self._heat.start(np.array([0]))
         self.drive(np.zeros(len(self._spec.actuators)))
 
     def drive(self, command: FloatArray) -> None:
@@ -84,7 +84,7 @@ class MujocoPlant:
         return max(1, math.ceil(left_s / TIMESTEP_S - 0.5))
 
     def _step(self, steps: int) -> None:
-        if not (self._law or self._windings):
+        if not (self._law or self._heat):
             mujoco.mj_step(self.model, self.data, steps)
             return
         for _ in range(steps):
@@ -92,12 +92,12 @@ class MujocoPlant:
                 q, v = self.data.qpos[None, self._qpos], self.data.qvel[None, self._dof]
                 self.model.dof_frictionloss[self._dof] = self._law.friction(v)[0]
                 self.data.qfrc_applied[self._dof] = self._law.torque(q)[0]
-            if self._windings:
-                self._motors.write(self._windings.resistance(self.data.ctrl[None]))
+            if self._heat:
+                self._motors.write(self._heat.resistance(self.data.ctrl[None]))
             mujoco.mj_step(self.model, self.data)
-            if self._windings:
+            if self._heat:
                 force, speed = self.data.actuator_force[None], self.data.qvel[None]
-                self._windings.warm(self._motors.torque(force, speed) ** 2, TIMESTEP_S)
+                self._heat.warm(self._motors.torque(force, speed) ** 2, TIMESTEP_S)
 
     def _build(self, time_s: float) -> None:
         """Compile the machine as it is at `time_s`, at rest in its zero position."""
@@ -124,8 +124,8 @@ class MujocoPlant:
         if self._law:
             coulomb = self.model.dof_frictionloss[None, self._dof]
             self._law.set_parameters(parameters, world, coulomb)
-        if self._windings:
-            self._windings.set_parameters(parameters, world)
+        if self._heat:
+            self._heat.set_parameters(parameters, world)
             fields = {name: getattr(self.model, name)[None] for name in MOTOR_FIELDS}  # views
             self._motors = MotorFields(self._spec, self.model, fields)
 

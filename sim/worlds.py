@@ -1,14 +1,13 @@
 """The seam between physics engines and everything else: B worlds of one robot."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.delay_line import EVERY
 from sim.laws.per_world import State
 
@@ -87,18 +86,14 @@ def make_worlds(
     `threads` is what works in parallel, threads of MuJoCo or processes of PyBullet; 0 takes one per
     core. Raises SpecError for an unknown backend or one that is not installed.
     """
-    return _engine(backend)(spec, num_worlds, threads=threads)
-
-
-def _engine(backend: str) -> Callable[..., Worlds]:
-    """Engines are imported when they are asked for: each is large, and one may be missing."""
+    # engines are imported when they are asked for: each is large, and one may be missing
     if backend == "mujoco":
         from sim.mujoco_engine.worlds import MujocoWorlds
 
-        return MujocoWorlds
+        return MujocoWorlds(spec, num_worlds, threads=threads)
     if backend == "pybullet":
         from sim.bullet_engine.worlds import BulletWorlds
 
-        return BulletWorlds
+        return BulletWorlds(spec, num_worlds, processes=threads)
     known = ", ".join(repr(name) for name in get_args(Backend))
     raise SpecError(f"backend {backend!r} is unknown; expected one of {known}")

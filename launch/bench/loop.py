@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hardware.clock import RealClock
-from launch.episodes import run_episodes
-from launch.operator_stop import OperatorStop
-from launch.session import EpisodePlan, Session
+from launch.operator_stop import OperatorStop, open_session
 from launch.verb import OK, SAFETY_STOP, Outcome
 from launch.verbs.bench import LoopBench
-from launch.verbs.deploy import load, ticks
 from robot_mbrl.contract.errors import LinkError
 from robot_mbrl.contract.interface import Clock
-from robot_mbrl.onboard import LoopReport
+from robot_mbrl.onboard import EpisodePlan, LoopReport, load_for_robot, run_episodes
 from robot_mbrl.onboard.loop_report import Histogram
 from robot_mbrl.onboard.realtime import realtime_priority
 
@@ -34,7 +31,7 @@ def measure_loop(settings: LoopBench) -> Outcome:
         tempfile.TemporaryDirectory() as folder,
         contextlib.ExitStack() as stack,
     ):
-        spec, controller = load(settings.controller, settings.robot, 0)
+        spec, controller = load_for_robot(settings.controller, settings.robot, seed=0)
         port = settings.port or stack.enter_context(
             spawned_mock(str(spec.folder), settings.reality)
         )
@@ -42,10 +39,10 @@ def measure_loop(settings: LoopBench) -> Outcome:
             stack.enter_context(busy_core())
         empty = measure_empty_loop(RealClock(), EMPTY_RATE_HZ, EMPTY_S)
         print_times("empty loop", empty)
-        session = stack.enter_context(Session(spec, port, stop))
-        length = ticks(settings.seconds, session.task.episode_s, spec)
+        session = stack.enter_context(open_session(spec, port, stop))
+        length = session.ticks(settings.seconds)
         plan = EpisodePlan(length, Path(folder), "deploy", monitor="off")
-        report = run_episodes(session, controller, plan, 1, tell=lambda *_: None)
+        report = run_episodes(session, controller, plan, 1)
     if not report.results:
         return Outcome({"stop_reason": "operator"})
     loop = report.results[0].report

@@ -13,7 +13,7 @@ from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.export.controller_file import export_controller
 from robot_mbrl.export.graph_cost import graph_cost
 from robot_mbrl.models.fitting.fit import FitConfig
-from robot_mbrl.onboard import Controller
+from robot_mbrl.onboard import OnnxController
 from robot_mbrl.tasks import make_task
 
 MATRIX = 384  # three of them stay in the cache of one core
@@ -41,7 +41,7 @@ class PlannerTimes:
 
 
 def measure_planner(
-    path: Path, controller: Controller, spec: RobotSpec, *, calls: int
+    path: Path, controller: OnnxController, spec: RobotSpec, *, calls: int
 ) -> PlannerTimes:
     """Time `calls` calls, with the sgemm rate measured in between."""
     cost = graph_cost(path)

@@ -19,9 +19,10 @@ import torch
 from launch.bench.plain_port import PlainPort
 from launch.bench.planner import sgemm_flop_s
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
-from robot_mbrl.export.controller_file import INPUTS, PlannerModule, open_graph, to_onnx
+from robot_mbrl.export.controller_file import PlannerModule, open_graph, to_onnx
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
+from robot_mbrl.onboard.controller.output import INPUTS
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.planners.search.cem import CemConfig
 from robot_mbrl.tasks.classic import InvertedPendulumV5

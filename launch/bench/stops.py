@@ -20,15 +20,16 @@ from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
 from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
 from robot_mbrl.contract.observation.layout import ObservationLayout
 from robot_mbrl.onboard import (
-    Controller,
     Monitor,
     MonitorThresholds,
+    OnnxController,
     SafeRobot,
     StopReason,
     load_controller,
+    load_for_robot,
     run_episode,
 )
-from robot_mbrl.onboard.controller.controller import ControllerOutput
+from robot_mbrl.onboard.controller.output import ControllerOutput
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def unplugged(at_s: float) -> Callable[..., Any]:
 def full_drive(at_s: float) -> Callable[..., Any]:
     """The controller loses its mind: full drive in one direction."""
 
-    def wrap(controller: Controller, clock: LockstepClock) -> Acting:
+    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
         start = clock.now()
 
         def change(output: ControllerOutput) -> ControllerOutput:
@@ -173,7 +174,7 @@ def full_drive(at_s: float) -> Callable[..., Any]:
 def slow(at_s: float, seconds: float) -> Callable[..., Any]:
     """Planning takes longer than a period."""
 
-    def wrap(controller: Controller, clock: LockstepClock) -> Acting:
+    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
         start = clock.now()
 
         def change(output: ControllerOutput) -> ControllerOutput:
@@ -215,7 +216,7 @@ class Ended:
 
 
 def run_case(
-    spec: RobotSpec, controller: Controller, case: Case | None, seed: int, reality: str
+    spec: RobotSpec, controller: OnnxController, case: Case | None, seed: int, reality: str
 ) -> Ended:
     """One episode from rest, with a failure or without."""
     machine = load_reality(reality, spec)
@@ -301,8 +302,6 @@ def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
     return [f"{e.reason.value}: {e.message}" for e in ends if e.reason is not StopReason.FINISHED]
 
 
-def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, Controller]:
-    from launch.verbs.deploy import load
-
-    spec, _ = load(path, robot, seed)
+def _load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, OnnxController]:
+    spec, _ = load_for_robot(path, robot, seed=seed)
     return spec, load_controller(path, spec, seed=seed)

@@ -1,1 +1,1 @@
-"""launch/studies."""
+"""What learning reaches, measured over seeds, worlds and realities: one study a file."""

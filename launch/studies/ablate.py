@@ -14,11 +14,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from launch.progress import progress
 from launch.studies.ablations import ABLATIONS
 from launch.studies.learn import Tell, learn_setting
 from launch.studies.learn_envs import evaluate_policy
 from launch.studies.learn_settings import PLAN_PENDULUM, Setting, find_setting
+from launch.terminal import progress
 from launch.verbs.bench import AblateBench, LearnBench
 from robot_mbrl.agents.mbpo import Mbpo, Policy
 from robot_mbrl.contract.errors import DataError

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from launch.progress import progress
 from launch.studies.learn_envs import evaluate_policy, make_env
 from launch.studies.learn_settings import PeerSetting, Setting, find_setting
+from launch.terminal import progress
 from launch.verbs.bench import LearnBench
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets

@@ -13,7 +13,8 @@ from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.observation.angle_layout import AngleLayout
-from robot_mbrl.contract.observation.plain_layout import Layout, PlainLayout
+from robot_mbrl.contract.observation.plain_layout import PlainLayout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.learning.online import OnlineConfig
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import FitConfig

@@ -16,13 +16,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from launch.episodes import run_episodes
-from launch.live_line import Acts
-from launch.operator_stop import OperatorStop
-from launch.session import EpisodePlan, Session
+from launch.operator_stop import OperatorStop, open_session
 from launch.verb import plain
 from launch.verbs.bench import RandomizationBench
-from launch.verbs.deploy import ticks
 from launch.verbs.export import export
 from launch.verbs.pretrain import changed_settings, pretrain
 from robot_mbrl.contract import RobotSpec, load_robot
@@ -31,7 +27,7 @@ from robot_mbrl.contract.errors import DataError
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.policy_only import PolicyOnly
 from robot_mbrl.learning.pretrain import PretrainConfig
-from robot_mbrl.onboard import load_controller
+from robot_mbrl.onboard import Controller, EpisodePlan, load_controller, run_episodes
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 
@@ -113,7 +109,7 @@ def judged(
     }
 
 
-def make_actor(spec: RobotSpec, training: Training, actor: str) -> Acts:
+def make_actor(spec: RobotSpec, training: Training, actor: str) -> Controller:
     """The policy alone, or the exported controller."""
     if actor == "policy":
         return PolicyOnly(load_agent(training.run, spec)[0])
@@ -126,19 +122,17 @@ def make_actor(spec: RobotSpec, training: Training, actor: str) -> Acts:
 def drive(
     settings: RandomizationBench,
     spec: RobotSpec,
-    controller: Acts,
+    controller: Controller,
     reality: str,
     training: Training,
 ) -> list[dict[str, Any]]:
     """So many episodes on the mock, in this process, without the model's alarms."""
     episodes, seed = settings.episodes, 1000 + training.seed  # training uses small ones
-    with OperatorStop() as stop, Session(spec, f"mock:{reality}", stop, seed) as session:
-        length = ticks(settings.seconds, session.task.episode_s, spec)
+    with OperatorStop() as stop, open_session(spec, f"mock:{reality}", stop, seed) as session:
+        length = session.ticks(settings.seconds)
         folder = training.run / f"episodes-{reality}"
         plan = EpisodePlan(length, folder, "deploy", monitor="off")
-        report = run_episodes(
-            session, controller, plan, episodes, keep_going=True, tell=lambda *_: None
-        )
+        report = run_episodes(session, controller, plan, episodes, keep_going=True)
     if report.interrupted or len(report.results) < episodes:
         raise DataError(
             f"{reality}: {len(report.results)} of {episodes} episodes were run; the same command "

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from launch.progress import progress
 from launch.studies.real_log_models import MODELS, RealLogConfig, bench_real_log
+from launch.terminal import progress
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import DataError
 

@@ -29,6 +29,7 @@ from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
+from robot_mbrl.onboard import load_for_robot
 from robot_mbrl.report.run_report import measure_error
 from robot_mbrl.runs.run_folder import RunFolder
 
@@ -233,6 +234,6 @@ def deploy_some(job: tuple[str, str, Path, Path, int, int]) -> list[dict[str, An
         seed=seed,
     )
     with OperatorStop() as stop:
-        spec, loaded = deploying.load(controller, robot, seed)
+        spec, loaded = load_for_robot(controller, robot, seed=seed)
         report = deploying.deploy(spec, loaded, settings, stop, keep_going=True)
     return [r.to_json() for r in report.results]

@@ -1,1 +1,1 @@
-"""launch/verbs."""
+"""The verbs of the command line, one file each."""

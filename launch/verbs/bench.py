@@ -12,9 +12,9 @@ from rich.table import Table
 
 from launch.bench.train_settings import TrainBench
 from launch.verb import Outcome, Verb
-from launch.verbs.deploy import load
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.onboard import load_for_robot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,7 +317,7 @@ def bench_planner(settings: PlannerBench) -> Outcome:
         path = settings.controller or Path(folder) / "controller.onnx"
         if settings.controller is None and settings.robot is not None:
             export_untrained(load_robot(settings.robot), path)
-        spec, controller = load(path, settings.robot, 0)
+        spec, controller = load_for_robot(path, settings.robot, seed=0)
         times = measure_planner(path, controller, spec, calls=settings.calls)
     return print_speed(asdict(times))
 

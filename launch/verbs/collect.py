@@ -6,16 +6,22 @@ from typing import Literal
 
 import numpy as np
 
-from launch.episodes import EpisodesReport, print_end, run_episodes
-from launch.live_line import Acts
-from launch.operator_stop import OperatorStop
-from launch.session import EpisodePlan, Session
-from launch.verb import Outcome, Verb
-from launch.verbs.deploy import load, thresholds_of, ticks
+from launch.operator_stop import OperatorStop, open_session
+from launch.terminal import print_end, print_episode
+from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError
-from robot_mbrl.onboard import Controller
-from robot_mbrl.onboard.exploration import ExploringController, RandomController
+from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.onboard import (
+    Controller,
+    EpisodePlan,
+    EpisodesReport,
+    ExploringController,
+    MonitorThresholds,
+    OnnxController,
+    RandomController,
+    load_for_robot,
+    run_episodes,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,36 +62,43 @@ def run(settings: Settings) -> Outcome:
         spec, controller = choose(settings)
         report = collect(spec, controller, settings, stop)
     print_end(report, spec.name)
-    return Outcome({"robot": spec.name} | report.to_json(), report.exit_code)
+    return Outcome({"robot": spec.name} | report.to_json(), SAFETY_STOP if report.stop else OK)
 
 
-def choose(settings: Settings) -> tuple[RobotSpec, Controller | None]:
-    """The robot and who drives it; raises DataError when something is left out."""
+def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
+    """The robot and who drives it; raises SettingsError when something is left out."""
     if settings.policy == "random":
         if settings.robot is None:
-            raise DataError("--policy random needs --robot NAME or folder")
+            raise SettingsError("--policy random needs --robot NAME or folder")
         return load_robot(settings.robot), None
     if settings.controller is None:
-        raise DataError("collect needs --controller FILE, or --policy random for noise alone")
-    return load(settings.controller, settings.robot, settings.seed)
+        raise SettingsError("collect needs --controller FILE, or --policy random for noise alone")
+    return load_for_robot(settings.controller, settings.robot, seed=settings.seed)
 
 
 def collect(
-    spec: RobotSpec, controller: Controller | None, settings: Settings, stop: OperatorStop
+    spec: RobotSpec, controller: OnnxController | None, settings: Settings, stop: OperatorStop
 ) -> EpisodesReport:
     """Run the episodes."""
-    with Session(spec, settings.port, stop, settings.seed) as session:
+    with open_session(spec, settings.port, stop, settings.seed) as session:
+        thresholds = controller.metadata.thresholds if controller else {}
         plan = EpisodePlan(
-            ticks=ticks(settings.seconds, session.task.episode_s, spec),
+            ticks=session.ticks(settings.seconds),
             folder=settings.out,
             kind="collect",
             lineage=controller.metadata.lineage if controller else {},
             extra={"policy": settings.policy, "exploration": sigma(settings)},
             monitor=settings.monitor,
-            thresholds=thresholds_of(controller) if controller else None,
+            thresholds=MonitorThresholds.of_controller(thresholds),
         )
-        who = explorer(spec, controller, settings)
-        return run_episodes(session, who, plan, settings.episodes, keep_going=settings.keep_going)
+        return run_episodes(
+            session,
+            explorer(spec, controller, settings),
+            plan,
+            settings.episodes,
+            keep_going=settings.keep_going,
+            done=print_episode,
+        )
 
 
 def sigma(settings: Settings) -> float:
@@ -95,7 +108,7 @@ def sigma(settings: Settings) -> float:
     return 0.5 if settings.policy == "random" else 0.1
 
 
-def explorer(spec: RobotSpec, controller: Controller | None, settings: Settings) -> Acts:
+def explorer(spec: RobotSpec, controller: OnnxController | None, settings: Settings) -> Controller:
     """The controller with its noise, or noise alone."""
     rng = np.random.default_rng(settings.seed)
     size = len(spec.actuators)

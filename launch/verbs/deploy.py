@@ -4,13 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from launch.episodes import EpisodesReport, print_end, run_episodes
-from launch.operator_stop import OperatorStop
-from launch.session import EpisodePlan, Session
-from launch.verb import Outcome, Verb
-from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError, SpecError
-from robot_mbrl.onboard import Controller, MonitorThresholds, load_controller
+from launch.operator_stop import OperatorStop, open_session
+from launch.terminal import print_end, print_episode
+from launch.verb import OK, SAFETY_STOP, Outcome, Verb
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.onboard import (
+    EpisodePlan,
+    EpisodesReport,
+    MonitorThresholds,
+    OnnxController,
+    load_for_robot,
+    run_episodes,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,27 +50,27 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Deploy and print what happened."""
     with OperatorStop() as stop:
-        spec, controller = load(settings.controller, settings.robot, settings.seed)
+        spec, controller = load_for_robot(settings.controller, settings.robot, seed=settings.seed)
         report = deploy(spec, controller, settings, stop)
     print_end(report, spec.name)
-    return Outcome({"robot": spec.name} | report.to_json(), report.exit_code)
+    return Outcome({"robot": spec.name} | report.to_json(), SAFETY_STOP if report.stop else OK)
 
 
 def deploy(
     spec: RobotSpec,
-    controller: Controller,
+    controller: OnnxController,
     settings: Settings,
     stop: OperatorStop,
     *,
     keep_going: bool = False,
 ) -> EpisodesReport:
     """Run the episodes."""
-    thresholds = thresholds_of(controller)
+    thresholds = MonitorThresholds.of_controller(controller.metadata.thresholds)
     if thresholds is None and settings.monitor != "off":
         print("this controller holds no calibrated thresholds: innovation is not watched")
-    with Session(spec, settings.port, stop, settings.seed) as session:
+    with open_session(spec, settings.port, stop, settings.seed) as session:
         plan = EpisodePlan(
-            ticks=ticks(settings.seconds, session.task.episode_s, spec),
+            ticks=session.ticks(settings.seconds),
             folder=settings.record,
             kind="deploy",
             lineage=controller.metadata.lineage | {"controller": str(settings.controller)},
@@ -73,30 +78,6 @@ def deploy(
             thresholds=thresholds,
             goal=settings.goal,
         )
-        return run_episodes(session, controller, plan, settings.episodes, keep_going=keep_going)
-
-
-def load(path: Path, robot: str | None, seed: int) -> tuple[RobotSpec, Controller]:
-    """A controller and the robot it is for, checked against each other."""
-    name = robot or load_controller(path).metadata.robot
-    try:
-        spec = load_robot(name)
-    except SpecError as error:
-        if robot is None:
-            error.add_note(f"{path} names robot {name!r}; pass its folder with --robot")
-        raise
-    return spec, load_controller(path, spec, seed=seed)
-
-
-def thresholds_of(controller: Controller) -> MonitorThresholds | None:
-    """The thresholds in a controller's metadata, None where it was exported without."""
-    values = controller.metadata.thresholds
-    return MonitorThresholds.from_json(values) if values else None
-
-
-def ticks(seconds: float | None, default_s: float, spec: RobotSpec) -> int:
-    """Length of an episode in ticks; raises DataError for less than two."""
-    count = round((default_s if seconds is None else seconds) * spec.control.rate_hz)
-    if count < 2:
-        raise DataError(f"--seconds {seconds}: expected at least {2 * spec.control.dt:g} s")
-    return count
+        return run_episodes(
+            session, controller, plan, settings.episodes, keep_going=keep_going, done=print_episode
+        )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from launch.plausible import plausible_simulator
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 import sim
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
@@ -44,7 +44,7 @@ def run(settings: Settings) -> Outcome:
     """Pretrain and print what was reached."""
     spec = load_robot(settings.robot)
     if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration))
+        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     result = pretrain(spec, settings.config, settings.out)
     print(
         f"{settings.out}: policy alone {result['evaluation']['success']:.0%} success in "

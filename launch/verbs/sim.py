@@ -13,16 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 import sim
-from launch.progress import progress
+from launch.terminal import progress
 from launch.verb import Outcome, Verb
-from launch.verbs.deploy import load
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
 from robot_mbrl.contract.description.randomization_table import RandomizationRow, randomization_rows
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.noise import CorrelatedNoise
 from robot_mbrl.envs.robot_env import RobotEnv
-from robot_mbrl.onboard import Controller
+from robot_mbrl.onboard import OnnxController, load_for_robot
 from sim.rendering.movie import find_ffmpeg, write_gif, write_mp4
 
 Act = Callable[[np.ndarray], np.ndarray]
@@ -78,7 +77,7 @@ def run(settings: Settings) -> Outcome:
     """Show the randomization, or an episode."""
     spec, controller = choose(settings)
     if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration))
+        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     if settings.show_randomization:
         return show_randomization(spec)
     check_files(settings)
@@ -100,10 +99,10 @@ def run(settings: Settings) -> Outcome:
     return tell(env, shown, settings)
 
 
-def choose(settings: Settings) -> tuple[RobotSpec, Controller | None]:
+def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
     """The robot and who drives it."""
     if settings.controller is not None:
-        return load(settings.controller, settings.robot, settings.seed)
+        return load_for_robot(settings.controller, settings.robot, seed=settings.seed)
     return load_robot(settings.robot or "furuta"), None
 
 
@@ -135,7 +134,7 @@ def rendering(spec: RobotSpec, settings: Settings) -> dict[str, Any]:
     return {"render_mode": "rgb_array", "draw": sim.Picture(spec, *settings.size).draw}
 
 
-def actor(spec: RobotSpec, controller: Controller | None, settings: Settings) -> Act:
+def actor(spec: RobotSpec, controller: OnnxController | None, settings: Settings) -> Act:
     """The controller, or noise around staying at home."""
     if controller is not None:
         controller.reset()

@@ -10,12 +10,11 @@ import numpy as np
 
 import sim
 from launch.verb import OK, REJECTED, Outcome, Verb
-from launch.verbs.deploy import load
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.envs.episodes import EvaluationReport, evaluate
 from robot_mbrl.learning.planner_in_worlds import PlannerInWorlds
-from robot_mbrl.onboard import load_controller
+from robot_mbrl.onboard import load_controller, load_for_robot
 from sim.worlds import Backend
 
 UNSEEN = 1_000_001  # training, calibration and bench draw from other seeds
@@ -63,7 +62,7 @@ def run(settings: Settings) -> Outcome:
         raise DataError(f"--worlds {settings.worlds}: expected at least 1")
     if not 0 <= settings.pass_at <= 1:
         raise DataError(f"--pass-at {settings.pass_at}: expected a share between 0 and 1")
-    spec, _ = load(settings.controller, settings.robot, settings.seed)
+    spec, _ = load_for_robot(settings.controller, settings.robot, seed=settings.seed)
     sim.make_env(spec, backend=settings.backend).close()  # says at once if it cannot be had
     reports = judge(settings, str(spec.folder))
     success = np.concatenate([r.success for r in reports])

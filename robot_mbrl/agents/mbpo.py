@@ -19,7 +19,7 @@ from robot_mbrl.agents.imagination.trust import ShareConfig, real_share, rollout
 from robot_mbrl.agents.sac import Batch, Sac
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions

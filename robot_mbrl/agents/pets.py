@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from robot_mbrl.agents.mbpo import Piece, Policy
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions

@@ -1,4 +1,4 @@
-"""Checks at public boundaries: shapes and finiteness, with messages that name what was expected."""
+"""Types of arrays, and checks of their shape and finiteness that say what was expected."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,9 @@ import numpy.typing as npt
 from robot_mbrl.contract.errors import NotFiniteError, ShapeError
 
 FloatArray = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Parameters = dict[str, FloatArray]
+"""Sampled parameters: path, such as `links.arm.mass` -> values, shape (B,) over worlds."""
 
 
 def check_shape(name: str, array: Any, expected: Sequence[int | None]) -> None:

@@ -1,30 +1,12 @@
 """How well a recorded episode did its task."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
+from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.contract.task import Task
 from robot_mbrl.data.episode import Episode
-
-FINISHED = "finished"
-
-
-class Task(Protocol):
-    """What judging needs of a task; see `robot_mbrl.tasks.Task`."""
-
-    @property
-    def hold_s(self) -> float:
-        """Final seconds during which `at_goal` must hold."""
-
-    def reward(self, next_obs: Any, action: Any) -> Any:
-        """Reward (...,)."""
-
-    def terminated(self, next_obs: Any) -> Any:
-        """Whether next_obs ends the episode, (...,)."""
-
-    def at_goal(self, obs: Any) -> Any:
-        """Whether the state counts as reached, (...,)."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +25,17 @@ class EpisodeScore:
 
 
 def score_episode(episode: Episode, task: Task) -> EpisodeScore:
-    """Judge an episode by the task's own definitions, as evaluation in simulation does."""
+    """Evaluate an episode by the task's own definitions, as evaluation in simulation does."""
     if len(episode) < 2:
         return EpisodeScore(False, 0.0, 0.0)
     next_obs, action = episode.observations[1:], episode.actions[:-1]
     rate = episode.metadata.rate_hz
     away = np.flatnonzero(~np.asarray(task.at_goal(next_obs)))
     held = len(next_obs) - (int(away[-1]) + 1 if len(away) else 0)
-    whole = episode.complete and episode.stop_reason == FINISHED
-    calm = not bool(np.any(task.terminated(next_obs)))
+    whole = episode.complete and episode.stop_reason == StopReason.FINISHED.value
+    alive = not bool(np.any(task.terminated(next_obs)))
     return EpisodeScore(
-        success=whole and calm and held >= round(task.hold_s * rate),
+        success=whole and alive and held >= round(task.hold_s * rate),
         returns=float(np.sum(task.reward(next_obs, action))),
         at_goal_s=held / rate,
     )

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robot_mbrl.contract.arrays import check_shape
-
-Float32 = npt.NDArray[np.float32]
+from robot_mbrl.contract.arrays import Float32, check_shape
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""robot_mbrl/envs."""
+"""The one gymnasium environment for any `Robot`, and whole episodes in it."""

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.task import Task
 from robot_mbrl.networks.actor import Actor
 
@@ -56,7 +55,7 @@ def evaluate(
     worlds = len(obs)
     running, terminated = np.ones(worlds, bool), np.zeros(worlds, bool)
     returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)
-    needed = round(task.hold_s * env.robot.control.rate_hz)
+    needed = round(task.hold_s * env.robot_spec.control.rate_hz)
     while running.any():
         obs, reward, ended, truncated, info = env.step(act(obs))
         last = np.where((ended | truncated)[:, None], info.get("final_obs", obs), obs)

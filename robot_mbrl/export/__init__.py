@@ -1,1 +1,1 @@
-"""robot_mbrl/export."""
+"""One controller.onnx from an agent, with its cost."""

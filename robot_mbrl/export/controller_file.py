@@ -27,6 +27,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.models.ensemble.planning_model import PlanningModel
 from robot_mbrl.models.ensemble.uncertainty import mixture
+from robot_mbrl.onboard.controller.output import INPUTS, METADATA_KEY, OUTPUTS
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.planners.objective.propagation import PropagationConfig, draw_propagation
 from robot_mbrl.planners.planner import PlannerName, SamplingConfig, make_plan, noise_shape
@@ -36,8 +37,6 @@ from robot_mbrl.planners.search.mppi import MppiConfig
 from robot_mbrl.planners.search.random_shooting import RandomShootingConfig
 from robot_mbrl.planners.search.sampling import shift
 
-INPUTS = ("observation", "plan", "noise")
-OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
 NUDGE = 1e-3  # rad, for slopes
 TOLERANCE = 1e-3  # largest accepted difference of the action between torch and onnxruntime
 ROUNDING = 2e-5  # of a score, in single precision after a thousand operations
@@ -208,7 +207,7 @@ def export_controller(
         "tolerance": tolerance,
         "ties": ties,
     }
-    onnx.helper.set_model_props(graph, {"robot_mbrl": json.dumps(metadata)})
+    onnx.helper.set_model_props(graph, {METADATA_KEY: json.dumps(metadata)})
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(graph, path)
     return metadata

@@ -1,1 +1,1 @@
-"""robot_mbrl/learning."""
+"""Procedures from data or simulators to a run: pretrain, online, offline, finetune."""

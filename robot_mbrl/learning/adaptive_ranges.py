@@ -13,13 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.arrays import Parameters
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import (
-    Parameters,
-    parameter_limits,
-    sample_parameters,
-)
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
+from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.episodes import Act, evaluate
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, Progress
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.fitting.fit import (

@@ -19,7 +19,7 @@ import numpy as np
 from robot_mbrl.agents.mbpo import Piece, Policy
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.noise import correlated_noise
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.data.chains import linked_stretches
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.data.transitions import Transitions

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from robot_mbrl.onboard import Controller
+from robot_mbrl.onboard import OnnxController
 
 
 class PlannerInWorlds:
     """Observations (B, O) -> actions (B, A) by the controller, one call a world."""
 
-    def __init__(self, controller: Controller, worlds: int, seed: int) -> None:
+    def __init__(self, controller: OnnxController, worlds: int, seed: int) -> None:
         self._controller = controller
         self._plans = np.zeros((worlds, *controller.plan_shape), dtype=np.float32)
         self._rng = np.random.default_rng(seed)

@@ -1,1 +1,1 @@
-"""robot_mbrl/networks."""
+"""Torch layers, each without any knowledge of a robot."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.networks.normalizer import Whitener
 

@@ -1,23 +1,12 @@
 """Actions that try something new, before the supervisor: noise on a controller, or alone."""
 
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.noise import CorrelatedNoise
-from robot_mbrl.onboard.controller.controller import ControllerOutput
-
-
-class Acts(Protocol):
-    """A controller, as the loop sees it."""
-
-    def reset(self) -> None:
-        """Start an episode."""
-
-    def act(self, observation: FloatArray) -> ControllerOutput:
-        """Decide from observation (O,)."""
+from robot_mbrl.onboard.controller.output import Controller, ControllerOutput
 
 
 class ExploringController:
@@ -27,7 +16,9 @@ class ExploringController:
     judged while exploring.
     """
 
-    def __init__(self, controller: Acts, size: int, sigma: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self, controller: Controller, size: int, sigma: float, rng: np.random.Generator
+    ) -> None:
         self._controller = controller
         self._noise = CorrelatedNoise(size, sigma, rng)
 

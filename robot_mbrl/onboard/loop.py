@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from robot_mbrl.contract.arrays import FloatArray, check_finite
 from robot_mbrl.contract.errors import DataError, NotFiniteError
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import Tick, TickFlag
-from robot_mbrl.onboard.controller.controller import ControllerOutput
+from robot_mbrl.onboard.controller.output import Controller, ControllerOutput
 from robot_mbrl.onboard.loop_report import Histogram, LoopReport
 from robot_mbrl.onboard.monitor.monitor import Monitor, innovation
 from robot_mbrl.onboard.recorder import Recorder
@@ -25,20 +24,10 @@ APPLIED_TOLERANCE = 0.02
 """Up to this difference of applied and proposed action, a prediction is about what happened."""
 
 
-class Acts(Protocol):
-    """What the loop needs of a controller."""
-
-    def reset(self) -> None:
-        """Start an episode."""
-
-    def act(self, observation: FloatArray) -> ControllerOutput:
-        """Decide from observation (O,)."""
-
-
 def run_episode(
     safe: SafeRobot,
     clock: Clock,
-    controller: Acts,
+    controller: Controller,
     observer: Observer,
     recorder: Recorder | None,
     ticks: int,
@@ -106,7 +95,7 @@ class Loop:
         self,
         safe: SafeRobot,
         clock: Clock,
-        controller: Acts,
+        controller: Controller,
         observer: Observer,
         recorder: Recorder | None,
         monitor: Monitor | None,

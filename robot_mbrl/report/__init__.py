@@ -1,1 +1,1 @@
-"""robot_mbrl/report."""
+"""HTML pages with figures of what was learned and measured, for people."""

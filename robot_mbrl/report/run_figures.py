@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data import Episode
-from robot_mbrl.data.score import FINISHED
 from robot_mbrl.models.judging.rollout_error import RolloutError
 
 GREY, BLUE, ORANGE, GREEN, RED = "#8a8f98", "#2563b0", "#d97706", "#15803d", "#c81e1e"
@@ -108,7 +108,7 @@ def episode_figure(
         novelty.set(ylabel="disagree-\nment")
         _plot_innovation(surprise, time_s, episode, limits)
         surprise.set_xlabel("time (s)")
-        if episode.stop_reason != FINISHED and len(episode):
+        if episode.stop_reason != StopReason.FINISHED.value and len(episode):
             _mark_stop((angle, action, novelty, surprise), float(time_s[-1]), episode)
 
     return draw(plot, 9, 4.6)

@@ -12,7 +12,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode, read_episode
-from robot_mbrl.data.score import FINISHED, score_episode
+from robot_mbrl.data.score import score_episode
 from robot_mbrl.learning.finetune.agent import stretches
 from robot_mbrl.models.judging.rollout_error import RolloutError, rollout_error
 from robot_mbrl.report import run_figures as figures
@@ -241,5 +241,5 @@ def _mark(cell: str) -> str:
     """Success green; a stop red."""
     if cell == "yes":
         return " class=good"
-    stopped = cell.startswith("cut") or (cell.islower() and "_" in cell and cell != FINISHED)
+    stopped = cell.startswith("cut") or (cell.islower() and "_" in cell)
     return " class=bad" if stopped else ""

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets
-from robot_mbrl.runs.settings import from_dict
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.replay import ReplayBuffer
 from robot_mbrl.models.learned_task import LearnedTask
+from robot_mbrl.runs.settings import from_dict
 from robot_mbrl.tasks import make_task
 
 CHECKPOINT = "checkpoint.safetensors"

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from robot_mbrl.runs.same_settings import check_unchanged, differences
 from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.same_settings import check_unchanged, differences
 
 SETTINGS = "settings.json"
 

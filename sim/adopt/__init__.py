@@ -1,1 +1,1 @@
-"""sim/adopt."""
+"""A robot folder from anybody's URDF: mended, given first numbers, written and tried."""

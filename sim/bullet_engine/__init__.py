@@ -1,1 +1,1 @@
-"""sim/bullet_engine."""
+"""The robot in PyBullet, the second opinion: one URDF a world, joints solved here."""

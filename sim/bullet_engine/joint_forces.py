@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.effects import effect_values
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.joint_law import JointLaw
+from sim.laws.motor_heat import MotorHeat
 from sim.laws.motor_law import Motors
 from sim.laws.per_world import State
-from sim.laws.windings import Windings
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class JointForces:
         self.damping, self.friction, self._cable, self._rest = np.zeros((4, *shape))
         self._motors = Motors(spec, num_worlds)
         self._law = JointLaw(spec, num_worlds) if JointLaw.needed(spec.nominal) else None
-        self._windings = Windings(spec, num_worlds) if Windings.needed(spec.nominal) else None
+        self._heat = MotorHeat(spec, num_worlds) if MotorHeat.needed(spec.nominal) else None
         self._square, self._steps = np.zeros((num_worlds, len(spec.actuators))), 0
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
@@ -53,14 +52,14 @@ class JointForces:
         self._motors.set_parameters(parameters, ids)
         if self._law:
             self._law.set_parameters(parameters, ids, self.friction[ids])
-        if self._windings:
-            self._windings.set_parameters(parameters, ids)
+        if self._heat:
+            self._heat.set_parameters(parameters, ids)
 
     def start(self, ids: np.ndarray) -> None:
-        """Worlds `ids` (n,) begin an episode: no current, cold windings."""
+        """Worlds `ids` (n,) begin an episode: no current, cold motors."""
         self._motors.start(ids)
-        if self._windings:
-            self._windings.start(ids)
+        if self._heat:
+            self._heat.start(ids)
 
     @property
     def brake(self) -> FloatArray:
@@ -69,7 +68,7 @@ class JointForces:
 
     def load(self, commands: FloatArray, q: FloatArray, v: FloatArray) -> JointLoad:
         """Under commands (B, A) at angles and velocities (B, J)."""
-        resistance = self._windings.resistance(commands) if self._windings else None
+        resistance = self._heat.resistance(commands) if self._heat else None
         torque, damping = self._motors.drive(commands, q, v, resistance)
         torque = torque - self._cable * (q - self._rest)
         if not self._law:
@@ -79,23 +78,23 @@ class JointForces:
 
     def stepped(self, v: FloatArray) -> None:
         """A physics step ended with velocities (B, J)."""
-        if self._windings:
+        if self._heat:
             self._square += self._motors.delivered(v) ** 2
             self._steps += 1
 
     def pass_time(self, seconds: float) -> None:
         """A control period ended."""
-        if self._windings:
-            self._windings.warm(self._square / self._steps, seconds)
+        if self._heat:
+            self._heat.warm(self._square / self._steps, seconds)
             self._square[:], self._steps = 0.0, 0
 
     def get_state(self) -> State:
         """What changes as time passes; plain arrays."""
         state = self._motors.get_state("motors.")
-        return state | (self._windings.get_state("windings.") if self._windings else {})
+        return state | (self._heat.get_state("motor_heat.") if self._heat else {})
 
     def set_state(self, state: State) -> None:
         """Go on from what `get_state` gave."""
         self._motors.set_state(state, "motors.")
-        if self._windings:
-            self._windings.set_state(state, "windings.")
+        if self._heat:
+            self._heat.set_state(state, "motor_heat.")

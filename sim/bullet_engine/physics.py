@@ -14,20 +14,18 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.effects import effect_values, names_any
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.bullet_engine.client import GRAVITY_M_S2, WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_engine.joint_forces import JointForces
 from sim.bullet_engine.joint_step import multiply, next_velocity
 from sim.bullet_engine.urdf import UrdfWriter
 from sim.laws.disturbances import Disturbance
 from sim.laws.electronics import holding
+from sim.laws.gravity import gravity_directions, gravity_leans
 from sim.laws.latency import Latency
 from sim.laws.motor_law import armature_kg_m2
 from sim.laws.payload import Payloads
 from sim.laws.per_world import State
-from sim.mujoco_engine.parameter_fields import GRAVITY, leaning
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,7 @@ class BulletPhysics:
         self._forces = JointForces(spec, num_worlds, dynamics)
         self._latency = Latency(spec, num_worlds)
         self._payloads = Payloads(spec, num_worlds) if Payloads.needed(named) else None
-        leans = names_any(named, "gravity", GRAVITY)
-        self._gravity = np.zeros((num_worlds, 3)) if leans else None
+        self._gravity = np.zeros((num_worlds, 3)) if gravity_leans(named) else None
         ids = np.arange(num_worlds)
         self.reset({p: np.full(num_worlds, v) for p, v in named.items()}, ids)
 
@@ -89,9 +86,7 @@ class BulletPhysics:
         self._forces.set_parameters(parameters, ids)
         self._latency.set_parameters(parameters, ids)
         if self._gravity is not None:
-            tilt = effect_values(parameters, "gravity.tilt_rad", len(ids))
-            direction = effect_values(parameters, "gravity.direction_rad", len(ids))
-            self._gravity[ids] = GRAVITY_M_S2 * leaning(tilt, direction)
+            self._gravity[ids] = GRAVITY_M_S2 * gravity_directions(parameters, len(ids))
         if self._payloads:
             self._payloads.set_parameters(parameters, ids)
         if any(path.startswith("links.") for path in paths):

@@ -60,7 +60,7 @@ class BulletProcess:
         return RobotMbrlError(
             f"a PyBullet process (pid {self._process.pid}) ended with exit code "
             f"{self._process.exitcode} while its worlds were needed; it may have run out of "
-            "memory: use fewer worlds or threads"
+            "memory: use fewer worlds or processes"
         )
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.bullet_engine.client import WORLDS_PER_CLIENT, import_pybullet
 from sim.bullet_engine.physics import BulletPhysics, Readings
 from sim.bullet_engine.process import BulletProcess
@@ -29,16 +28,16 @@ class BulletWorlds:
     Args:
         spec: the robot.
         num_worlds: B.
-        threads: processes; 1 stays in this one, 0 takes one per core but none for a handful of
-            worlds.
+        processes: how many share the worlds; 1 is this one, 0 takes one per core but none beside
+            this one for a handful of worlds.
 
     Raises SpecError where PyBullet is missing or the URDF is no mechanism.
     """
 
-    def __init__(self, spec: RobotSpec, num_worlds: int, *, threads: int = 0) -> None:
+    def __init__(self, spec: RobotSpec, num_worlds: int, *, processes: int = 0) -> None:
         import_pybullet()
         self.spec = spec
-        most = threads or min(os.cpu_count() or 1, math.ceil(num_worlds / WORLDS_PER_CLIENT))
+        most = processes or min(os.cpu_count() or 1, math.ceil(num_worlds / WORLDS_PER_CLIENT))
         self._parts = np.array_split(np.arange(num_worlds), min(most, num_worlds))
         kind = BulletProcess if len(self._parts) > 1 else InThisProcess
         self._shape = (num_worlds, len(spec.joints))
@@ -48,9 +47,9 @@ class BulletWorlds:
         chancy = Disturbances.needed(spec.nominal)
         self._disturbances = Disturbances(spec, num_worlds) if chancy else None
         self._now = Readings(*(np.zeros(self._shape) for _ in range(3)))
-        self._crews: list[BulletProcess | InThisProcess] = []
+        self._workers: list[BulletProcess | InThisProcess] = []
         for part in self._parts:
-            self._crews.append(kind(spec, len(part)))
+            self._workers.append(kind(spec, len(part)))
         self._call_all("readings", [() for _ in self._parts])
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
@@ -134,9 +133,9 @@ class BulletWorlds:
 
     def get_state(self) -> State:
         """All that decides what comes next, beside the parameters; plain arrays."""
-        for crew in self._crews:
-            crew.start("get_state")
-        states = [crew.finish() for crew in self._crews]
+        for worker in self._workers:
+            worker.start("get_state")
+        states = [worker.finish() for worker in self._workers]
         return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
 
     def set_state(self, state: State, parameters: Parameters) -> None:
@@ -162,22 +161,22 @@ class BulletWorlds:
         return found
 
     def _ask(self, world: int, call: str) -> Any:
-        [(crew, part)] = [
-            (c, p) for c, p in zip(self._crews, self._parts, strict=True) if world in p
+        [(worker, part)] = [
+            (c, p) for c, p in zip(self._workers, self._parts, strict=True) if world in p
         ]
-        crew.start(call, int(world - part[0]))
-        return crew.finish()
+        worker.start(call, int(world - part[0]))
+        return worker.finish()
 
     def _call_all(self, call: str, arguments: list[Any]) -> None:
-        """Call every crew that has arguments; all work at once. Any error closes all of them."""
+        """Call every worker that has arguments; all work at once. Any error closes all of them."""
         if self._closed:
             raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
         busy = [k for k, given in enumerate(arguments) if given is not None]
         try:
             for k in busy:
-                self._crews[k].start(call, *arguments[k])
+                self._workers[k].start(call, *arguments[k])
             for k in busy:
-                self._take(self._parts[k], self._crews[k].finish())
+                self._take(self._parts[k], self._workers[k].finish())
         except BaseException:  # an interrupt would leave answers in the pipes
             self.close()
             raise
@@ -190,8 +189,8 @@ class BulletWorlds:
     def close(self) -> None:
         """End the processes and release PyBullet's memory; calling it twice does no harm."""
         self._closed = True
-        for crew in self._crews:
-            crew.close()
+        for worker in self._workers:
+            worker.close()
 
 
 class InThisProcess:

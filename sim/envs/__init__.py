@@ -1,1 +1,1 @@
-"""sim/envs."""
+"""Gymnasium environments over worlds: one robot, B robots, and what is drawn for each and when."""

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters.variation import Draw, Variation
-from robot_mbrl.contract.parameters.vocabulary import Parameters, sample_parameters
+from robot_mbrl.contract.parameters.variation import Draw, Variation, sample_parameters
 from sim.laws.per_world import State
 
 

@@ -45,7 +45,7 @@ class PixelEnv(gymnasium.Wrapper[Any, np.ndarray, np.ndarray, np.ndarray]):
         state = env.observation_space
         self.observation_space = pixel_space(state, pixels)
         self._inner, self._world, self._pixels = env, world, pixels
-        self._picture = Picture(env.robot, SIZE, SIZE, plain=True)
+        self._picture = Picture(world.spec, SIZE, SIZE, plain=True)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -83,7 +83,7 @@ class PixelVecEnv(SimVecEnv):
         self._images: Image = np.zeros((num_envs, SIZE, SIZE, 3), dtype=np.uint8)
 
     def _present(self, obs: FloatArray, ids: np.ndarray | None = None) -> Any:
-        q, goals = self.worlds.true_state()[0], place_of(self.robot, self._observer.goal)
+        q, goals = self.worlds.true_state()[0], place_of(self.robot_spec, self._observer.goal)
         for world in range(self.num_envs) if ids is None else ids:
             goal = None if goals is None else goals[world]
             self._images[world] = self._picture.draw(q[world], goal)

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, Observer
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.laws.per_world import State
 from sim.worlds import Worlds
 
 
-class Spares:
+class PreparedWorlds:
     """Drawing three worlds costs as much as drawing three hundred: this draws `size` when none is
     left, to the first observation.
 
@@ -70,11 +69,11 @@ class Spares:
         """What is left, as plain arrays."""
         state: State = {"table": self.table, "q": self.observer.q, "goal": self.observer.goal}
         state["next"] = np.array([self._next])
-        return {f"spares.{name}": array.copy() for name, array in state.items()}
+        return {f"prepared.{name}": array.copy() for name, array in state.items()}
 
     def set_state(self, state: State) -> None:
         """Go on from what `get_state` gave."""
-        self.table, self._next = state["spares.table"].copy(), int(state["spares.next"][0])
-        self.observer.reset(state["spares.q"], goal=state["spares.goal"])
+        self.table, self._next = state["prepared.table"].copy(), int(state["prepared.next"][0])
+        self.observer.reset(state["prepared.q"], goal=state["prepared.goal"])
         if self._next < self._size:
             self._worlds.prepare(dict(zip(self._paths, self.table, strict=True)))

@@ -7,16 +7,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
-from robot_mbrl.contract.arrays import check_finite, check_shape
+from robot_mbrl.contract.arrays import Parameters, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.robot_env import action_space, observation_space
 from robot_mbrl.tasks import draw_goals, make_task
 from sim.envs.generator_state import generator_array, generator_of
 from sim.envs.parameter_schedule import ParameterSchedule
-from sim.envs.prepared_worlds import Spares
+from sim.envs.prepared_worlds import PreparedWorlds
 from sim.laws.per_world import State
 from sim.laws.sensor_faults import SensorFaults
 from sim.worlds import make_worlds
@@ -47,7 +46,7 @@ class SimVecEnv(VectorEnv):
         anywhere: float = 0.0,
     ) -> None:
         self.closed = True  # nothing to close yet, should this raise
-        self.robot, self.num_envs, self.anywhere = spec, num_envs, anywhere
+        self.robot_spec, self.num_envs, self.anywhere = spec, num_envs, anywhere
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.single_observation_space = observation_space(spec)
@@ -61,7 +60,7 @@ class SimVecEnv(VectorEnv):
         self.parameters: Parameters = dict(zip(spec.nominal, self._table, strict=True))  # views
         self._observer = Observer(self.layout, (num_envs,))
         self._faults = SensorFaults(spec, num_envs) if SensorFaults.needed(spec.nominal) else None
-        self._spares = Spares(
+        self._prepared = PreparedWorlds(
             self.worlds,
             self._draw,
             lambda: self.worlds.measure_prepared(self._rng),
@@ -101,7 +100,7 @@ class SimVecEnv(VectorEnv):
             p: np.broadcast_to(v, self.num_envs).astype(float) for p, v in given.items()
         }
         self.worlds.reset(drawn, ids)
-        self._spares.forget()
+        self._prepared.forget()
         self._table[:] = list(drawn.values())
         self._schedule.start(ids, self._rng, given)
         obs = self._first_observations(ids, (options or {}).get("goal"))
@@ -130,7 +129,7 @@ class SimVecEnv(VectorEnv):
         """For training: let a share of the worlds start with wrapping joints at any angle,
         moving."""
         chosen = self._rng.uniform(size=size) < self.anywhere
-        for joint in self.robot.joints:
+        for joint in self.robot_spec.joints:
             if joint.wraps:
                 initial, fastest = (
                     f"initial.{joint.name}.",
@@ -182,7 +181,7 @@ class SimVecEnv(VectorEnv):
         """Draw worlds that reset from now on from other ranges. Raises SpecError unless the same
         parameters vary at the same times in the same groups."""
         self._schedule.set_ranges(variations)
-        self._spares.forget()
+        self._prepared.forget()
 
     def _redraw(self) -> None:
         """Draw what changes within an episode."""
@@ -196,18 +195,18 @@ class SimVecEnv(VectorEnv):
 
     def _renew(self, ids: np.ndarray) -> np.ndarray:
         """Give worlds `ids` (n,) new parameters and their initial state; returns observations."""
-        if self._schedule.built:  # a spare world does not know whose place it will take
+        if self._schedule.built:  # a prepared world does not know whose place it will take
             drawn = self._schedule.keep_built(self._draw(len(ids)), ids)
             self.worlds.reset(drawn, ids)
             self._table[:, ids] = list(drawn.values())
             self._schedule.start(ids, self._rng)
             return self._first_observations(ids)
-        rows = self._spares.take(ids)
+        rows = self._prepared.take(ids)
         self.steps[ids] = 0
-        self._table[:, ids] = self._spares.table[:, rows]
+        self._table[:, ids] = self._prepared.table[:, rows]
         self._schedule.start(ids, self._rng)
-        self._start_faults(self._spares.observer.q[rows], ids)
-        return self._observer.take(self._spares.observer, rows, ids)
+        self._start_faults(self._prepared.observer.q[rows], ids)
+        return self._observer.take(self._prepared.observer, rows, ids)
 
     def _observe(self, actions: np.ndarray) -> np.ndarray:
         q = self.worlds.measure(self._rng)
@@ -227,7 +226,7 @@ class SimVecEnv(VectorEnv):
         """
         state: State = {f"observer.{name}": x for name, x in self._observer.get_state().items()}
         state |= {f"worlds.{name}": x for name, x in self.worlds.get_state().items()}
-        state |= self._spares.get_state() | self._schedule.get_state()
+        state |= self._prepared.get_state() | self._schedule.get_state()
         state |= self._faults.get_state("faults.") if self._faults else {}
         state["parameters"], state["steps"] = self._table.copy(), self.steps.copy()
         state["generator"] = generator_array(self._rng)
@@ -246,7 +245,7 @@ class SimVecEnv(VectorEnv):
         parts = {group: _part(state, group) for group in ("observer.", "worlds.")}
         self._observer.set_state(parts["observer."])
         self.worlds.set_state(parts["worlds."], self.parameters)
-        self._spares.set_state(state)
+        self._prepared.set_state(state)
         self._schedule.set_state(state)
         if self._faults:
             self._faults.set_parameters(self.parameters, np.arange(self.num_envs))

@@ -3,10 +3,9 @@
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.delay_line import EVERY
 from sim.laws.latency import max_jitter_ms, max_latency_s
 from sim.laws.per_world import PerWorld

@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.laws.command_queue import CommandQueue
 from sim.laws.delay_line import EVERY, DelayLine
 from sim.laws.disturbances import Disturbance

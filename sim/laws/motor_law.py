@@ -18,9 +18,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.description.spec import ActuatorSpec
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.per_world import PerWorld
 
 

@@ -6,11 +6,10 @@ import numpy as np
 from mujoco.batch import Batch
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from sim.laws.joint_law import JointLaw
+from sim.laws.motor_heat import MotorHeat
 from sim.laws.per_world import PerWorld, State
-from sim.laws.windings import Windings
 from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
 
 
@@ -41,7 +40,7 @@ class Part(Protocol):
 
 
 class Feedback:
-    """Stiction, cogging, warm windings and weak sources, where the robot has them.
+    """Stiction, cogging, motor heat and weak sources, where the robot has them.
 
     The worlds are then stepped one physics step at a time, all of them at once.
 
@@ -55,8 +54,8 @@ class Feedback:
         self._parts: dict[str, Part] = {}
         if JointLaw.needed(spec.nominal):
             self._parts["joints"] = JointPart(spec, batch)
-        if Windings.needed(spec.nominal):
-            self._parts["windings"] = WindingPart(spec, batch)
+        if MotorHeat.needed(spec.nominal):
+            self._parts["motor_heat"] = MotorHeatPart(spec, batch)
         self._dof = dofs(spec, batch)
         self._path, self._ctrl = batch.bind("qpos"), batch.bind("ctrl")
         self._applied = batch.bind("qfrc_applied")
@@ -64,7 +63,7 @@ class Feedback:
     @staticmethod
     def needed(spec: RobotSpec) -> bool:
         """Whether a robot has any of it."""
-        return JointLaw.needed(spec.nominal) or Windings.needed(spec.nominal)
+        return JointLaw.needed(spec.nominal) or MotorHeat.needed(spec.nominal)
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) parameters (n,) each, after MuJoCo's fields were written."""
@@ -146,11 +145,11 @@ class JointPart:
         """See `Part`."""
 
 
-class WindingPart:
-    """Implements `Part`: motors whose windings warm up and whose source is weak."""
+class MotorHeatPart:
+    """Implements `Part`: motors that warm up and whose source is weak."""
 
     def __init__(self, spec: RobotSpec, batch: Batch) -> None:
-        self.law = Windings(spec, batch.nsim)
+        self.law = MotorHeat(spec, batch.nsim)
         fields = {name: batch.expand(name) for name in MOTOR_FIELDS}
         self._motors = MotorFields(spec, batch.model, fields)
         self._v, self._force = batch.bind("qvel"), batch.bind("actuator_force")

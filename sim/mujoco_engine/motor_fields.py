@@ -1,4 +1,4 @@
-"""What a winding's resistance means to MuJoCo's actuators."""
+"""What the resistance of a motor's circuit means to MuJoCo's actuators."""
 
 import mujoco
 import numpy as np

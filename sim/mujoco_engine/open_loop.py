@@ -3,8 +3,7 @@
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, check_shape
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters, check_shape
 from sim.mujoco_engine.worlds import MujocoWorlds
 
 

@@ -4,11 +4,12 @@ import mujoco
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.description.spec import ActuatorSpec
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
-from robot_mbrl.contract.parameters.vocabulary import Parameters
-from sim.laws.payload import BODY_FIELDS, Payloads
+from sim.laws.gravity import gravity_directions, gravity_leans
+from sim.laws.payload import Payloads
+from sim.mujoco_engine.body_fields import BODY_FIELDS
 
 FIELDS = (
     "body_mass",
@@ -21,9 +22,6 @@ FIELDS = (
 )
 SERVO_FIELDS = ("actuator_biasprm", "actuator_forcerange", "actuator_damping")
 CABLE = ("cable_nm_rad", "cable_rest_rad")
-GRAVITY = ("tilt_rad", "direction_rad")
-
-
 NO_FIELDS = ("supply", "latency_ms", "noise_counts", "position_rad", "velocity_rad_s")
 """Last words of the parameters that are no numbers of an MjModel."""
 
@@ -47,7 +45,7 @@ class PhysicalFields:
         self.spec = spec
         named = spec.nominal if named is None else named
         self._cables = names_any(named, "joints", CABLE)
-        self._leans = names_any(named, "gravity", GRAVITY)
+        self._leans = gravity_leans(named)
         self._inductive = any(a.motor.inductance_h for a in spec.actuators)
         self._warm = {a.name for a in spec.actuators if can_weaken(a, named)}
         servo = any(a.motor.kind == "servo" for a in spec.actuators)
@@ -79,10 +77,8 @@ class PhysicalFields:
         if self._cables:
             self._write_cables(fields, parameters, ids)
         if self._leans:
-            tilt = effect_values(parameters, "gravity.tilt_rad", len(ids))
-            direction = effect_values(parameters, "gravity.direction_rad", len(ids))
             size = np.linalg.norm(self._nominal["opt.gravity"])
-            fields["opt.gravity"][ids] = size * leaning(tilt, direction)
+            fields["opt.gravity"][ids] = size * gravity_directions(parameters, len(ids))
 
     def _write_cables(
         self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
@@ -182,10 +178,3 @@ def limit_weak_motors(spec: RobotSpec, model: mujoco.MjModel, named: dict[str, f
     for actuator in spec.actuators:
         if can_weaken(actuator, named):
             model.actuator_forcelimited[model.actuator(actuator.name).id] = 1
-
-
-def leaning(tilt_rad: FloatArray, direction_rad: FloatArray) -> FloatArray:
-    """Unit vectors (n, 3) of gravity that leans by (n,) towards directions (n,) in the ground."""
-    aside = np.sin(tilt_rad)
-    parts = (aside * np.cos(direction_rad), aside * np.sin(direction_rad), -np.cos(tilt_rad))
-    return np.stack(parts, -1)

@@ -8,15 +8,15 @@ import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.delay_line import EVERY
 from sim.laws.disturbances import Disturbance, Disturbances
 from sim.laws.electronics import Electronics, holding
 from sim.laws.latency import Latency
-from sim.laws.payload import Payloads, load_bodies
+from sim.laws.payload import Payloads
 from sim.laws.per_world import State, by_world
+from sim.mujoco_engine.body_fields import load_bodies
 from sim.mujoco_engine.feedback import Feedback
 from sim.mujoco_engine.model import mujoco_model
 from sim.mujoco_engine.parameter_fields import PhysicalFields, is_field
@@ -61,7 +61,7 @@ class MujocoWorlds:
         self._state_q = self._batch.bind("qpos")
         self._state_v = self._batch.bind("qvel")
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
-        self._spares: MujocoWorlds | None = None
+        self._aside: MujocoWorlds | None = None  # where worlds are prepared
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
         self._physical = PhysicalFields(spec, self.model)
         self._fields = {name: self._batch.expand(name) for name in self._physical.names}
@@ -107,24 +107,24 @@ class MujocoWorlds:
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`."""
         count = len(next(iter(parameters.values())))
-        if self._spares is None or self._spares._batch.nsim != count:
+        if self._aside is None or self._aside._batch.nsim != count:
             threads = self._batch.nthread
-            self._spares = MujocoWorlds(self.spec, count, threads=threads, model=self.model)
-        spares = self._spares
-        spares.reset(parameters, np.arange(count))
-        here, there = self._batch, spares._batch
+            self._aside = MujocoWorlds(self.spec, count, threads=threads, model=self.model)
+        prepared = self._aside
+        prepared.reset(parameters, np.arange(count))
+        here, there = self._batch, prepared._batch
         differing = [name for name in MODEL_FIELDS if there.expanded(name) is not None]
         pairs = [(here.state, there.state)]
         pairs += [(here.expand(name), there.expand(name)) for name in differing]
-        pairs += zip(self._electronics.arrays, spares._electronics.arrays, strict=True)
-        pairs += zip(self._latency.arrays, spares._latency.arrays, strict=True)
+        pairs += zip(self._electronics.arrays, prepared._electronics.arrays, strict=True)
+        pairs += zip(self._latency.arrays, prepared._latency.arrays, strict=True)
         self._rows = [(by_world(mine), by_world(theirs)) for mine, theirs in pairs]
 
     @property
     def _prepared(self) -> "MujocoWorlds":
-        if self._spares is None:
+        if self._aside is None:
             raise RobotMbrlError("no world is prepared; call prepare() first")
-        return self._spares
+        return self._aside
 
     def measure_prepared(self, rng: np.random.Generator) -> FloatArray:
         """What the encoders of the n worlds prepared say first, (n, J) in rad."""
@@ -132,12 +132,12 @@ class MujocoWorlds:
 
     def renew(self, rows: slice, ids: np.ndarray) -> None:
         """Replace worlds `ids` (n,), sorted, by those at `rows` of the ones prepared."""
-        spares = self._prepared
+        prepared = self._prepared
         for mine, theirs in self._rows:
             mine[ids] = theirs[rows]
-        self._latency.take(spares._latency, rows, ids)
-        for part, spare in zip(self._extras, spares._extras, strict=True):
-            part.take(spare, rows, ids)
+        self._latency.take(prepared._latency, rows, ids)
+        for part, other in zip(self._extras, prepared._extras, strict=True):
+            part.take(other, rows, ids)
 
     def step(
         self,

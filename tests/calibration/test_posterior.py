@@ -9,8 +9,7 @@ import sim
 from calibration.posterior import LogWindows, plausible_worlds
 from calibration.wear_prior import may_be_worn
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from sim.mujoco_engine.worlds import MujocoWorlds
 
 SPEC = load_robot("furuta")

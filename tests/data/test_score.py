@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import load_robot
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data import Episode, EpisodeHeader
 from robot_mbrl.data.score import score_episode
 
@@ -19,11 +20,12 @@ class CountingTask:
     """Reward is column 0; the goal is column 1; column 2 terminates."""
 
     hold_s: float = HOLD / RATE
+    episode_s: float = 1.0
 
-    def reward(self, next_obs, action):
+    def reward(self, next_obs, action, xp=np):
         return next_obs[:, 0] - action[:, 0]
 
-    def terminated(self, next_obs):
+    def terminated(self, next_obs, xp=np):
         return next_obs[:, 2] > 0
 
     def at_goal(self, obs):
@@ -41,7 +43,7 @@ def episode(ticks: int, goal_from: int, **changes) -> Episode:
         device_time_s=time, q_rad=np.zeros((ticks, 2)), observations=obs, proposed=zero,
         actions=np.full((ticks, 1), 0.25), disagreement=zero[:, 0], innovation=np.zeros((ticks, 2)),
         lateness_s=zero[:, 0], plan_time_s=zero[:, 0], flags=np.zeros(ticks, np.int64),
-        complete=True, stop_reason="finished",
+        complete=True, stop_reason=StopReason.FINISHED.value,
     )  # fmt: skip
     return Episode(**(values | changes))
 

@@ -20,7 +20,7 @@ class Scripted:
     episode, in which every world is at the goal and earns 100.
     """
 
-    robot = SimpleNamespace(control=SimpleNamespace(rate_hz=10.0))
+    robot_spec = SimpleNamespace(control=SimpleNamespace(rate_hz=10.0))
 
     def __init__(self, scripts: list[str], terminated: list[bool]) -> None:
         self.scripts, self.terminated = scripts, np.array(terminated)

@@ -23,8 +23,6 @@ from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.export import controller_file as export
 from robot_mbrl.export.controller_file import (
-    INPUTS,
-    OUTPUTS,
     TOLERANCE,
     ControllerConfig,
     PlannerModule,
@@ -38,6 +36,7 @@ from robot_mbrl.models.ensemble.planning_model import PlanningModel
 from robot_mbrl.models.ensemble.uncertainty import mixture
 from robot_mbrl.models.fitting.fit import fit_normalizers
 from robot_mbrl.onboard import load_controller
+from robot_mbrl.onboard.controller.output import INPUTS, OUTPUTS
 from robot_mbrl.planners.objective.propagation import PropagationConfig
 from robot_mbrl.planners.planner import PlannerName
 from robot_mbrl.planners.search.cem import CemConfig

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.spec import BUILT_IN
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from tests.support.onboard_graphs import write_controller
 
 

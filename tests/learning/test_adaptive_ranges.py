@@ -10,6 +10,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.learning.adaptive_ranges import (
@@ -283,7 +284,8 @@ def test_which_worlds_a_training_is_in(furuta: RobotSpec, tmp_path: Path) -> Non
 
 def test_without_randomization_a_calibrated_robot_is_what_was_measured(furuta: RobotSpec) -> None:
     measured = {"links": {"arm": {"mass": {"mean": 1.1, "interval": [1.0, 1.3]}}}}
-    spec = furuta.with_calibration({"robot": "furuta", "parameters": measured})
+    raw = {"robot": "furuta", "parameters": measured}
+    spec = furuta.with_calibration(check_calibration(raw, furuta))
     for given, expected in ((furuta, 1.0), (spec, 1.1)):
         found = without_randomization(given)
         assert (found[MASS].low, found[MASS].high) == (expected, expected)

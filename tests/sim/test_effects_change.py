@@ -37,7 +37,7 @@ def loaded_mass(worlds: Worlds) -> float:
     """Of the pendulum and what it carries, as the engine has it, kg."""
     if isinstance(worlds, MujocoWorlds):
         return float(worlds._batch.get_model(0).body("pendulum").mass[0])
-    assert isinstance(worlds, BulletWorlds) and isinstance(worlds._crews[0], InThisProcess)
+    assert isinstance(worlds, BulletWorlds) and isinstance(worlds._workers[0], InThisProcess)
     links = worlds.describe(0)["links"]
     parts = [name for name in links if "pendulum" in name]
     return float(sum(links[name]["mass_kg"] for name in parts))

@@ -9,7 +9,7 @@ import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.read_randomization import when_allowed
-from robot_mbrl.contract.parameters.effects import EFFECTS, NOT_OF_THE_MACHINE, possible_effects
+from robot_mbrl.contract.parameters.effects import EFFECTS, NOT_OF_THE_MACHINE
 from robot_mbrl.contract.parameters.variation import Variation
 from sim import make_vec_env
 from tests.support.robots import furuta_toml, write_robot
@@ -96,7 +96,7 @@ def seen(
 def test_every_effect_has_its_case() -> None:
     keys = {(group, key) for group, known in EFFECTS.items() for key in known}
     assert {(p.split(".")[0], p.rsplit(".", 1)[-1]) for p in CASES} == keys
-    assert set(CASES) <= set(possible_effects(load_robot("furuta")))
+    assert set(CASES) <= set(load_robot("furuta").possible_effects)
     assert {key for _, key in keys} > NOT_OF_THE_MACHINE
 
 
@@ -104,7 +104,7 @@ def test_every_effect_has_its_case() -> None:
 def test_an_effect_that_is_drawn_changes_what_is_seen(path: str, tmp_path: Path) -> None:
     """A range of one number, against the number that it replaces."""
     value, beside = CASES[path]
-    neutral = possible_effects(load_robot("furuta"))[path]
+    neutral = load_robot("furuta").possible_effects[path]
     base = beside.get(path, neutral)
     with_it = {path: {"set": [value, value]}}
     without = beside if not np.isnan(base) else {p: v for p, v in beside.items() if p != path}
@@ -130,7 +130,7 @@ def test_an_effect_may_change_within_an_episode_where_that_has_a_meaning(
 ) -> None:
     """The ranges change at the start, so that the next draw has another number."""
     value, beside = CASES[path]
-    base = beside.get(path, possible_effects(load_robot("furuta"))[path])
+    base = beside.get(path, load_robot("furuta").possible_effects[path])
     drawn = {"set": sorted([base, value]), "when": when} | (
         {"every_s": 0.1} if when == "interval" else {}
     )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
-from robot_mbrl.contract.parameters.vocabulary import Parameters, sample_parameters
+from robot_mbrl.contract.arrays import Parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim.bullet_engine.worlds import BulletWorlds
 from sim.mujoco_engine.worlds import MujocoWorlds
 from tests.sim.laws.test_servo import servo
@@ -28,7 +29,7 @@ def draw(spec: RobotSpec, *, randomized: bool, friction: float | None) -> Parame
 def measured(spec: RobotSpec, drawn: Parameters) -> dict[str, np.ndarray]:
     """True angles and encoder angles of both engines under equal commands, (2, T, 2, B, J)."""
     result = []
-    for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, threads=1)):
+    for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, processes=1)):
         worlds.reset(drawn, np.arange(B))
         home = ObservationLayout.from_spec(spec).hold(np.array([j.home_rad for j in spec.joints]))
         commands, noise = np.random.default_rng(1), np.random.default_rng(2)
@@ -79,7 +80,7 @@ def test_a_second_of_equal_servo_commands(
     drawn, paths = draw(spec, randomized=False, friction=None), []
     scales = [f"actuators.motor.{key}" for key in ("stiffness", "damping", "torque_limit")]
     drawn |= {path: np.linspace(0.7, 1.4, B) for path in scales}
-    for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, threads=1)):
+    for worlds in (MujocoWorlds(spec, B, threads=1), BulletWorlds(spec, B, processes=1)):
         worlds.reset(drawn, np.arange(B))
         commands, path = np.random.default_rng(0), []
         for tick in range(TICKS):

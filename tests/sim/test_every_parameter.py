@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.effects import possible_effects
 from sim.worlds import Worlds, make_worlds
 from tests.sim.laws.test_servo import KD, KP, MOST, servo
 from tests.sim.test_engine_physics import INERTIA, ROTOR, pendulum
@@ -228,11 +227,11 @@ PHYSICS: dict[str, Callable[[str, Path], None]] = {
 
 
 TESTED_IN: dict[str, tuple[str, str]] = {  # file and test; what needs more than one joint or tick
-    "actuators.*.inductance": ("test_windings", "test_inductance_delays_the_current"),
-    "actuators.*.source_resistance_ohm": ("test_windings", "test_a_weak_source_is_a_resistance"),
-    "actuators.*.heating_k": ("test_windings", "test_a_bolted_motor_warms_up_and_weakens"),
-    "actuators.*.heating_s": ("test_windings", "test_a_bolted_motor_warms_up_and_weakens"),
-    "actuators.*.derating_per_k": ("test_windings", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.inductance": ("test_motor_heat", "test_inductance_delays_the_current"),
+    "actuators.*.source_resistance_ohm": ("test_motor_heat", "test_a_weak_source_is_a_resistance"),
+    "actuators.*.heating_k": ("test_motor_heat", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.heating_s": ("test_motor_heat", "test_a_bolted_motor_warms_up_and_weakens"),
+    "actuators.*.derating_per_k": ("test_motor_heat", "test_a_bolted_motor_warms_up_and_weakens"),
     "actuators.*.jitter_ms": ("test_disturbances", "test_late_and_lost_commands_act_late_or_never"),
     "actuators.*.lost_share": (
         "test_disturbances",
@@ -281,7 +280,7 @@ def vocabulary() -> set[str]:
     known = {"actuators.*.inductance"}  # of those that name one
     for name in ("furuta", "simple_pendulum", "arm"):
         spec = load_robot(name)
-        known |= {pattern(path) for path in spec.nominal | possible_effects(spec)}
+        known |= {pattern(path) for path in spec.nominal | spec.possible_effects}
     return known
 
 

@@ -229,7 +229,7 @@ def test_cogging_phase_moves_the_equilibrium(flywheel: RobotSpec) -> None:
     assert abs(math.sin(4 * plant.positions()[0] - 0.4)) < 1.05 * FRICTION / 5e-3
 
 
-def test_a_winding_warms_up_over_changes_and_is_cold_after_power_up(flywheel: RobotSpec) -> None:
+def test_a_motor_warms_up_over_changes_and_is_cold_after_power_up(flywheel: RobotSpec) -> None:
     """Held fast at half of its voltage: x' = (50 K / (1 + a x) - x) / 0.5 s; a change of friction
     at 1 s leaves it warm."""
     warm = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import make_worlds
 from tests.support.engines import each_engine, mass_of_arm, parameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import Parameters
 from sim.bullet_engine.worlds import BulletWorlds
 from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import Worlds

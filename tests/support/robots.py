@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
-from robot_mbrl.contract.description.spec import BUILT_IN
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 
 WHEEL = """<mass value="0.1"/>
 <inertia ixx="1e-4" iyy="1e-4" izz="1e-4" ixy="0" ixz="0" iyz="0"/>"""

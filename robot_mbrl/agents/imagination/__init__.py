@@ -1,1 +1,1 @@
-"""robot_mbrl/agents/imagination."""
+"""Rollouts in the learned model, and how far they are relied on as learning goes on."""

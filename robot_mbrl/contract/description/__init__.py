@@ -1,1 +1,1 @@
-"""robot_mbrl/contract/description."""
+"""The robot folder as dataclasses: robot.toml, randomization, calibration, realities."""

@@ -14,22 +14,45 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from robot_mbrl.contract.description.spec import Calibration, RobotSpec
 from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits, walk_parameters
+from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
 from robot_mbrl.contract.toml_table import Table, read_toml
-
-if TYPE_CHECKING:
-    from robot_mbrl.contract.description.spec import RobotSpec
 
 HALF_INTERVAL = 1.96
 """Standard deviations from the mean to the end of a 95 % interval."""
 
 
-def load_calibration(path: Path) -> dict[str, Any]:
-    """Read a calibration from a .toml or .json file. Raises CalibrationError."""
+def load_calibration(path: Path, spec: RobotSpec) -> Calibration:
+    """Read and check the calibration of a robot from a .toml or .json file.
+
+    Raises CalibrationError, see `check_calibration`.
+    """
+    return check_calibration(_read(path), spec, str(path))
+
+
+def check_calibration(
+    raw: dict[str, Any], spec: RobotSpec, source: str = "calibration"
+) -> Calibration:
+    """The calibration that a file with the contents `raw` gives a robot; errors name `source`.
+
+    Raises CalibrationError for that of another robot or description, an unknown joint or parameter,
+    or a mean outside of its interval.
+    """
+    table = Table(raw, source)
+    _check_owner(spec, raw, source)
+    try:
+        ranges = _ranges(spec, table.table("parameters", optional=True))
+    except SpecError as error:
+        raise CalibrationError(str(error)) from error
+    return Calibration(_offsets(spec, raw, source), ranges, raw)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".toml":
             found = read_toml(path).raw()
@@ -44,53 +67,32 @@ def load_calibration(path: Path) -> dict[str, Any]:
     return found
 
 
-def calibrated(spec: "RobotSpec", calibration: dict[str, Any]) -> "RobotSpec":
-    """The robot with measured joint offsets, and randomized around what was identified.
-
-    Raises CalibrationError for that of another robot or description, an unknown joint or parameter,
-    or a mean outside of its interval.
-    """
-    table = Table(calibration, source="calibration")
-    _check_owner(spec, calibration)
-    try:
-        offsets = _offsets(spec, calibration)
-        ranges = _ranges(spec, table.table("parameters", optional=True))
-    except SpecError as error:
-        raise CalibrationError(str(error)) from error
-    return replace(
-        spec,
-        joint_offset_rad=offsets,
-        randomization=spec.randomization | ranges,
-        calibration=calibration,
-    )
-
-
-def _check_owner(spec: "RobotSpec", calibration: dict[str, Any]) -> None:
-    name, fingerprint = calibration.get("robot"), calibration.get("fingerprint")
+def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:
+    name, fingerprint = raw.get("robot"), raw.get("fingerprint")
     if name != spec.name:
         raise CalibrationError(
-            f"calibration is for robot {name!r}, this one is {spec.name!r}; calibrate this robot "
+            f"{source} is for robot {name!r}, this one is {spec.name!r}; calibrate this robot "
             "or pass its own file"
         )
     if fingerprint is not None and fingerprint != spec.fingerprint:
         raise CalibrationError(
-            f"calibration is for {name!r} with fingerprint {fingerprint!r}, the description in "
+            f"{source} is for {name!r} with fingerprint {fingerprint!r}, the description in "
             f"{spec.folder} has {spec.fingerprint!r}: it has changed since; calibrate again"
         )
 
 
-def _offsets(spec: "RobotSpec", calibration: dict[str, Any]) -> tuple[float, ...]:
-    offsets = dict(calibration.get("joint_offset_rad", {}))
+def _offsets(spec: RobotSpec, raw: dict[str, Any], source: str) -> tuple[float, ...]:
+    offsets = dict(raw.get("joint_offset_rad", {}))
     known = [j.name for j in spec.joints]
     for name, value in offsets.items():
         if name not in known:
-            raise CalibrationError(f"calibration names joint {name!r}; known: {known}")
+            raise CalibrationError(f"{source} names joint {name!r}; known: {known}")
         if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise CalibrationError(f"offset of joint {name!r} is {value!r}, expected rad")
+            raise CalibrationError(f"{source}: offset of joint {name!r} is {value!r}, expected rad")
     return tuple(float(offsets.get(name, 0.0)) for name in known)
 
 
-def _ranges(spec: "RobotSpec", table: Table) -> dict[str, Variation]:
+def _ranges(spec: RobotSpec, table: Table) -> dict[str, Variation]:
     """A normal distribution for each identified parameter, cut off at its interval."""
     known = {path for path in spec.nominal if not path.startswith("initial.")}
     found = {}

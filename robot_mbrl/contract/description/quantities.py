@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robot_mbrl.contract.description.spec import ActuatorSpec, RobotSpec
 from robot_mbrl.contract.parameters.effects import effect_of
 from robot_mbrl.contract.urdf.tree import Urdf, composite_inertia, read_urdf
-
-if TYPE_CHECKING:
-    from robot_mbrl.contract.description.spec import ActuatorSpec, RobotSpec
 
 UNITS = {
     "latency_ms": "ms",
@@ -29,7 +26,7 @@ class Quantity:
     unit: str
 
 
-def nominal_quantities(spec: "RobotSpec") -> dict[str, Quantity]:
+def nominal_quantities(spec: RobotSpec) -> dict[str, Quantity]:
     """Of every parameter of the robot, by path."""
     urdf = read_urdf(spec.urdf)
     found = {path: Quantity(value, _unit(path)) for path, value in spec.nominal.items()}
@@ -59,7 +56,7 @@ def _of_link(urdf: Urdf, link: str) -> Iterator[tuple[str, Quantity]]:
     yield f"links.{link}.length", Quantity(reach, "m to its centre of mass")
 
 
-def _of_actuator(actuator: "ActuatorSpec") -> Iterator[tuple[str, Quantity]]:
+def _of_actuator(actuator: ActuatorSpec) -> Iterator[tuple[str, Quantity]]:
     motor = actuator.motor
     yield "resistance", Quantity(motor.resistance_ohm, "ohm")
     yield (

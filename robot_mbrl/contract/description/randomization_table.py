@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.operations import Conversion, conversion
 from robot_mbrl.contract.description.quantities import nominal_quantities
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import is_scale
 

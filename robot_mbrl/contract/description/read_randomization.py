@@ -11,17 +11,16 @@ damping = { scale = [0.5, 2.0], group = "magnet", correlation = -0.7 }    # agai
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from robot_mbrl.contract.description.operations import Conversion, conversion, meaningless
 from robot_mbrl.contract.description.quantities import Quantity, nominal_quantities
+from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Distribution, Operation, Variation, When
-from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits, walk_parameters
+from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
 from robot_mbrl.contract.toml_table import Table
-
-if TYPE_CHECKING:
-    from robot_mbrl.contract.description.spec import RobotSpec
 
 OPERATION_OF: dict[str, Operation] = {
     "scale": "scale",
@@ -44,7 +43,7 @@ TIMES: dict[str, tuple[tuple[When, ...], str]] = {
 LONGEST_S = 3600.0
 
 
-def read_randomization(table: Table, spec: "RobotSpec") -> dict[str, Variation]:
+def read_randomization(table: Table, spec: RobotSpec) -> dict[str, Variation]:
     """Read `[randomization]` of a robot. Raises SpecError naming file, key and what is allowed."""
     quantities = nominal_quantities(spec)
     found = {

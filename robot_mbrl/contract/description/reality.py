@@ -12,9 +12,9 @@ from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.effects import (
     NOT_OF_THE_MACHINE,
     effect_value,
-    possible_effects,
 )
-from robot_mbrl.contract.parameters.vocabulary import parameter_limits, read_values
+from robot_mbrl.contract.parameters.read_values import read_values
+from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 from robot_mbrl.contract.toml_table import Table, read_toml
 
 FOLDER = "realities"
@@ -131,7 +131,7 @@ def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
     """Those that a machine has; what disturbs it from outside has entries of its own."""
     known = {
         path: value
-        for path, value in possible_effects(spec).items()
+        for path, value in spec.possible_effects.items()
         if path.rsplit(".", 1)[-1] not in NOT_OF_THE_MACHINE
     }
     found: dict[str, float] = {}

@@ -1,1 +1,1 @@
-"""robot_mbrl/contract/observation."""
+"""What a controller observes, column by column, and how it is made from measurements."""

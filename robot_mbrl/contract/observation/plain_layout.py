@@ -2,66 +2,16 @@
 
 `ObservationLayout` knows positions, velocities and histories of a robot and predicts a minimal
 state; a foreign gymnasium environment gives columns without meaning. Both offer what the ensemble
-asks of a layout, see `Layout`.
+asks of a layout, see `protocol.py`.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
-
-
-class Layout(Protocol):
-    """What a dynamics model must know about an observation.
-
-    Attributes:
-        joints: names of the J predicted coordinates.
-        columns: names of the O columns.
-        size: O, the number of columns.
-        action_size: A.
-        dt: seconds per tick.
-        alpha: filter gains of the velocities.
-    """
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Names of the predicted coordinates, J of them."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns, O of them."""
-
-    @property
-    def size(self) -> int:
-        """O."""
-
-    @property
-    def action_size(self) -> int:
-        """A."""
-
-    @property
-    def dt(self) -> float:
-        """Seconds per tick."""
-
-    @property
-    def alpha(self) -> tuple[float, ...]:
-        """Filter gain of each velocity, J of them; 1 is unfiltered."""
-
-    def velocities(self, obs: Any, axis: int = -1) -> Any:
-        """Velocities (..., J) of observations (..., O)."""
-
-    def advance(self, obs: Any, dq: Any, action: Any, xp: Any = np, axis: int = -1) -> Any:
-        """The next observation (..., O) that increments dq (..., J) lead to.
-
-        `axis` is that of the columns in everything, -1 or -2: planners let the rows run along the
-        last one.
-        """
-
-    def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
-        """Invert `advance`: (..., J)."""
 
 
 @dataclass(frozen=True)

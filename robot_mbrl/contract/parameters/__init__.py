@@ -1,1 +1,1 @@
-"""robot_mbrl/contract/parameters."""
+"""Physical parameters by path: their vocabulary, effects and random variation."""

@@ -7,15 +7,10 @@ name ends in.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
-
-if TYPE_CHECKING:
-    from robot_mbrl.contract.description.spec import RobotSpec
-    from robot_mbrl.contract.parameters.vocabulary import Parameters
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 
 
 @dataclass(frozen=True)
@@ -105,18 +100,6 @@ def effect_of(path: str) -> Effect | None:
     return EFFECTS.get(path.split(".")[0], {}).get(path.rsplit(".", 1)[-1])
 
 
-def possible_effects(spec: "RobotSpec") -> dict[str, float]:
-    """Every effect that this robot can have, with its neutral value."""
-    found = {f"joints.{j.name}.{key}": e for j in spec.joints for key, e in JOINT_EFFECTS.items()}
-    found |= {f"links.{link}.{key}": e for link in spec.links for key, e in LINK_EFFECTS.items()}
-    for actuator in spec.actuators:
-        words = ACTUATOR_EFFECTS | (VOLTAGE_EFFECTS if actuator.command == "voltage" else {})
-        found |= {f"actuators.{actuator.name}.{key}": e for key, e in words.items()}
-    found |= {f"sensors.{key}": e for key, e in SENSOR_EFFECTS.items()}
-    found |= {f"gravity.{key}": e for key, e in GRAVITY_EFFECTS.items()}
-    return {path: effect.neutral for path, effect in found.items()}
-
-
 def effect_value(parameters: dict[str, float], path: str) -> float:
     """An effect's number, the neutral one where `parameters` are silent."""
     effect = effect_of(path)
@@ -125,7 +108,7 @@ def effect_value(parameters: dict[str, float], path: str) -> float:
     return parameters.get(path, effect.neutral)
 
 
-def effect_values(parameters: "Parameters", path: str, size: int) -> FloatArray:
+def effect_values(parameters: Parameters, path: str, size: int) -> FloatArray:
     """The same for `size` worlds, (size,)."""
     if path in parameters:
         return parameters[path]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 
 Distribution = Literal["uniform", "log-uniform", "normal"]
 Operation = Literal["scale", "add", "set"]
@@ -101,3 +101,18 @@ class Draw:
         own = self._rng.standard_normal(self._size)
         score: FloatArray = r * self._common[variation.group] + math.sqrt(1 - r * r) * own
         return score
+
+
+def sample_parameters(
+    variations: dict[str, Variation],
+    nominal: dict[str, float],
+    rng: np.random.Generator,
+    size: int,
+) -> Parameters:
+    """Draw every parameter for `size` worlds; those without a variation keep their nominal
+    value."""
+    draw = Draw(rng, size)
+    return {
+        path: draw.values(variations[path]) if path in variations else np.full(size, value)
+        for path, value in nominal.items()
+    }

@@ -1,1 +1,1 @@
-"""robot_mbrl/contract/urdf."""
+"""The URDF as a tree of links and joints, checked."""

@@ -1,1 +1,1 @@
-"""robot_mbrl/data/formats."""
+"""Episodes in files: MCAP for what is recorded, CSV for logs of other programs."""

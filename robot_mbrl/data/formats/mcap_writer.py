@@ -11,6 +11,7 @@ from mcap.writer import CompressionType, Writer
 
 from robot_mbrl.contract.arrays import check_shape
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.header import EpisodeHeader
 from robot_mbrl.data.tick import Tick, encode_tick, tick_schema
 
@@ -19,6 +20,7 @@ SCHEMA = "robot_mbrl.Tick"
 HEADER = "robot_mbrl.header"
 FOOTER = "robot_mbrl.footer"
 PROFILE = "robot_mbrl"
+FINISHED = StopReason.FINISHED.value
 
 
 class WholeRecords:
@@ -118,7 +120,7 @@ class EpisodeWriter:
         self._mcap.add_message(self._channel, time_ns, encode_tick(tick), time_ns, self.ticks)
         self.ticks += 1
 
-    def close(self, stop_reason: str = "finished", report: dict[str, Any] | None = None) -> None:
+    def close(self, stop_reason: str = FINISHED, report: dict[str, Any] | None = None) -> None:
         """Write the footer and release the file; later calls do nothing. Raises DataError."""
         if self._stream.closed:
             return
@@ -138,4 +140,4 @@ class EpisodeWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close("finished" if error is None else f"exception: {type(error).__name__}: {error}")
+        self.close(FINISHED if error is None else f"exception: {type(error).__name__}: {error}")

@@ -1,1 +1,1 @@
-"""robot_mbrl/learning/finetune."""
+"""A pretrained run corrected by real episodes, accepted only if held-out data agree."""

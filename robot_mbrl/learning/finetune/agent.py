@@ -14,8 +14,8 @@ import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.data import Episode, read_episode
 from robot_mbrl.data.chains import draw_chains
-from robot_mbrl.data.episode import Episode, read_episode
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble.config import make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble

@@ -1,1 +1,1 @@
-"""robot_mbrl/models/ensemble."""
+"""The probabilistic ensemble: E networks at once, and the form that planners use."""

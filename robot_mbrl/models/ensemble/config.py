@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble, ModelKind
 
 

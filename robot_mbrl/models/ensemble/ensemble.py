@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.networks.normalizer import Normalizer, Whitener
 
 ModelKind = Literal["gaussian", "deterministic"]

@@ -1,1 +1,1 @@
-"""robot_mbrl/models/fitting."""
+"""Fitting an ensemble to transitions: losses, bootstrap, held-out best weights."""

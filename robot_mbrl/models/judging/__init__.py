@@ -1,1 +1,1 @@
-"""robot_mbrl/models/judging."""
+"""How far a learned model's predictions can be relied on: errors, intervals, drift."""

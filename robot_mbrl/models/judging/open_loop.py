@@ -11,7 +11,7 @@ import torch
 
 from robot_mbrl.contract.arrays import FloatArray, check_shape
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 
 

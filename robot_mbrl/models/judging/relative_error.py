@@ -7,7 +7,7 @@ relative error 1, a perfect one 0. The number needs no unit, so one bound fits e
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.observation.plain_layout import Layout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.judging.open_loop import Starts, forecast_error, predict_increments
 

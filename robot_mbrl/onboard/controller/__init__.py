@@ -1,1 +1,1 @@
-"""robot_mbrl/onboard/controller."""
+"""controller.onnx in onnxruntime, and the metadata that it carries."""

@@ -4,51 +4,23 @@ Shapes: O observation columns, A actuators, H horizon, N candidate plans, I plan
 """
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
+from robot_mbrl.contract.arrays import Float32, FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, PlannerError
-from robot_mbrl.onboard.controller.metadata import METADATA_KEY, ControllerMetadata
+from robot_mbrl.onboard.controller.metadata import ControllerMetadata
+from robot_mbrl.onboard.controller.output import INPUTS, METADATA_KEY, OUTPUTS, ControllerOutput
 
-Float32 = npt.NDArray[np.float32]
-INPUTS = {"observation": 1, "plan": 2, "noise": 4}
-# ONNX names are unique in a graph: the shifted plan cannot be called "plan" like the input.
-OUTPUTS = ("action", "plan_next", "predicted_mean", "predicted_std", "disagreement", "value")
 ERROR_ONLY = 3
 
 
-@dataclass(frozen=True)
-class ControllerOutput:
-    """What the planner decided and expects.
-
-    Attributes:
-        action: (A,) in [-1, 1].
-        plan: (H, A), shifted by one tick, the warm start of the next call.
-        predicted_mean: next observation if `action` is applied, (O,).
-        predicted_std: its spread, (O,).
-        disagreement: of the ensemble along the plan, (H,).
-        value: predicted return of the plan.
-        plan_time_s: time this took.
-    """
-
-    action: FloatArray
-    plan: Float32
-    predicted_mean: FloatArray
-    predicted_std: FloatArray
-    disagreement: FloatArray
-    value: float
-    plan_time_s: float
-
-
-class Controller:
-    """A loaded controller. `act` carries the plan from tick to tick, `act_with` is pure."""
+class OnnxController:
+    """A loaded controller.onnx. `act` carries the plan from tick to tick, `act_with` is pure."""
 
     def __init__(
         self, session: Any, metadata: ControllerMetadata, rng: np.random.Generator, source: str
@@ -123,7 +95,7 @@ class Controller:
 
 def load_controller(
     path: str | Path, spec: RobotSpec | None = None, *, seed: int = 0
-) -> Controller:
+) -> OnnxController:
     """Read a controller.onnx.
 
     Args:
@@ -153,7 +125,7 @@ def load_controller(
     metadata = ControllerMetadata.from_json(custom[METADATA_KEY], str(path))
     if spec is not None:
         metadata.check_robot(spec, str(path))
-    return Controller(session, metadata, np.random.default_rng(seed), str(path))
+    return OnnxController(session, metadata, np.random.default_rng(seed), str(path))
 
 
 def _one_thread() -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
 
-METADATA_KEY = "robot_mbrl"
 FORMAT = 1
 
 

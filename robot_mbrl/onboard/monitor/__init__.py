@@ -1,1 +1,1 @@
-"""robot_mbrl/onboard/monitor."""
+"""Alarms of the model: innovation and disagreement against fitted thresholds."""

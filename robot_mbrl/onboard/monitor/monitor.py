@@ -7,7 +7,7 @@ import numpy as np
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.controller.controller import ControllerOutput
+from robot_mbrl.onboard.controller.output import ControllerOutput
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 
 
@@ -54,6 +54,25 @@ class Monitor:
         """The largest share of its limit that each statistic reached."""
         names = [f"{j}.{kind}" for kind in ("up", "down", "square") for j in self.joints]
         return dict(zip([*names, "disagreement"], (self.peak / self._limits).tolist(), strict=True))
+
+
+class WatchingMonitor(Monitor):
+    """Remembers its first alarm and stops nothing.
+
+    Attributes:
+        alarm: the first of this episode, if there was one.
+    """
+
+    alarm: Alarm | None = None
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        self.alarm = None
+
+    def update(self, z: FloatArray, disagreement: float) -> None:
+        """Take one tick; never an alarm."""
+        self.alarm = self.alarm or super().update(z, disagreement)
 
 
 def innovation(

@@ -88,6 +88,11 @@ class MonitorThresholds:
         return asdict(self)
 
     @classmethod
+    def of_controller(cls, stored: dict[str, Any]) -> "MonitorThresholds | None":
+        """Those in a controller's metadata; None where it was exported without."""
+        return cls.from_json(stored) if stored else None
+
+    @classmethod
     def from_json(cls, values: dict[str, Any]) -> "MonitorThresholds":
         """The inverse of `to_json`; raises DataError naming missing keys."""
         missing = [f.name for f in fields(cls) if f.name not in values]

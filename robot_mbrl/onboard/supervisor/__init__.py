@@ -1,1 +1,1 @@
-"""robot_mbrl/onboard/supervisor."""
+"""The only holder of a driver's `send`: limits, freshness, ramps, latched stops."""

@@ -1,1 +1,1 @@
-"""robot_mbrl/planners/objective."""
+"""What plans are scored by: imagined rollouts, rewards, terminal value, disagreement."""

@@ -1,1 +1,1 @@
-"""robot_mbrl/planners/search."""
+"""Searches for the best plan, each a pure function of a score and given noise."""

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.calibration import load_calibration
+from robot_mbrl.contract.description.calibration import check_calibration, load_calibration
 from robot_mbrl.contract.errors import CalibrationError
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 
 MASS, LATENCY = "links.pendulum.mass", "actuators.motor.latency_ms"
 IDENTIFIED = {
@@ -22,12 +22,13 @@ IDENTIFIED = {
 
 
 def with_parameters(spec: RobotSpec, parameters: dict[str, Any], **more: Any) -> RobotSpec:
-    return spec.with_calibration({"robot": spec.name, "parameters": parameters} | more)
+    raw = {"robot": spec.name, "parameters": parameters} | more
+    return spec.with_calibration(check_calibration(raw, spec))
 
 
 def test_gives_a_new_spec_with_offsets_in_joint_order(furuta: RobotSpec) -> None:
     calibration = {"robot": "furuta", "joint_offset_rad": {"pendulum": -0.25}}
-    calibrated = furuta.with_calibration(calibration)
+    calibrated = furuta.with_calibration(check_calibration(calibration, furuta))
     assert calibrated.joint_offset_rad == (0.0, -0.25)
     assert furuta.joint_offset_rad == (0.0, 0.0)
     assert calibrated.fingerprint == furuta.fingerprint
@@ -96,7 +97,7 @@ def test_foreign_or_broken_ones_are_refused(
     calibration: dict[str, Any], message: str, furuta: RobotSpec
 ) -> None:
     with pytest.raises(CalibrationError, match=message):
-        furuta.with_calibration(calibration)
+        check_calibration(calibration, furuta)
 
 
 def test_files_of_both_kinds(furuta: RobotSpec, tmp_path: Path) -> None:
@@ -114,8 +115,9 @@ def test_files_of_both_kinds(furuta: RobotSpec, tmp_path: Path) -> None:
         [parameters.actuators.motor]
         latency_ms = {{ mean = 40.0, interval = [38.0, 44.0] }}
     """)
-    assert load_calibration(json_file) == load_calibration(toml_file) == value
-    assert furuta.with_calibration(value).randomization[MASS].mean == 1.12
+    read = [load_calibration(file, furuta) for file in (json_file, toml_file)]
+    assert read[0] == read[1] == check_calibration(value, furuta)
+    assert read[0].raw == value and read[0].ranges[MASS].mean == 1.12
 
 
 @pytest.mark.parametrize(
@@ -126,13 +128,16 @@ def test_files_of_both_kinds(furuta: RobotSpec, tmp_path: Path) -> None:
         ("a.json", "{", "a.json: Expecting"),
         ("a.json", "[1]", "expected a JSON object, got list"),
         ("a.toml", "= 1", "not valid TOML"),
+        ("a.toml", 'robot = "arm"', "is for robot 'arm'"),
+        ("a.toml", 'robot = "furuta"\njoint_offset_rad.elbow = 0.1', "names joint 'elbow'"),
+        ("a.toml", 'robot = "furuta"\nparameters.links.cart.mass = 1', "unknown parameter"),
     ],
 )
 def test_unreadable_files_are_named(
-    name: str, text: str | None, message: str, tmp_path: Path
+    name: str, text: str | None, message: str, furuta: RobotSpec, tmp_path: Path
 ) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(CalibrationError, match=message) as caught:
-        load_calibration(tmp_path / name)
+        load_calibration(tmp_path / name, furuta)
     assert name in str(caught.value)

@@ -8,8 +8,9 @@ from typing import Any, get_args
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.description.read_randomization import OPERATION_OF, read_randomization
-from robot_mbrl.contract.description.spec import BUILT_IN
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.variation import Distribution, Variation, When
 from robot_mbrl.contract.toml_table import Table
@@ -195,6 +196,6 @@ def test_the_page_for_people_is_true(furuta: RobotSpec) -> None:
         table = Table(example["randomization"], "page", "randomization")
         assert len(read_randomization(table, furuta)) >= 3
     del calibration["fingerprint"]
-    assert furuta.with_calibration(calibration).randomization[LATENCY].mean == 18.0
+    assert check_calibration(calibration, furuta).ranges[LATENCY].mean == 18.0
     for word in (*OPERATION_OF, *get_args(Distribution), *get_args(When)):
         assert re.search(rf"[`\"]{word}[`\"]|^\w+ = {{ {word} =", page, re.MULTILINE), word

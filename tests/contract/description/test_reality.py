@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.description.reality import (
     Change,
     Payload,
@@ -11,7 +12,6 @@ from robot_mbrl.contract.description.reality import (
     load_reality,
     nominal_reality,
 )
-from robot_mbrl.contract.description.spec import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 
 SHIPPED = ("heavy", "light", "worn")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.spec import BUILT_IN
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from tests.support.robots import FURUTA_URDF, furuta_toml, write_robot
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.spec import BUILT_IN
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.effects import (
     EFFECTS,
@@ -16,9 +16,8 @@ from robot_mbrl.contract.parameters.effects import (
     effect_value,
     effect_values,
     names_any,
-    possible_effects,
 )
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from tests.support.robots import furuta_toml, write_robot
 
 
@@ -31,7 +30,7 @@ def robot(folder: Path, effects: dict[str, Any], **changes: Any) -> RobotSpec:
 def test_built_in_robots_name_none(name: str) -> None:
     spec = load_robot(name)
     assert spec.effects == {}
-    assert not set(spec.nominal) & set(possible_effects(spec))
+    assert not set(spec.nominal) & set(spec.possible_effects)
 
 
 def test_what_is_named_is_a_parameter_with_that_nominal_value(tmp_path: Path) -> None:
@@ -95,7 +94,7 @@ def test_mistakes_are_named(effects: dict[str, Any], message: str, tmp_path: Pat
 
 def test_only_a_motor_by_voltage_has_a_source(tmp_path: Path) -> None:
     robot(tmp_path / "a", {"actuators": {"motor": {"source_resistance_ohm": 1.0}}})
-    assert not [p for p in possible_effects(load_robot("arm")) if "source_resistance" in p]
+    assert not [p for p in load_robot("arm").possible_effects if "source_resistance" in p]
 
 
 def test_a_range_is_checked_against_what_is_allowed(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from robot_mbrl.contract import load_robot
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 
 N = 4000
 UNLIKELY = 1e-4  # of a Kolmogorov-Smirnov test; the seeds are fixed, so it holds for ever or never

@@ -7,8 +7,8 @@ import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import read_values, sample_parameters
+from robot_mbrl.contract.parameters.read_values import read_values
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from robot_mbrl.contract.toml_table import Table
 from tests.support.robots import furuta_toml, write_robot
 

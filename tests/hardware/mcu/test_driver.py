@@ -9,6 +9,7 @@ from hardware.mcu.driver import ATTEMPTS, SerialRobot
 from hardware.mcu.frames import Fault, describe_faults
 from hardware.mock import LockstepPort
 from robot_mbrl.contract import Command, RobotSpec
+from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.errors import (
     ContractMismatchError,
     DeviceFault,
@@ -39,9 +40,8 @@ def test_connect_leaves_the_drive_off(spec: RobotSpec) -> None:
 
 
 def test_counts_become_radians_with_the_calibrated_offset(spec: RobotSpec) -> None:
-    calibrated = spec.with_calibration(
-        {"robot": "furuta", "joint_offset_rad": {"arm": 0.25, "pendulum": -0.5}}
-    )
+    raw = {"robot": "furuta", "joint_offset_rad": {"arm": 0.25, "pendulum": -0.5}}
+    calibrated = spec.with_calibration(check_calibration(raw, spec))
     robot, clock, _, plant = make_bench_robot(calibrated, quiet(spec))
     robot.connect()
     plant.q[:] = 512 * 2 * math.pi / 2048, -3 * 2 * math.pi / 2048

@@ -22,12 +22,12 @@ from launch.bench.planner_cases import (
     untrained,
 )
 from launch.bench.sim import bare_rate, measure_sim, mover
-from launch.verbs.deploy import load
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.export.controller_file import INPUTS
 from robot_mbrl.export.graph_cost import graph_cost
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
+from robot_mbrl.onboard import load_for_robot
+from robot_mbrl.onboard.controller.output import INPUTS
 from sim import mujoco_model
 
 
@@ -71,7 +71,7 @@ def test_flops_of_a_convolution_are_those_of_its_weights_that_are_not_padding(
 
 
 def test_a_planner_is_timed(spec: RobotSpec, controller: Path) -> None:
-    found, loaded = load(controller, None, 0)
+    found, loaded = load_for_robot(controller, None, seed=0)
     times = measure_planner(controller, loaded, found, calls=40)
     assert 0 < times.p50_ms <= times.p99_ms
     assert 1e9 < sgemm_flop_s() < 1e13

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from robot_mbrl.contract.observation.angle_layout import AngleLayout
-from robot_mbrl.contract.observation.plain_layout import Layout, PlainLayout
+from robot_mbrl.contract.observation.plain_layout import PlainLayout
+from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.planning_model import PlanningModel, planning_model

@@ -26,8 +26,8 @@ def running(pid: int) -> bool:
 
 
 def pids(worlds: BulletWorlds) -> list[int]:
-    crews = [c for c in worlds._crews if isinstance(c, BulletProcess)]
-    return [c._process.pid or 0 for c in crews]
+    processes = [c for c in worlds._workers if isinstance(c, BulletProcess)]
+    return [c._process.pid or 0 for c in processes]
 
 
 def drive(worlds: BulletWorlds) -> np.ndarray:
@@ -44,7 +44,7 @@ def drive(worlds: BulletWorlds) -> np.ndarray:
 
 
 def test_the_bits_are_those_of_one_process_and_closing_ends_the_children(furuta: RobotSpec) -> None:
-    alone, shared = (BulletWorlds(furuta, 5, threads=n) for n in (1, 2))
+    alone, shared = (BulletWorlds(furuta, 5, processes=n) for n in (1, 2))
     np.testing.assert_array_equal(drive(shared), drive(alone))
     np.testing.assert_array_equal(shared.mass_matrix(4), alone.mass_matrix(4))
     children = pids(shared)
@@ -57,7 +57,7 @@ def test_the_bits_are_those_of_one_process_and_closing_ends_the_children(furuta:
 
 
 def test_a_dead_child_is_an_error_that_ends_the_others(furuta: RobotSpec) -> None:
-    worlds = BulletWorlds(furuta, 2, threads=2)
+    worlds = BulletWorlds(furuta, 2, processes=2)
     children = pids(worlds)
     os.kill(children[1], signal.SIGKILL)
     with pytest.raises(RobotMbrlError, match=f"pid {children[1]}.*exit code -9"):

@@ -8,8 +8,7 @@ import pytest
 
 from robot_mbrl.contract import Command, RobotSpec
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.parameters.variation import Variation
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from sim import make_env, make_vec_env
 from sim.envs.simulated_robot import SimulatedRobot
 from sim.envs.vec_env import SimVecEnv
@@ -238,7 +237,7 @@ def env(furuta: RobotSpec) -> SimVecEnv:
 
 def test_other_ranges_are_those_of_worlds_that_reset_later(env: SimVecEnv) -> None:
     start = env.reset(seed=0)[1]["parameters"][MASS]
-    told(env, 2)  # spare worlds of the old ranges are ready
+    told(env, 2)  # prepared worlds of the old ranges are ready
     env.set_ranges({MASS: Variation(3.0, 4.0)})
     drawn = told(env, 3)[MASS]
     assert (drawn[0] < 2.0).all()

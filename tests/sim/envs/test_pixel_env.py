@@ -39,7 +39,7 @@ def test_pictures_show_the_robot_as_it_is(gl: None) -> None:
     plain = make_env("furuta", seed=1)
     obs, _ = env.reset(seed=3)
     np.testing.assert_array_equal(obs["state"], plain.reset(seed=3)[0])
-    picture, frames = Picture(env.unwrapped.robot, 64, 64, plain=True), [obs["pixels"]]
+    picture, frames = Picture(env._world.spec, 64, 64, plain=True), [obs["pixels"]]
     for _ in range(25):
         obs, reward, *_ = env.step(np.ones(1))
         state, expected, *_ = plain.step(np.ones(1))
@@ -78,7 +78,7 @@ def test_the_vector_environment_shows_each_world_and_the_true_last_picture(gl: N
     reset = (np.abs(obs["pixels"].astype(int) - final["pixels"]).max(-1) > 40).mean((1, 2))
     assert moved > 40, "the last picture is after the last step"
     assert reset[0] > 0.001 and reset[2] > 0.001, "and the next one of the new episode"
-    picture = Picture(env.robot, 64, 64, plain=True)
+    picture = Picture(env.robot_spec, 64, 64, plain=True)
     for world, q in enumerate(env.worlds.true_state()[0]):
         np.testing.assert_array_equal(obs["pixels"][world], picture.draw(q))
     picture.close()

@@ -1,13 +1,12 @@
-"""Spare worlds: drawn many at a time, each used once, none from before a reset."""
+"""Prepared worlds: drawn many at a time, each used once, none from before a reset."""
 
 from typing import Any, cast
 
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.parameters.vocabulary import Parameters
-from sim.envs.prepared_worlds import Spares
+from robot_mbrl.contract.arrays import FloatArray, Parameters
+from sim.envs.prepared_worlds import PreparedWorlds
 from sim.worlds import Worlds
 
 
@@ -37,7 +36,7 @@ def test_worlds_are_drawn_many_at_once_and_each_is_used_once(furuta: RobotSpec) 
         measured.append(rng.uniform(size=(4, 2)))
         return measured[-1]
 
-    spares = Spares(
+    prepared = PreparedWorlds(
         cast(Worlds, log),
         draw,
         measure,
@@ -49,11 +48,11 @@ def test_worlds_are_drawn_many_at_once_and_each_is_used_once(furuta: RobotSpec) 
     took = []
     for number, ids in enumerate(([7], [1, 3], [0], [2, 5], [1])):
         if number == 4:
-            spares.forget()
-        rows = spares.take(np.array(ids))
+            prepared.forget()
+        rows = prepared.take(np.array(ids))
         took.append((len(drawn) - 1, rows))
-        np.testing.assert_array_equal(spares.table, [drawn[-1]["a"], drawn[-1]["b"]])
-        np.testing.assert_array_equal(spares.observer.q, measured[-1])
+        np.testing.assert_array_equal(prepared.table, [drawn[-1]["a"], drawn[-1]["b"]])
+        np.testing.assert_array_equal(prepared.observer.q, measured[-1])
     assert log.calls == [
         ("prepare", 4),
         ("renew", 0, 1, [7]),

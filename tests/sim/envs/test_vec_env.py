@@ -12,7 +12,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import NotFiniteError, ShapeError, SpecError
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim import make_vec_env
 from sim.envs.vec_env import ANYWHERE_SPEED, SimVecEnv
 from tests.support.engines import mass_of_arm

@@ -74,10 +74,10 @@ def changing(folder: Path) -> RobotSpec:
 def test_another_environment_goes_on_with_the_same_bits(
     backend: str, robot: str, tmp_path: Path
 ) -> None:
-    """Amid episodes, with spare worlds left, on another number of threads, by way of a file."""
+    """Amid episodes, with prepared worlds left, on another number of threads, by way of a file."""
     makers = {"furuta": lambda _: load_robot("furuta"), "with everything": busy}
     spec = (makers | {"changing": changing})[robot](tmp_path)
-    # an uneven length: some worlds end by themselves before, so that spares are used up in part
+    # an uneven length: some worlds end by themselves before, so prepared ones are used up in part
     settings: dict[str, Any] = {"backend": backend, "episode_s": 0.5, "anywhere": 0.5}
     env = make_vec_env(spec, B, seed=4, threads=1, **settings)
     env.reset()

@@ -12,7 +12,7 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from sim import mujoco_model
 from sim.bullet_engine.worlds import BulletWorlds, InThisProcess
 from sim.laws.disturbances import Disturbance, Disturbances
-from sim.laws.payload import add_payload
+from sim.mujoco_engine.body_fields import add_payload
 from sim.mujoco_engine.worlds import MujocoWorlds
 from sim.worlds import Worlds, make_worlds
 from tests.support.engines import each_engine, parameters
@@ -266,7 +266,7 @@ def test_a_payload_comes_at_its_time_and_weighs_what_it_does(backend: str, tmp_p
 def mass_matrix(worlds: Worlds, world: int) -> np.ndarray:
     """What the engine holds, with rotors, at the state that it is in."""
     if isinstance(worlds, BulletWorlds):
-        assert isinstance(worlds._crews[0], InThisProcess)
+        assert isinstance(worlds._workers[0], InThisProcess)
         return worlds.mass_matrix(world)
     assert isinstance(worlds, MujocoWorlds)
     model = worlds.model_of(world)

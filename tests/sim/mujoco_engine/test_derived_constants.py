@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.vocabulary import sample_parameters
+from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim import mujoco_model
 from sim.bullet_engine.urdf import UrdfWriter
 from sim.mujoco_engine.worlds import MujocoWorlds

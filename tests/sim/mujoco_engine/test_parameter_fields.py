@@ -10,7 +10,7 @@ import pytest
 from mujoco.batch import MODEL_FIELDS
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.parameters.vocabulary import Variation, sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from sim import mujoco_model
 from sim.mujoco_engine.parameter_fields import model_array
 from sim.mujoco_engine.worlds import MujocoWorlds

@@ -47,9 +47,9 @@ def speed(worlds: Worlds) -> np.ndarray:
 def excess_k(worlds: Worlds) -> np.ndarray:
     """Temperature of the motor above the start."""
     if isinstance(worlds, MujocoWorlds) and worlds._feedback:
-        return worlds._feedback.get_state("")["windings.excess"][:, 0]
-    assert isinstance(worlds, BulletWorlds) and isinstance(worlds._crews[0], InThisProcess)
-    return worlds._crews[0]._physics.get_state()["windings.excess"][:, 0]
+        return worlds._feedback.get_state("")["motor_heat.excess"][:, 0]
+    assert isinstance(worlds, BulletWorlds) and isinstance(worlds._workers[0], InThisProcess)
+    return worlds._workers[0]._physics.get_state()["motor_heat.excess"][:, 0]
 
 
 @each_engine

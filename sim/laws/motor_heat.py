@@ -1,11 +1,10 @@
-"""Motor windings: they warm up and lose strength, and a weak source gives them less voltage."""
+"""Motor heat: warm motors lose strength, and a weak source gives them less voltage."""
 
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
-from robot_mbrl.contract.parameters.vocabulary import Parameters
 from sim.laws.motor_law import full_torque
 from sim.laws.per_world import PerWorld
 
@@ -13,7 +12,7 @@ HEAT = ("heating_k", "heating_s", "derating_per_k")
 SAG = ("source_resistance_ohm",)
 
 
-class Windings(PerWorld):
+class MotorHeat(PerWorld):
     """Temperature of the motors of B worlds, and what their resistance has become.
 
     First order, with the heat of the current in the warm resistance: at torque T,
@@ -63,16 +62,17 @@ class Windings(PerWorld):
                 self._source[ids, a] = source / (resistance * scale)
 
     def start(self, ids: np.ndarray) -> None:
-        """The windings of worlds `ids` (n,) are cold."""
+        """Worlds `ids` (n,) begin an episode with cold motors."""
         self._excess[ids] = 0.0
 
     @property
     def excess_k(self) -> FloatArray:
-        """How much warmer than at the start, (B, A)."""
+        """How much warmer the motors are than at the start, (B, A) in K."""
         return self._excess.copy()
 
     def resistance(self, commands: FloatArray) -> FloatArray:
-        """Of the whole circuit under commands (B, A), as a multiple of the cold winding's."""
+        """Resistance (B, A) of each motor's circuit under commands (B, A), as a multiple of that
+        of the cold motor alone."""
         factor: FloatArray = 1.0 + self._derating * self._excess
         factor += self._source * (commands / self._limit) ** 2
         return factor

@@ -2,10 +2,10 @@ import time
 
 import pytest
 
-from launch.progress import Lines, progress, spell
+from launch.terminal import Lines, format_numbers, progress
 
 
-def test_without_a_terminal_only_the_end_of_a_phase_is_told_at_once(capsys):
+def test_without_a_terminal_only_the_end_of_a_phase_is_printed_at_once(capsys):
     with progress("finetune") as report:
         for done in range(1, 101):
             report("policy", done, 100, {"success": 0.5})
@@ -28,4 +28,4 @@ def test_a_line_comes_every_ten_seconds(capsys, monkeypatch):
     [({}, ""), ({"holdout_nll": -1.23456, "success": 1.0}, "holdout nll -1.23, success 1")],
 )
 def test_numbers_are_short(numbers, text):
-    assert spell(numbers) == text
+    assert format_numbers(numbers) == text
