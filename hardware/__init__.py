@@ -1,4 +1,4 @@
-"""Real robots and their stand-in: serial ports, protocol `mcu`, the mock device."""
+"""Real robots and their stand-in: serial ports, protocols, mock devices."""
 
 from hardware.clock import RealClock
 from hardware.connection import (
@@ -9,12 +9,12 @@ from hardware.connection import (
     open_connection,
     open_robot,
 )
-from hardware.mcu.driver import SerialRobot
+from hardware.driver import Driver
 
 __all__ = [
     "Connection",
+    "Driver",
     "RealClock",
-    "SerialRobot",
     "is_mock",
     "make_device",
     "make_env",

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hardware.clock import RealClock
-from hardware.mcu.driver import SerialRobot
-from hardware.mock.device import MockDevice
+from hardware.driver import Driver
+from hardware.mock.board import Board, Device
 from hardware.mock.lockstep import LockstepClock, LockstepPort
 from hardware.mock.plant import PlantFactory, installed_plant
 from hardware.port import open_port
+from hardware.protocols import make_driver, make_mock
 from robot_mbrl.contract.description.read_robot import load_robot
 from robot_mbrl.contract.description.reality import Reality, load_reality
 from robot_mbrl.contract.description.spec import RobotSpec
@@ -35,10 +36,10 @@ class Connection:
         device: the mock behind the robot where it runs in this process, for looking inside.
     """
 
-    robot: SerialRobot
+    robot: Driver
     clock: Clock
     port: str
-    device: MockDevice | None = None
+    device: Device | None = None
 
     @property
     def simulated(self) -> bool:
@@ -70,16 +71,16 @@ def open_connection(
     Raises:
         LinkError: no such port, or nobody answers.
         ContractMismatchError: another robot answers.
-        SpecError: a broken reality file, or no plant installed.
+        SpecError: a broken reality file, no plant installed, or an unknown `[link] protocol`.
     """
     if is_mock(port):
         reality = load_reality(port.removeprefix(MOCK).removeprefix(":") or None, spec)
         device = make_device(spec, reality, rng=rng, plant=plant)
-        robot = SerialRobot(spec, LockstepPort(device))
+        robot = make_driver(spec, LockstepPort(device))
         connection = Connection(robot, LockstepClock(device), port, device)
     else:
         line = open_port(port, spec.link.baudrate, spec.link.reply_timeout_ms * 1e-3)
-        connection = Connection(SerialRobot(spec, line), RealClock(), port)
+        connection = Connection(make_driver(spec, line), RealClock(), port)
     try:
         connection.robot.connect()
     except RobotMbrlError:
@@ -88,9 +89,7 @@ def open_connection(
     return connection
 
 
-def open_robot(
-    spec: RobotSpec, port: str, *, rng: np.random.Generator | None = None
-) -> SerialRobot:
+def open_robot(spec: RobotSpec, port: str, *, rng: np.random.Generator | None = None) -> Driver:
     """The robot of `open_connection`, for callers that bring their own clock."""
     return open_connection(spec, port, rng=rng).robot
 
@@ -124,10 +123,10 @@ def make_device(
     *,
     rng: np.random.Generator | None = None,
     plant: PlantFactory | None = None,
-) -> MockDevice:
+) -> Device:
     """A mock device with its plant, powered up at time 0."""
     if not isinstance(reality, Reality):
         reality = load_reality(reality, spec)
     rng = rng or np.random.default_rng(reality.seed)
     make_plant = plant or installed_plant()
-    return MockDevice(spec, make_plant(spec, reality, rng), reality, rng)
+    return make_mock(Board(spec, make_plant(spec, reality, rng), reality, rng))

@@ -1,7 +1,7 @@
 """`robot-mbrl VERB ...`: finds the verb, parses its settings, prints its result or its error.
 
-Verbs are imported by name when they are called, so that deploy and collect start on a machine
-without torch and mujoco.
+Verbs, and what `robot-mbrl bench NAME` measures, are imported by name when they are called, so that
+deploy and collect start on a machine without torch and mujoco.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -34,9 +35,54 @@ VERBS = {
     "import-log": "turn measured CSV logs into episodes",
     "report": "draw a run and its episodes into one HTML file",
     "analyze": "measure how wrong a run's model is, and whether it knows",
-    "bench": "measure planner, simulator or control loop on this machine",
+    "bench": "measure this machine, or what learning reaches; see `robot-mbrl bench`",
     "demo": "the whole path on the mock robot, from nothing to a finetuned controller",
 }
+BENCHES = {
+    "planner": "milliseconds of a plan, and its share of what this machine can multiply",
+    "sim": "environment steps per second and memory of a world",
+    "loop": "how punctual the control loop is in real time",
+    "train": "updates per second, against stable-baselines3",
+    "stops": "does every failure on the mock stop the robot, and how soon",
+}
+STUDIES = {
+    "learn": "MBPO, PETS or a model-free reference from scratch",
+    "curves": "draw what `bench learn` wrote",
+    "ablate": "what each part of MBPO is worth",
+    "worlds": "a run in randomized worlds that it has not seen",
+    "transfer": "zero-shot, finetuned, oracle and controls on each reality",
+    "randomization": "no, stated and automatic ranges on each reality",
+    "real-log": "predict measured runs of a real pendulum",
+}
+
+
+@dataclass(frozen=True)
+class Menu:
+    """Commands with a line about each; their modules are in `rooms`, room -> name -> line."""
+
+    prog: str
+    kind: str
+    rooms: dict[str, dict[str, str]]
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """Name -> line, of every room."""
+        return {name: line for room in self.rooms.values() for name, line in room.items()}
+
+    def module(self, name: str) -> str:
+        """Where a command is: it has `Settings` (a dataclass) and `run(settings) -> Outcome`."""
+        room = next(room for room, names in self.rooms.items() if name in names)
+        return f"{room}.{name.replace('-', '_')}"
+
+    def usage(self) -> str:
+        """The list of commands."""
+        head, kind = f"usage: {self.prog} {self.kind} [OPTIONS]", self.kind
+        lines = [f"  {name:<15}{text}" for name, text in self.lines.items()]
+        return "\n".join([head, "", *lines, "", f"{self.prog} {kind} --help explains one."])
+
+
+VERB_MENU = Menu("robot-mbrl", "VERB", {"launch.verbs": VERBS})
+BENCH_MENU = Menu("robot-mbrl bench", "NAME", {"launch.bench": BENCHES, "launch.studies": STUDIES})
 
 
 class Terminated(KeyboardInterrupt):
@@ -46,72 +92,72 @@ class Terminated(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 well, 1 error, 2 usage, 3 safety stop, 4 rejected)."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if not args or args[0] in ("-h", "--help", "help"):
-        print(usage())
-        return OK if args else USAGE
-    if args[0] == "--version":
+    if args[:1] == ["--version"]:
         print(f"robot-mbrl {robot_mbrl.__version__}")
         return OK
+    if args[:1] == ["bench"]:
+        return choose(BENCH_MENU, args[1:])
+    return choose(VERB_MENU, args)
+
+
+def choose(menu: Menu, args: Sequence[str]) -> int:
+    """Run the command that the first argument names, or list them all."""
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(menu.usage())
+        return OK if args else USAGE
     name = args[0].replace("_", "-")
-    if name not in VERBS:
-        near = difflib.get_close_matches(name, VERBS, n=1)
+    if name not in menu.lines:
+        near = difflib.get_close_matches(name, menu.lines, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        print(f"robot-mbrl: no verb {args[0]!r}{hint}\n\n{usage()}", file=sys.stderr)
+        text = f"{menu.prog}: no {menu.kind.lower()} {args[0]!r}{hint}"
+        print(f"{text}\n\n{menu.usage()}", file=sys.stderr)
         return USAGE
-    return run_verb(name, args[1:])
+    return run_command(f"{menu.prog} {name}", menu.module(name), args[1:])
 
 
-def usage() -> str:
-    """The list of verbs."""
-    lines = [f"  {name:<12}{text}" for name, text in VERBS.items()]
-    return "\n".join(
-        ["usage: robot-mbrl VERB [OPTIONS]", "", *lines, "", "robot-mbrl VERB --help explains one."]
-    )
-
-
-def load_verb(name: str) -> ModuleType:
-    """The module of a verb: it has `Settings` (a dataclass) and `run(settings) -> Outcome`."""
+def load_command(module: str) -> ModuleType:
+    """Import the module of a verb, bench or study."""
     # The networks are small. On 2 cores, one thread makes 260 updates/s and hardly notices another
     # program; two make 360 while alone but 20 beside one, spinning, and 160 always, sleeping.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return importlib.import_module("launch.verbs." + name.replace("-", "_"))
+    return importlib.import_module(module)
 
 
-def run_verb(name: str, args: Sequence[str]) -> int:
+def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
     """Parse, run, print; errors raised on purpose become one message and no traceback."""
     settings: Any = None
     try:
         with sigterm_interrupts():
-            module = load_verb(name)
+            module = load_command(module_name)
             # tyro ends wrong usage with exit code 2 by itself
-            settings = tyro.cli(module.Settings, prog=f"robot-mbrl {name}", args=args)
+            settings = tyro.cli(module.Settings, prog=prog, args=args)
             outcome: Outcome = module.run(settings)
     except Terminated:
-        return _say(name, "stopped by SIGTERM", TERMINATED)
+        return _say(prog, "stopped by SIGTERM", TERMINATED)
     except KeyboardInterrupt:
-        return _say(name, "stopped by Ctrl-C", INTERRUPTED)
+        return _say(prog, "stopped by Ctrl-C", INTERRUPTED)
     except ModuleNotFoundError as error:
-        return _fail(name, settings, error, _explain_missing(error))
+        return _fail(prog, settings, error, _explain_missing(error))
     except SafetyError as error:  # outside of an episode, e.g. on the way home
-        return _fail(name, settings, error, str(error), SAFETY_STOP)
+        return _fail(prog, settings, error, str(error), SAFETY_STOP)
     except RobotMbrlError as error:
-        return _fail(name, settings, error, str(error))
+        return _fail(prog, settings, error, str(error))
     except OSError as error:
-        return _fail(name, settings, error, _explain_os(error))
+        return _fail(prog, settings, error, _explain_os(error))
     _print_json(settings, outcome)
     return outcome.exit_code
 
 
-def _say(name: str, text: str, code: int) -> int:
-    print(f"robot-mbrl {name}: {text}", file=sys.stderr)
+def _say(prog: str, text: str, code: int) -> int:
+    print(f"{prog}: {text}", file=sys.stderr)
     return code
 
 
-def _fail(name: str, settings: Any, error: Exception, message: str, code: int = ERROR) -> int:
+def _fail(prog: str, settings: Any, error: Exception, message: str, code: int = ERROR) -> int:
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
     sys.stdout.flush()
     kind = type(error).__name__
-    print(f"robot-mbrl {name}: error: {message}{notes}", file=sys.stderr)
+    print(f"{prog}: error: {message}{notes}", file=sys.stderr)
     _print_json(settings, Outcome({"error": {"kind": kind, "message": message}}))
     return code
 
@@ -122,11 +168,11 @@ def _print_json(settings: Any, outcome: Outcome) -> None:
 
 
 def _explain_missing(error: ModuleNotFoundError) -> str:
-    own = ("robot_mbrl", "hardware", "sim", "launch")
+    own = ("robot_mbrl", "hardware", "sim", "calibration", "launch")
     if (error.name or "").split(".")[0] in own:
         return str(error)
     return (
-        f"this verb needs the package {error.name!r}, which is not installed here: "
+        f"this command needs the package {error.name!r}, which is not installed here: "
         "pip install 'robot-mbrl[train]'"
     )
 

@@ -6,7 +6,7 @@ Progress and the line go to stderr: bars on a terminal, a line every ten seconds
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
@@ -88,6 +88,13 @@ class Lines:
 def format_numbers(numbers: dict[str, float]) -> str:
     """Numbers for people: "success 0.92, return 180"."""
     return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in numbers.items())
+
+
+def print_numbers(numbers: Mapping[str, float | str]) -> None:
+    """What was measured, a line each on stdout."""
+    for name, value in numbers.items():
+        shown = value if isinstance(value, str) else f"{value:.4g}"
+        print(f"{name.replace('_', ' ')}: {shown}")
 
 
 class LiveLine:

@@ -49,7 +49,17 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *BELOW_LEARNING,
             *["learning", "analysis", "report", "export", "calibration", "sim", "hardware"],
         ),
-        ("numpy", "tyro", "rich", "torch", "mujoco", "gymnasium", "matplotlib", *REFERENCES),
+        (
+            "numpy",
+            "tyro",
+            "rich",
+            "torch",
+            "onnx",
+            "mujoco",
+            "gymnasium",
+            "matplotlib",
+            *REFERENCES,
+        ),
     ),
 }
 # The order in which a room's own folders and files rest on each other, lowest first. What is not

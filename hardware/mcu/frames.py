@@ -13,6 +13,7 @@ from enum import IntEnum, IntFlag
 from cobs import cobs
 
 from robot_mbrl.contract.errors import FrameError
+from robot_mbrl.contract.interface import Fault
 
 PROTOCOL_VERSION = 1
 DELIMITER = b"\x00"
@@ -34,7 +35,7 @@ class MessageType(IntEnum):
     STATE = 0x82
 
 
-class Fault(IntFlag):
+class McuFault(IntFlag):
     """Bits of `STATE.faults`; an enabled, healthy device reports 0."""
 
     WATCHDOG = 0x0001
@@ -47,20 +48,24 @@ class Fault(IntFlag):
     STOPPED = 0x0400
 
 
-LATCHED = (
-    Fault.WATCHDOG
-    | Fault.COMMAND_REJECTED
-    | Fault.OVERTEMPERATURE
-    | Fault.UNDERVOLTAGE
-    | Fault.ENCODER
-)
-"""Faults that remove drive and stay until CLEAR; the other bits describe the present."""
+MEANING = {
+    McuFault.WATCHDOG: Fault.WATCHDOG,
+    McuFault.COMMAND_REJECTED: Fault.COMMAND_REJECTED,
+    McuFault.OVERTEMPERATURE: Fault.OVERTEMPERATURE,
+    McuFault.UNDERVOLTAGE: Fault.UNDERVOLTAGE,
+    McuFault.ENCODER: Fault.ENCODER,
+    McuFault.COMMAND_CLAMPED: Fault.COMMAND_CLAMPED,
+    McuFault.NOT_ENABLED: Fault.NOT_ENABLED,
+    McuFault.STOPPED: Fault.STOPPED,
+}
+"""What each bit is called in the contract."""
 
 
-def describe_faults(faults: int) -> str:
-    """Names of fault bits for people, "healthy" for none."""
-    names = [fault.name or "" for fault in Fault if fault & faults]
-    return ", ".join(names).lower().replace("_", " ") or "healthy"
+def meaning_of(bits: int) -> Fault:
+    """Fault bits of this protocol in the contract's; one that is not known is HARDWARE."""
+    known = sum(fault for bit, fault in MEANING.items() if bits & bit)
+    unknown = bits & ~sum(MEANING)
+    return Fault(known) | (Fault.HARDWARE if unknown else Fault(0))
 
 
 def crc16(data: bytes) -> int:
@@ -125,6 +130,11 @@ class FrameReader:
             frames += self._finish()
         self._append(rest)
         return frames
+
+    def restart(self) -> None:
+        """Give up on a frame that has begun and did not end in time."""
+        self.errors += bool(self._buffer)
+        self._buffer.clear()
 
     def _append(self, piece: bytes) -> None:
         self._buffer += piece

@@ -1,8 +1,9 @@
-"""Payloads of protocol `mcu`: what stands inside the frames of `mcu.py`."""
+"""Payloads of protocol `mcu`: what stands inside its frames."""
 
 import struct
 from dataclasses import dataclass
 
+from hardware.identity import Identity
 from hardware.mcu.frames import Frame, MessageType
 from robot_mbrl.contract.errors import FrameError
 
@@ -104,39 +105,30 @@ def unpack_command(frame: Frame) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class Identity:
-    """Who answers: everything a host must know before it may enable this device.
+class IdentityMessage:
+    """Reply to HELLO: everything a host must know before it may enable this device.
 
     Attributes:
-        robot: name as in robot.toml.
-        firmware: version text.
-        serial: identity of this very device.
+        identity: of the device; its name, firmware and serial have at most 63 bytes.
         watchdog_ms: period in force, 0 while disabled.
-        counts_per_rev: per joint, shape (J,).
-        units: of each actuator's command, shape (A,): "V", "A", "Nm", "rad_s" or "rad".
-        limits: largest magnitude of each command, shape (A,).
     """
 
-    robot: str
-    firmware: str
-    serial: str
+    identity: Identity
     watchdog_ms: int
-    counts_per_rev: tuple[int, ...]
-    units: tuple[str, ...]
-    limits: tuple[float, ...]
 
     def pack(self, sequence: int) -> Frame:
         """The IDENTITY frame."""
-        joints, actuators = len(self.counts_per_rev), len(self.units)
-        payload = _text(self.robot) + _text(self.firmware) + _text(self.serial)
+        who = self.identity
+        joints, actuators = len(who.counts_per_rev), len(who.units)
+        payload = _text(who.robot or "") + _text(who.firmware) + _text(who.serial)
         payload += struct.pack("<HBB", self.watchdog_ms, joints, actuators)
-        payload += struct.pack(f"<{joints}i", *self.counts_per_rev)
-        payload += bytes(UNIT_CODES[unit] for unit in self.units)
-        payload += struct.pack(f"<{actuators}f", *self.limits)
+        payload += struct.pack(f"<{joints}i", *who.counts_per_rev)
+        payload += bytes(UNIT_CODES[unit] for unit in who.units)
+        payload += struct.pack(f"<{actuators}f", *who.limits)
         return Frame(MessageType.IDENTITY, sequence, payload)
 
     @staticmethod
-    def unpack(frame: Frame) -> "Identity":
+    def unpack(frame: Frame) -> "IdentityMessage":
         """Read an IDENTITY frame; raises FrameError."""
         reader = _Reader(frame, MessageType.IDENTITY)
         robot, firmware, serial = reader.text(), reader.text(), reader.text()
@@ -149,7 +141,8 @@ class Identity:
         if unknown:
             raise FrameError(f"IDENTITY: unit code {unknown[0]}; known: {_UNITS}")
         units = tuple(_UNITS[code] for code in codes)
-        return Identity(robot, firmware, serial, watchdog_ms, counts, units, limits)
+        identity = Identity(robot, firmware, serial, counts, units, limits)
+        return IdentityMessage(identity, watchdog_ms)
 
 
 @dataclass(frozen=True)
@@ -159,7 +152,7 @@ class State:
     Attributes:
         device_us: the device's clock, microseconds since power-up.
         sample: counts encoder samples; unchanged when the sampler stands still.
-        faults: `mcu.Fault` bits.
+        faults: `McuFault` bits.
         counts: unwrapped encoder counts, shape (J,).
         applied: command in force after this request, float32, shape (A,).
         temperature_c: per actuator, NaN without a sensor, shape (A,).

@@ -2,20 +2,20 @@
 
 import math
 
-from hardware.mock.device import MockDevice
+from hardware.mock.board import Device
 from robot_mbrl.contract.errors import LinkError
 
 
 class LockstepPort:
     """`Port` straight into a device. A reply takes no time, a lost one takes its whole deadline."""
 
-    def __init__(self, device: MockDevice) -> None:
+    def __init__(self, device: Device) -> None:
         self.device = device
         self._plugged = True
 
     def now(self) -> float:
         """Simulated seconds, the device's own."""
-        return self.device.time_s
+        return self.device.board.time_s
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the device; raises LinkError when unplugged."""
@@ -27,7 +27,8 @@ class LockstepPort:
         self._check()
         data = self.device.transmit()
         if not data:
-            self.device.advance_to(min(deadline_s, self.device.next_reply_s))
+            board = self.device.board
+            board.advance_to(min(deadline_s, board.wire.next_reply_s))
             data = self.device.transmit()
         return data
 
@@ -47,16 +48,16 @@ class LockstepPort:
 class LockstepClock:
     """`Clock` of a lockstep device: waiting advances the device and its plant."""
 
-    def __init__(self, device: MockDevice) -> None:
-        self._device = device
+    def __init__(self, device: Device) -> None:
+        self._board = device.board
 
     def now(self) -> float:
         """Simulated seconds."""
-        return self._device.time_s
+        return self._board.time_s
 
     def wait_until(self, time_s: float) -> float:
         """Advance to `time_s`, at once when it has passed; gives the lateness in s."""
         lateness = max(0.0, self.now() - time_s)
         if math.isfinite(time_s):
-            self._device.advance_to(time_s)
+            self._board.advance_to(time_s)
         return lateness

@@ -9,7 +9,7 @@ import time
 import tty
 from collections.abc import Callable
 
-from hardware.mock.device import TICK_S, MockDevice
+from hardware.mock.board import TICK_S, Device
 
 
 class PtyServer:
@@ -28,7 +28,7 @@ class PtyServer:
         worst_stall_s: longest time the device was not served, by a busy machine.
     """
 
-    def __init__(self, device: MockDevice) -> None:
+    def __init__(self, device: Device) -> None:
         self.device = device
         self.started_s: float | None = None
         self.worst_stall_s = 0.0
@@ -48,7 +48,7 @@ class PtyServer:
 
     def run(self, until: Callable[[], bool]) -> None:
         """Serve until `until()` or `unplug()`; asks every millisecond. Runs in any thread."""
-        self.started_s = time.monotonic() - self.device.time_s
+        self.started_s = time.monotonic() - self.device.board.time_s
         while not until() and not self._unplug.is_set():
             self._serve_once(self.started_s)
         if self._unplug.is_set():
@@ -68,12 +68,13 @@ class PtyServer:
 
     def _serve_once(self, start_s: float) -> None:
         now = time.monotonic() - start_s
-        next_tick_s = self.device.time_s + TICK_S
-        wait = max(0.0, min(next_tick_s, self.device.next_reply_s) - now)
+        board = self.device.board
+        next_tick_s = board.time_s + TICK_S
+        wait = max(0.0, min(next_tick_s, board.wire.next_reply_s) - now)
         readable, _, _ = select.select([self._master], [], [], wait)
         now = time.monotonic() - start_s
-        self.worst_stall_s = max(self.worst_stall_s, now - self.device.time_s - TICK_S)
-        self.device.advance_to(now)
+        self.worst_stall_s = max(self.worst_stall_s, now - board.time_s - TICK_S)
+        board.advance_to(now)
         if readable:
             self.device.receive(self._read())
         self._write(self.device.transmit())

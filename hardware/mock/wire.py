@@ -2,40 +2,23 @@
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
-from hardware.mcu.frames import Frame, FrameReader, encode_frame
-
-
-@dataclass
-class Injection:
-    """Faults a test or a person switches on while the device runs.
-
-    Attributes:
-        drop_replies: so many of the next replies never leave.
-        corrupt_replies: so many of the next replies have one byte flipped.
-        reply_delay_s: replies leave so much later.
-        freeze_encoders: counts and sample counter stand still.
-        lose_encoder: the firmware notices a dead encoder (fault ENCODER).
-    """
-
-    drop_replies: int = 0
-    corrupt_replies: int = 0
-    reply_delay_s: float = 0.0
-    freeze_encoders: bool = False
-    lose_encoder: bool = False
+from hardware.mock.fault_plan import FaultPlan
 
 
 class Wire:
-    """Requests in, replies out, each lost with probability `lost_frames`."""
+    """Bytes between host and device; which bytes are a packet is the device's knowledge.
 
-    def __init__(self, lost_frames: float, injection: Injection, rng: np.random.Generator) -> None:
-        self._lost_frames = lost_frames
-        self._injection = injection
-        self._rng = rng
-        self._reader = FrameReader()
+    request_loss, reply_loss: probability that a packet is lost on its way in, on its way out.
+    """
+
+    def __init__(
+        self, request_loss: float, reply_loss: float, plan: FaultPlan, rng: np.random.Generator
+    ) -> None:
+        self._request_loss, self._reply_loss = request_loss, reply_loss
+        self._plan, self._rng = plan, rng
         self._replies: deque[tuple[float, bytes]] = deque()
 
     @property
@@ -43,22 +26,22 @@ class Wire:
         """When the next waiting reply leaves, infinity without one."""
         return self._replies[0][0] if self._replies else math.inf
 
-    def requests(self, data: bytes) -> list[Frame]:
-        """Whole requests in the bytes so far, without the lost ones."""
-        return [f for f in self._reader.feed(data) if not self._lost()]
+    def loses_request(self) -> bool:
+        """Whether the request that has come never came; to be asked once for each."""
+        return self._rng.random() < self._request_loss
 
-    def post(self, reply: Frame, now_s: float) -> None:
+    def post(self, reply: bytes, now_s: float) -> None:
         """Put a reply on the line, unless it gets lost."""
-        wire = bytearray(encode_frame(reply))
-        if self._lost():
+        if self._rng.random() < self._reply_loss:
             return
-        if self._injection.drop_replies > 0:
-            self._injection.drop_replies -= 1
+        if self._plan.drop_replies > 0:
+            self._plan.drop_replies -= 1
             return
-        if self._injection.corrupt_replies > 0:
-            self._injection.corrupt_replies -= 1
-            wire[int(self._rng.integers(len(wire)))] ^= 0x55
-        self._replies.append((now_s + self._injection.reply_delay_s, bytes(wire)))
+        data = bytearray(reply)
+        if self._plan.corrupt_replies > 0:
+            self._plan.corrupt_replies -= 1
+            data[int(self._rng.integers(len(data)))] ^= 0x55
+        self._replies.append((now_s + 1e-3 * self._plan.reply_delay_ms, bytes(data)))
 
     def take(self, now_s: float) -> bytes:
         """Bytes that have left by `now_s`."""
@@ -66,6 +49,3 @@ class Wire:
         while self.next_reply_s <= now_s:
             data += self._replies.popleft()[1]
         return data
-
-    def _lost(self) -> bool:
-        return self._rng.random() < self._lost_frames

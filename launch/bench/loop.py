@@ -2,19 +2,20 @@
 
 import contextlib
 import json
-import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from hardware.clock import RealClock
 from launch.operator_stop import OperatorStop, open_session
-from launch.verb import OK, SAFETY_STOP, Outcome
-from launch.verbs.bench import LoopBench
+from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract.errors import LinkError
 from robot_mbrl.contract.interface import Clock
 from robot_mbrl.onboard import EpisodePlan, LoopReport, load_for_robot, run_episodes
@@ -22,9 +23,37 @@ from robot_mbrl.onboard.loop_report import Histogram
 from robot_mbrl.onboard.realtime import realtime_priority
 
 EMPTY_RATE_HZ, EMPTY_S = 1000.0, 10.0
+BURN = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    sum(range(1_000_000))
+"""
 
 
-def measure_loop(settings: LoopBench) -> Outcome:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """The real-time control loop with recording: missed deadlines, lateness and plan time.
+
+    An empty loop comes first: a machine that is late in that cannot be punctual with a controller.
+    Without --port a mock robot is started in a process of its own on a pseudo-serial port. Exit
+    code 3 when the supervisor stopped the loop before the time was over.
+    """
+
+    controller: Path
+    """controller.onnx"""
+    port: str | None = None
+    """device path or pyserial URL; a mock of its own by default"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names by default"""
+    reality: str | None = None
+    """reality of the mock"""
+    seconds: float = 60.0
+    """how long"""
+    busy: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """keep one more core busy with a child process meanwhile"""
+
+
+def run(settings: Settings) -> Outcome:
     """Run the loop for a while and print how punctual it was, beside an empty loop."""
     with (
         OperatorStop() as stop,
@@ -109,16 +138,9 @@ def spawned_mock(robot: str, reality: str | None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def busy_core() -> Iterator[None]:
-    """A child process that computes without pause."""
-    child = multiprocessing.get_context("spawn").Process(target=_burn, daemon=True)
-    child.start()
-    try:
-        yield
-    finally:
-        child.terminate()
-        child.join()
-
-
-def _burn() -> None:
-    while True:
-        sum(range(10_000))
+    """A child process that computes without pause, and ends with this one."""
+    with subprocess.Popen([sys.executable, "-c", BURN, str(os.getpid())]) as child:
+        try:
+            yield
+        finally:
+            child.terminate()

@@ -1,12 +1,12 @@
 """Memory of a simulated world, measured in a fresh process."""
 
 import math
-import multiprocessing
 import resource
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
+from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 
 MANY = 4096
 STATM = Path("/proc/self/statm")
@@ -19,9 +19,9 @@ def bytes_per_world(robot: str) -> float:
     """
     if not STATM.exists():
         return math.nan
-    context = multiprocessing.get_context("spawn")  # this process's memory is not to count
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        few, many = (pool.submit(resident, robot, n).result() for n in (1, 1 + MANY))
+    # one after the other in one other process: this one's memory is not to count
+    jobs = [Job(f"memory of {n} worlds", resident, (robot, n)) for n in (1, 1 + MANY)]
+    few, many = ProcessExecutor(1).map(jobs)
     return (many - few) / MANY
 
 

@@ -1,4 +1,5 @@
-"""`robot-mbrl bench planner`: two planning problems of fixed size, onnxruntime against its peers.
+"""`robot-mbrl bench planner`: two planning problems of fixed size, onnxruntime against reference
+implementations.
 
 CEM over an ensemble on four plain columns and one action, rewarded as InvertedPendulum-v5: every
 member sees every candidate, without policy and value, untrained (weights do not change the time).
@@ -15,9 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.table import Table
 
-from launch.bench.plain_port import PlainPort
-from launch.bench.planner import sgemm_flop_s
+from launch.bench.plain_graph import PlainGraph
+from launch.bench.sgemm import SgemmLimit, fastest, medians
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
 from robot_mbrl.export.controller_file import PlannerModule, open_graph, to_onnx
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
@@ -76,23 +79,24 @@ def measure_cases(
 def measure_case(case: Case, rounds: int, activation: ActivationName) -> dict[str, Any]:
     """Medians over rounds of one plan's milliseconds, and shares of the sgemm rate.
 
-    Keys: `ort_ms_1_thread`, `ort_ms_2_threads`; `plain_ms_1_thread` of a plain port, see
-    plain_port.py, also in onnxruntime; `torch_ms_1_thread` eager; `sgemm_share_1_thread` and
+    Keys: `ort_ms_1_thread`, `ort_ms_2_threads`; `plain_ms_1_thread` of a plain graph, see
+    plain_graph.py, also in onnxruntime; `torch_ms_1_thread` eager; `sgemm_share_1_thread` and
     `_2_threads`: the products' arithmetic over the time, as a share of what a large product reaches
-    on as many threads; `mppi_ms_1_thread` of pytorch_mppi for equal model rows, and
-    `pytorch_mppi_ratio`, that over ours.
+    on as many threads in the fastest library here (`sgemm_library_...`); `mppi_ms_1_thread` of
+    pytorch_mppi for equal model rows, and `pytorch_mppi_ratio`, that over ours.
     """
     ways = {name: _Way(call, threads) for name, (call, threads) in _ways(case, activation).items()}
-    sgemm: dict[int, list[float]] = {1: [], 2: []}
+    limits = {threads: SgemmLimit(threads) for threads in (1, 2)}
+    rates: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     for _ in range(rounds):
-        for threads, rates in sgemm.items():
-            rates.append(sgemm_flop_s(threads))
+        for threads, limit in limits.items():
+            rates[threads].append(limit.measure())
             for way in ways.values():
                 if way.threads == threads:
                     way.measure()
     ms = {name: 1e3 * statistics.median(way.times) for name, way in ways.items()}
-    rate = {threads: statistics.median(rates) for threads, rates in sgemm.items()}
-    share = {n: case.flops / (1e-3 * ms[f"ort_{n}"]) / rate[n] for n in rate}
+    sgemm = {threads: fastest(medians(found)) for threads, found in rates.items()}
+    share = {n: case.flops / (1e-3 * ms[f"ort_{n}"]) / best.flop_s for n, best in sgemm.items()}
     return {
         "ort_ms_1_thread": ms["ort_1"],
         "ort_ms_2_threads": ms["ort_2"],
@@ -102,12 +106,24 @@ def measure_case(case: Case, rounds: int, activation: ActivationName) -> dict[st
         "pytorch_mppi_ratio": ms["mppi"] / ms["ort_1"],
         "sgemm_share_1_thread": share[1],
         "sgemm_share_2_threads": share[2],
-        "sgemm_gflop_s_1_thread": rate[1] / 1e9,
-        "sgemm_gflop_s_2_threads": rate[2] / 1e9,
+        "sgemm_gflop_s_1_thread": sgemm[1].flop_s / 1e9,
+        "sgemm_gflop_s_2_threads": sgemm[2].flop_s / 1e9,
+        "sgemm_library_1_thread": sgemm[1].library,
+        "sgemm_library_2_threads": sgemm[2].library,
         "mflop": case.flops / 1e6,
         "model_rows": case.model_rows,
         "activation": activation,
     }
+
+
+def print_cases(cases: dict[str, dict[str, Any]]) -> None:
+    """A table with a column for each case."""
+    table = Table("", *cases)
+    for name in next(iter(cases.values())):
+        values = [c[name] for c in cases.values()]
+        shown = [v if isinstance(v, str) else f"{v:.4g}" for v in values]
+        table.add_row(name.replace("_", " "), *shown)
+    Console().print(table)
 
 
 class _Way:
@@ -135,13 +151,14 @@ def _timed(call: Callable[[], Any], seconds: float) -> list[float]:
 
 def _ways(case: Case, activation: ActivationName) -> dict[str, tuple[Callable[[], Any], int]]:
     """What is measured, and on how many threads."""
-    from launch.bench.peers.mppi import make_peer  # a package that only this needs
+    from launch.bench.reference.mppi import make_reference  # a package that only this needs
 
     module = planner(case, activation)
     feed = draw_inputs(module)
     tensors = [torch.as_tensor(feed[name]) for name in INPUTS]
     graph = to_onnx(module, module.shapes)
-    plain = to_onnx(plain_port(case, activation), module.shapes)
+    samples = case.candidates * case.iterations
+    plain = to_onnx(plain_graph(case, activation), module.shapes)
 
     @torch.no_grad()
     def eager() -> Any:
@@ -155,7 +172,7 @@ def _ways(case: Case, activation: ActivationName) -> dict[str, tuple[Callable[[]
         "ort_1": (runs(graph, 1), 1),
         "plain": (runs(plain, 1), 1),
         "torch": (eager, 1),
-        "mppi": (make_peer(module.imagination, case.candidates * case.iterations, case.horizon), 1),
+        "mppi": (make_reference(module.imagination, samples, case.horizon), 1),
         "ort_2": (runs(graph, 2), 2),
     }
 
@@ -174,10 +191,10 @@ def planner(case: Case, activation: ActivationName) -> PlannerModule:
     return PlannerModule(imagination, search(case))
 
 
-def plain_port(case: Case, activation: ActivationName) -> PlainPort:
+def plain_graph(case: Case, activation: ActivationName) -> PlainGraph:
     """The same without what makes it fast."""
     model = untrained(case, activation)
-    return PlainPort(model, TASK, search(case), gamma=GAMMA, penalty=PENALTY)
+    return PlainGraph(model, TASK, search(case), gamma=GAMMA, penalty=PENALTY)
 
 
 def untrained(case: Case, activation: ActivationName) -> DynamicsEnsemble:

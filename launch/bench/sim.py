@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import gymnasium
 import mujoco
@@ -18,11 +18,31 @@ import numpy as np
 
 import sim
 from launch.bench.memory import bytes_per_world
+from launch.terminal import print_numbers
+from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import SpecError
 
 MOST_SINGLE = 64
 """SyncVectorEnv and PyBullet step one world after the other: more of them change no rate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Environment steps per second, against bare mj_step, gymnasium's SyncVectorEnv and PyBullet;
+    memory of a world.
+    """
+
+    robot: str = "furuta"
+    """built-in robot or robot folder"""
+    worlds: tuple[int, ...] = (256,)
+    """worlds stepped together; several numbers are measured one after the other"""
+    threads: int = 0
+    """of the vector environment and of mj_step; one per core by default"""
+    seconds: float = 30.0
+    """length of all measurements of one number of worlds"""
+    rounds: int = 10
+    """all are measured in turn so often; medians are reported"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,22 @@ class SimRates:
     vector_to_sync: float
     threads: int
     bytes_per_world: float
+
+
+def run(settings: Settings) -> Outcome:
+    """Environment steps per second, four ways, for each number of worlds."""
+    found = []
+    for worlds in settings.worlds:
+        rates = measure_sim(
+            settings.robot,
+            worlds,
+            seconds=settings.seconds,
+            rounds=settings.rounds,
+            threads=settings.threads,
+        )
+        found.append(asdict(rates))
+        print_numbers(found[-1])
+    return Outcome({"rates": found})
 
 
 def measure_sim(

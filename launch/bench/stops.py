@@ -6,19 +6,20 @@ mock, byte for byte through the driver, on its lockstep clock.
 
 import dataclasses
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hardware import SerialRobot, make_device
+from hardware import Driver, make_device
 from hardware.mock.lockstep import LockstepClock, LockstepPort
-from launch.verbs.bench import StopsBench
+from hardware.protocols import make_driver
+from launch.verb import Outcome, Verb
 from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
 from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
 from robot_mbrl.contract.observation.layout import ObservationLayout
+from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import (
     Monitor,
     MonitorThresholds,
@@ -30,6 +31,22 @@ from robot_mbrl.onboard import (
     run_episode,
 )
 from robot_mbrl.onboard.controller.output import ControllerOutput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Every way to fail on the mock: does it stop, why, how soon; and false stops."""
+
+    controller: Path
+    """controller.onnx with calibrated thresholds"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one the controller names by default"""
+    reality: str = "nominal"
+    """reality of the mock"""
+    repetitions: int = 8
+    """episodes of each case"""
+    nominal_hours: float = 1.0
+    """hours of operation without any failure"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ class Case:
 class Wrapped:
     """A driver with one method replaced."""
 
-    def __init__(self, robot: SerialRobot, read: Callable[[], RobotState]) -> None:
+    def __init__(self, robot: Driver, read: Callable[[], RobotState]) -> None:
         self._robot = robot
         self._read = read
 
@@ -129,7 +146,7 @@ def gain(scale: float, at_s: float) -> Callable[[Reality, RobotSpec], Reality]:
 def poisoned(at_s: float) -> Callable[..., Any]:
     """Positions turn into NaN."""
 
-    def wrap(robot: SerialRobot, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
+    def wrap(robot: Driver, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
         def read() -> RobotState:
             state = robot.read()
             bad = np.full_like(state.q_rad, np.nan)
@@ -143,7 +160,7 @@ def poisoned(at_s: float) -> Callable[..., Any]:
 def unplugged(at_s: float) -> Callable[..., Any]:
     """The cable comes off."""
 
-    def wrap(robot: SerialRobot, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
+    def wrap(robot: Driver, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
         def read() -> RobotState:
             if now() >= at_s:
                 port.unplug()
@@ -223,7 +240,7 @@ def run_case(
     machine = case.reality(machine, spec) if case else machine
     device = make_device(spec, machine, rng=np.random.default_rng(seed))
     port, clock = LockstepPort(device), LockstepClock(device)
-    robot: Any = SerialRobot(spec, port)
+    robot: Any = make_driver(spec, port)
     robot.connect()
     start = clock.now()
     acting: Any = controller
@@ -246,18 +263,18 @@ def run_case(
     seconds = clock.now() - start
     # With the cable off nobody can tell the device to stop: its own watchdog does.
     clock.wait_until(clock.now() + 1.25e-3 * spec.safety.watchdog_ms)
-    latched = safe.reason is report.stop_reason and not np.any(device.drive)
+    latched = safe.reason is report.stop_reason and not np.any(device.board.drive)
     return Ended(report.stop_reason, report.message, seconds, latched)
 
 
-def measure_stops(settings: StopsBench) -> dict[str, Any]:
+def run(settings: Settings) -> Outcome:
     """Every case, then nominal hours."""
     rows = [measure_case(settings, case) for case in CASES]
     nominal = measure_nominal(settings)
-    return {"cases": rows, "nominal": nominal}
+    return Outcome({"cases": rows, "nominal": nominal})
 
 
-def measure_case(s: StopsBench, case: Case) -> dict[str, Any]:
+def measure_case(s: Settings, case: Case) -> dict[str, Any]:
     """One case over several episodes."""
     spec, controller = _load(s.controller, s.robot, 0)
     ends = [run_case(spec, controller, case, 100 + k, s.reality) for k in range(s.repetitions)]
@@ -280,12 +297,19 @@ def measure_case(s: StopsBench, case: Case) -> dict[str, Any]:
     }
 
 
-def measure_nominal(s: StopsBench) -> dict[str, Any]:
+def measure_nominal(s: Settings) -> dict[str, Any]:
     """Episodes without any failure, in two processes."""
     count = round(s.nominal_hours * 3600 / 8.0)
-    jobs = [(s.controller, s.robot, s.reality, k, count // 2 + (k < count % 2)) for k in range(2)]
-    with ProcessPoolExecutor(2) as pool:
-        stops = [stop for part in pool.map(_nominal_part, jobs) for stop in part]
+    counts = [count // 2 + (k < count % 2) for k in range(2)]
+    jobs = [
+        Job(
+            f"nominal operation, part {k + 1}, {n} episodes",
+            _nominal_part,
+            (s.controller, s.robot, s.reality, k, n),
+        )
+        for k, n in enumerate(counts)
+    ]
+    stops = [stop for part in ProcessExecutor().map(jobs) for stop in part]
     hours = count * 8.0 / 3600
     print(f"nominal: {len(stops)} stops in {hours:.2f} h of operation", flush=True)
     for stop in stops:
@@ -293,8 +317,7 @@ def measure_nominal(s: StopsBench) -> dict[str, Any]:
     return {"hours": hours, "stops": stops}
 
 
-def _nominal_part(job: tuple[Path, str | None, str, int, int]) -> list[str]:
-    path, robot, reality, part, count = job
+def _nominal_part(path: Path, robot: str | None, reality: str, part: int, count: int) -> list[str]:
     spec, controller = _load(path, robot, part)
     ends = (
         run_case(spec, controller, None, 10_000 * (part + 1) + k, reality) for k in range(count)

@@ -7,16 +7,16 @@ count for little; medians over rounds. Sizes are those of MBPO on HalfCheetah (J
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 
-from launch.bench.peers.updates import make_peer
-from launch.bench.planner import MATRIX
-from launch.bench.train_settings import TrainBench
+from launch.bench import sgemm
+from launch.terminal import print_numbers
+from launch.verb import Outcome, Verb
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
@@ -33,7 +33,22 @@ PLAIN = SacConfig(
     actor_hidden=HIDDEN, critic_hidden=HIDDEN, batch=BATCH, layer_norm=False, policy_delay=1
 )
 HORIZON = 10
-PRODUCT_FLOP = 2 * MATRIX**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Updates of ensemble and SAC per second of one thread: as a share of the sgemm rate, and
+    against stable-baselines3's SAC; imagined transitions per second. Two minutes.
+    """
+
+    rounds: int = 25
+    """all are measured in turn so often; medians are reported"""
+    updates: int = 8
+    """updates of each kind in a round"""
+    branches: int = 2000
+    """imagined rollouts in a round, of 10 ticks"""
+    activation: Literal["silu", "relu"] = "silu"
+    """of the ensemble's hidden layers"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,9 @@ class TrainRates:
     Attributes:
         ensemble_updates_per_s: gradient steps of 7 members, 4 layers of 200, batch 256: drawing
             the batch, gradients, Adam.
-        sgemm_gflop_s: rate of a product of square matrices in the same rounds.
+        sgemm_gflop_s: rate of a product of square matrices in the same rounds, of the library that
+            is fastest here.
+        sgemm_library: which that is: torch, numpy or onnxruntime.
         sgemm_share: arithmetic of an ensemble update's matrix products per second as a share of
             that: median update against median product of each round.
         share_of_best_sgemm: the same against the best product of each round.
@@ -59,6 +76,7 @@ class TrainRates:
 
     ensemble_updates_per_s: float
     sgemm_gflop_s: float
+    sgemm_library: str
     sgemm_share: float
     share_of_best_sgemm: float
     products_share: float
@@ -67,6 +85,13 @@ class TrainRates:
     sb3_ratio: float
     sac_default_updates_per_s: float
     imagined_per_s: float
+
+
+def run(settings: Settings) -> Outcome:
+    """Rates of learning and imagination."""
+    rates = asdict(measure_training(settings))
+    print_numbers(rates)
+    return Outcome(rates)
 
 
 class Unending:
@@ -105,42 +130,49 @@ def make_agent(
     return agent
 
 
-def measure_training(bench: TrainBench) -> TrainRates:
+def measure_training(bench: Settings) -> TrainRates:
     """All rates. Raises RobotMbrlError when stable-baselines3 is missing."""
+    from launch.bench.reference.updates import make_reference  # a package that only this needs
+
     torch.set_num_threads(1)
     data = make_data(0)
     ensemble = replace(ENSEMBLE, activation=bench.activation)
     agent = make_agent(data, SacConfig(), 0.1, ensemble)
     plain, default = make_agent(data, PLAIN, 1.0), make_agent(data, SacConfig(), 1.0)
-    peer = make_peer(data, hidden=HIDDEN, batch=BATCH)
+    reference = make_reference(data, hidden=HIDDEN, batch=BATCH)
     config = FitConfig(batch=BATCH)
     training = Training(agent.model, [Mix([Source(data, 1.0)])], config, [np.random.default_rng(0)])
     flop = update_flop(layer_sizes(agent.model), ENSEMBLE.members, BATCH)
-    products, matrix = Products(agent.model, BATCH), torch.ones(MATRIX, MATRIX)
+    products, libraries = Products(agent.model, BATCH), sgemm.products()
     starts = data.obs[: bench.branches]
     n = bench.updates
     works: dict[str, tuple[Callable[[], object], int]] = {
-        "sgemm": (lambda: torch.mm(matrix, matrix), n),
+        **{name: (product, n) for name, product in libraries.items()},
         "products": (products.run, n),
         "ensemble": (training.step, n),
         "sac": (lambda: plain.update(n), 1),
-        "sb3": (lambda: peer(n), 1),
+        "sb3": (lambda: reference(n), 1),
         "default": (lambda: default.update(n), 1),
         "imagine": (lambda: agent.imagine(starts), 1),
     }
     for work, _ in works.values():
         work()
-    rounds = [{k: seconds(*w) for k, w in works.items()} for _ in range(bench.rounds)]
+    rounds = [
+        {k: seconds(*w, threads=k == "numpy") for k, w in works.items()}
+        for _ in range(bench.rounds)
+    ]
     found = {k: [statistics.median(r[k]) for r in rounds] for k in works}
     rate = {k: 1 / statistics.median(v) for k, v in found.items()}
-    best = [min(r["sgemm"]) for r in rounds]
-    size = flop / PRODUCT_FLOP
+    limit = sgemm.fastest({name: sgemm.PRODUCT_FLOP * rate[name] for name in libraries})
+    product, best = found[limit.library], [min(r[limit.library]) for r in rounds]
+    size = flop / sgemm.PRODUCT_FLOP
     return TrainRates(
         ensemble_updates_per_s=rate["ensemble"],
-        sgemm_gflop_s=rate["sgemm"] * PRODUCT_FLOP / 1e9,
-        sgemm_share=size * ratio(found["sgemm"], found["ensemble"]),
+        sgemm_gflop_s=limit.flop_s / 1e9,
+        sgemm_library=limit.library,
+        sgemm_share=size * ratio(product, found["ensemble"]),
         share_of_best_sgemm=size * ratio(best, found["ensemble"]),
-        products_share=size * ratio(found["sgemm"], found["products"]),
+        products_share=size * ratio(product, found["products"]),
         sac_updates_per_s=n * rate["sac"],
         sb3_updates_per_s=n * rate["sb3"],
         sb3_ratio=ratio(found["sb3"], found["sac"]),
@@ -149,13 +181,14 @@ def measure_training(bench: TrainBench) -> TrainRates:
     )
 
 
-def seconds(work: Callable[[], object], times: int) -> list[float]:
-    """CPU seconds of this thread for each call."""
-    found = []
+def seconds(work: Callable[[], object], times: int, *, threads: bool = False) -> list[float]:
+    """CPU seconds of this thread for each call; with `threads` of every thread, for work that does
+    not let itself be held to one."""
+    clock, found = time.process_time if threads else time.thread_time, []
     for _ in range(times):
-        start = time.thread_time()
+        start = clock()
         work()
-        found.append(time.thread_time() - start)
+        found.append(clock() - start)
     return found
 
 

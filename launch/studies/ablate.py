@@ -6,7 +6,8 @@ A run that is in the output file already is not repeated, so that a killed table
 import functools
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from launch.studies.ablations import ABLATIONS
+from launch.studies.learn import Settings as LearnSettings
 from launch.studies.learn import Tell, learn_setting
 from launch.studies.learn_envs import evaluate_policy
 from launch.studies.learn_settings import PLAN_PENDULUM, Setting, find_setting
 from launch.terminal import progress
-from launch.verbs.bench import AblateBench, LearnBench
+from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo, Policy
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.planners.objective.imagination import Imagination
@@ -31,7 +33,30 @@ PLANNED_STARTS = 20
 EVALUATIONS = 4  # of a run
 
 
-def measure_ablations(bench: AblateBench) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """What each part of MBPO is worth: one thing changed at a time, from scratch. Hours."""
+
+    env: str = "Pendulum-v1"
+    """an environment for which `bench learn` has settings of MBPO"""
+    steps: int = 1000
+    """environment steps of each run"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """runs of each"""
+    episodes: int = 100
+    """start states of the last evaluation, the same for every run; a fifth of them before"""
+    only: tuple[str, ...] = ()
+    """names of ablations; all by default"""
+    out: Path = Path("runs/ablations.json")
+    """JSON file; what is in it already is not repeated"""
+
+
+def run(settings: Settings) -> Outcome:
+    """MBPO with one thing changed at a time."""
+    return Outcome(measure_ablations(settings))
+
+
+def measure_ablations(bench: Settings) -> dict[str, Any]:
     """Every chosen ablation and seed; prints a table and writes the JSON after each run."""
     unknown = [n for n in bench.only if n not in ABLATIONS]
     if unknown:
@@ -51,12 +76,12 @@ def measure_ablations(bench: AblateBench) -> dict[str, Any]:
     return result
 
 
-def run_ablation(bench: AblateBench, name: str, seed: int, tell: Tell) -> list[dict[str, Any]]:
+def run_ablation(bench: Settings, name: str, seed: int, tell: Tell) -> list[dict[str, Any]]:
     """One run; that of everything as it is also tells what planners on its model reach."""
     setting = find_setting(bench.env, "mbpo")
     if not isinstance(setting, Setting):
         raise DataError(f"{bench.env}: MBPO has no settings there")
-    settings = LearnBench(
+    settings = LearnSettings(
         env=bench.env,
         steps=bench.steps,
         episodes=bench.episodes,

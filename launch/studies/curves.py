@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,19 +12,36 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from launch.studies.learn_settings import PeerSetting, find_setting
-from launch.verbs.bench import CurvesBench
+from launch.studies.learn_settings import ReferenceSetting, find_setting
+from launch.verb import Outcome, Verb
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.report.run_figures import JOINT_COLORS, OUTSIDE, draw
+from robot_mbrl.report.drawing import JOINT_COLORS, OUTSIDE, draw
 
 AXES = {"steps": "environment steps", "cpu_s": "CPU seconds of learning, one thread"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Draw what `bench learn --out` wrote: by environment steps and by CPU time."""
+
+    runs: tuple[Path, ...]
+    """JSON files of one environment, one an agent"""
+    measure: Literal["return", "least", "success"] = "return"
+    """mean return over start states, the least of them, or a robot's success"""
+    out: Path = Path("runs/curves.svg")
+    """the figure"""
+
+
+def run(settings: Settings) -> Outcome:
+    """One figure of several results."""
+    return Outcome(draw_results(settings))
+
+
 def name_of(result: dict[str, Any]) -> str:
-    """What learned: one of ours, or the peer."""
-    peer = isinstance(find_setting(result["env"], result["agent"]), PeerSetting)
+    """What learned: one of ours, or the reference implementation."""
+    reference = isinstance(find_setting(result["env"], result["agent"]), ReferenceSetting)
     name: str = result["agent"].upper()
-    return f"{name} (stable-baselines3)" if peer else name
+    return f"{name} (stable-baselines3)" if reference else name
 
 
 def read_results(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -90,7 +108,7 @@ def print_curves(results: list[dict[str, Any]], measure: str) -> None:
     Console().print(table)
 
 
-def draw_results(bench: CurvesBench) -> dict[str, Any]:
+def draw_results(bench: Settings) -> dict[str, Any]:
     """Write the figure; returns its numbers."""
     results = read_results(bench.runs)
     print_curves(results, bench.measure)

@@ -1,4 +1,4 @@
-"""`robot-mbrl bench learn`: MBPO, PETS or a model-free peer from scratch, seed by seed.
+"""`robot-mbrl bench learn`: MBPO, PETS or a model-free reference, from scratch.
 
 Each run is judged over the same start states by the environment's own reward, and by the returns of
 the episodes in which it learned. What a step costs is counted as CPU time of the process on one
@@ -9,16 +9,18 @@ import functools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+import tyro
 
 from launch.studies.learn_envs import evaluate_policy, make_env
-from launch.studies.learn_settings import PeerSetting, Setting, find_setting
+from launch.studies.learn_settings import ReferenceSetting, Setting, find_setting
 from launch.terminal import progress
-from launch.verbs.bench import LearnBench
+from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.analysis.coverage import cross_validated_coverage
@@ -29,6 +31,33 @@ from robot_mbrl.runs.unfinished import Unfinished
 
 LEVEL = 0.9  # of the intervals whose coverage is told
 Tell = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """MBPO, PETS or a model-free reference from scratch: return by steps and by CPU time."""
+
+    env: str = "Pendulum-v1"
+    """Pendulum-v1, InvertedPendulum-v5, CartPoleSwingUp-v0, or the robot furuta (one machine)"""
+    agent: Literal["mbpo", "pets", "sac"] = "mbpo"
+    """what learns: policy and model, a planner on the model alone, or stable-baselines3's SAC"""
+    learned_reward: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """learn reward and termination as well, instead of being told"""
+    steps: int | None = None
+    """environment steps of a run; what the setting says by default"""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """one run each"""
+    episodes: int = 100
+    """start states of the last evaluation, the same for every run; a fifth of them before"""
+    evaluate_every: int | None = None
+    """environment steps between evaluations; what the setting says by default"""
+    out: Path | None = None
+    """JSON file for the curves; with it a killed run goes on with the same command"""
+
+
+def run(settings: Settings) -> Outcome:
+    """Every seed from scratch."""
+    return Outcome(measure_learning(settings))
 
 
 class Judge:
@@ -52,7 +81,8 @@ class Judge:
 
 
 class TimedJudge(Judge):
-    """Counts as well what learning alone costs, for a peer that does not."""
+    """Counts as well what learning alone costs, for a reference implementation
+    that does not."""
 
     def __init__(self, name: str, episodes: int, steps: int) -> None:
         super().__init__(name, episodes, steps)
@@ -67,12 +97,12 @@ class TimedJudge(Judge):
 
 
 def learn(
-    name: str, seed: int, bench: LearnBench, tell: Tell, folder: RunFolder | None = None
+    name: str, seed: int, bench: Settings, tell: Tell, folder: RunFolder | None = None
 ) -> dict[str, Any]:
     """One seed; returns its curve and its trials. With a folder a killed run of ours goes on."""
     setting = find_setting(name, bench.agent)
-    if isinstance(setting, PeerSetting):
-        return learn_peer(name, setting, seed, bench, tell)
+    if isinstance(setting, ReferenceSetting):
+        return learn_reference(name, setting, seed, bench, tell)
     return learn_setting(name, setting, seed, bench, tell, folder)[0]
 
 
@@ -80,7 +110,7 @@ def learn_setting(
     name: str,
     setting: Setting,
     seed: int,
-    bench: LearnBench,
+    bench: Settings,
     tell: Tell,
     folder: RunFolder | None = None,
 ) -> tuple[dict[str, Any], Mbpo | Pets]:
@@ -113,16 +143,16 @@ def learn_setting(
     return row, agent
 
 
-def learn_peer(
-    name: str, setting: PeerSetting, seed: int, bench: LearnBench, tell: Tell
+def learn_reference(
+    name: str, setting: ReferenceSetting, seed: int, bench: Settings, tell: Tell
 ) -> dict[str, Any]:
     """One seed of stable-baselines3."""
-    from launch.bench.peers.sac import learn_sac  # an extra package
+    from launch.bench.reference.sac import learn_sac  # an extra package
 
     steps = bench.steps or setting.steps
     judge = TimedJudge(name, bench.episodes, steps)
     every = bench.evaluate_every or setting.evaluate_every
-    curve = learn_sac(make_env(name), setting, steps, every, judge, seed, tell)
+    curve = learn_sac(make_env(name), setting.arguments, steps, every, judge, seed, tell)
     return {"env": name, "agent": bench.agent, "seed": seed, "curve": curve, "trials": []}
 
 
@@ -141,7 +171,7 @@ def summarize(row: dict[str, Any]) -> str:
     return text
 
 
-def measure_learning(bench: LearnBench) -> dict[str, Any]:
+def measure_learning(bench: Settings) -> dict[str, Any]:
     """Every seed; prints a line for each and writes the JSON. Killed, the same call goes on."""
     settings = settings_of(bench)
     torch.set_num_threads(1)
@@ -171,10 +201,10 @@ def measure_learning(bench: LearnBench) -> dict[str, Any]:
     return result
 
 
-def settings_of(bench: LearnBench) -> dict[str, Any]:
+def settings_of(bench: Settings) -> dict[str, Any]:
     """What a seed's result depends on."""
     setting = find_setting(bench.env, bench.agent)
-    parts = setting if isinstance(setting, PeerSetting) else setting.agent
+    parts = setting if isinstance(setting, ReferenceSetting) else setting.agent
     asked = {k: v for k, v in asdict(bench).items() if k not in ("out", "seeds", "json")}
-    online = {} if isinstance(setting, PeerSetting) else {"online": asdict(setting.online)}
+    online = {} if isinstance(setting, ReferenceSetting) else {"online": asdict(setting.online)}
     return asked | online | {"setting": asdict(parts)}

@@ -29,7 +29,7 @@ REWARD_HIDDEN = 64  # width of a learned reward's layers
 
 
 @dataclass(frozen=True)
-class PeerSetting:
+class ReferenceSetting:
     """Arguments of stable-baselines3's SAC beyond its defaults."""
 
     steps: int
@@ -98,7 +98,7 @@ FURUTA = MbpoConfig(
     real_share=0.1,
 )
 
-SETTINGS: dict[tuple[str, str], Setting | PeerSetting] = {
+SETTINGS: dict[tuple[str, str], Setting | ReferenceSetting] = {
     # Told only columns, whose cosine and sine need not fit together, seed 0 of five ended at -350.
     ("Pendulum-v1", "mbpo"): Setting(PendulumV1(), PENDULUM_ANGLE, PENDULUM, OnlineConfig()),
     ("Pendulum-v1", "pets"): Setting(
@@ -135,9 +135,10 @@ SETTINGS: dict[tuple[str, str], Setting | PeerSetting] = {
         ),
     ),
     # rl-zoo3 has 1e-3 and otherwise the defaults for Pendulum-v1; nothing for the others
-    ("Pendulum-v1", "sac"): PeerSetting(10_000, 500, {"learning_rate": 1e-3}),
-    ("InvertedPendulum-v5", "sac"): PeerSetting(10_000, 500, {}),
-    # our own SAC, without a model: the peer's needs about twice the CPU time for as many steps
+    ("Pendulum-v1", "sac"): ReferenceSetting(10_000, 500, {"learning_rate": 1e-3}),
+    ("InvertedPendulum-v5", "sac"): ReferenceSetting(10_000, 500, {}),
+    # our own SAC, without a model: for as many steps the reference implementation's needs about
+    # twice the CPU time
     ("furuta", "sac"): Setting(
         make_task(FURUTA_SPEC),
         FURUTA_LAYOUT,
@@ -153,7 +154,7 @@ SETTINGS: dict[tuple[str, str], Setting | PeerSetting] = {
 }
 
 
-def find_setting(env: str, agent: str) -> Setting | PeerSetting:
+def find_setting(env: str, agent: str) -> Setting | ReferenceSetting:
     """The setting. Raises DataError where there is none."""
     if (env, agent) not in SETTINGS:
         known = ", ".join(f"--env {e} --agent {a}" for e, a in SETTINGS)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from launch.operator_stop import OperatorStop, open_session
-from launch.verb import plain
-from launch.verbs.bench import RandomizationBench
+from launch.studies.realities import keep_reality, name_realities
+from launch.verb import Outcome, Verb, plain
 from launch.verbs.export import export
 from launch.verbs.pretrain import changed_settings, pretrain
 from robot_mbrl.contract import RobotSpec, load_robot
@@ -31,6 +31,30 @@ from robot_mbrl.onboard import Controller, EpisodePlan, load_controller, run_epi
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Zero-shot success on each reality after training with no, stated and automatic ranges."""
+
+    robot: str = "furuta"
+    """built-in robot or robot folder"""
+    out: Path = Path("runs/randomization")
+    """folder for everything; finished parts there are used again"""
+    kinds: tuple[Literal["none", "fixed", "automatic"], ...] = ("none", "fixed", "automatic")
+    """what the worlds of training are; see `pretrain --randomization`"""
+    realities: tuple[str, ...] = ("light", "heavy", "worn")
+    """realities of the robot, or paths of reality files"""
+    updates: int = 24_000
+    """SAC updates of each training"""
+    seeds: tuple[int, ...] = (0,)
+    """trainings of each kind"""
+    actors: tuple[Literal["policy", "planner"], ...] = ("policy", "planner")
+    """the policy alone, and the exported controller"""
+    episodes: int = 32
+    """of each actor on each reality"""
+    seconds: float | None = None
+    """length of an episode; the task's by default"""
+
+
 @dataclass(frozen=True)
 class Training:
     """One trained run."""
@@ -40,9 +64,12 @@ class Training:
     run: Path
 
 
-def measure_randomization(
-    settings: RandomizationBench, base: PretrainConfig | None = None
-) -> dict[str, Any]:
+def run(settings: Settings) -> Outcome:
+    """No, stated and automatic ranges."""
+    return Outcome(measure_randomization(settings))
+
+
+def measure_randomization(settings: Settings, base: PretrainConfig | None = None) -> dict[str, Any]:
     """Every kind, seed, reality and actor; `base` are settings of training besides those.
 
     Writes `randomization.json` after each part; prints a table. Raises DataError where the folder
@@ -50,20 +77,19 @@ def measure_randomization(
     """
     torch.set_num_threads(1)
     spec, rows = load_robot(settings.robot), list[dict[str, Any]]()
-    for reality in settings.realities:
-        load_reality(reality, spec)
+    named = name_realities(settings.realities, spec)
+    for name, reality in named.items():
+        keep_reality(load_reality(reality, spec), settings.out / f"reality-{name}.json")
     for training in trainings(settings, spec, base or PretrainConfig()):
-        for reality in settings.realities:
+        for name, reality in named.items():
             for actor in settings.actors:
-                rows.append(judged(settings, spec, training, reality, actor))
+                rows.append(evaluated(settings, spec, training, name, reality, actor))
                 write(settings.out, rows)
     print_table(settings, rows)
     return {"rows": rows}
 
 
-def trainings(
-    settings: RandomizationBench, spec: RobotSpec, base: PretrainConfig
-) -> Iterator[Training]:
+def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[Training]:
     """Train, or find, each run."""
     for seed in settings.seeds:
         for kind in settings.kinds:
@@ -87,20 +113,21 @@ def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
     return True
 
 
-def judged(
-    settings: RandomizationBench, spec: RobotSpec, training: Training, reality: str, actor: str
+def evaluated(
+    settings: Settings, spec: RobotSpec, training: Training, name: str, reality: str, actor: str
 ) -> dict[str, Any]:
     """Episodes on one reality, unless they are there already."""
-    saved = training.run / f"{actor}-{reality}-{settings.episodes}.json"
+    saved = training.run / f"{actor}-{name}-{settings.episodes}.json"
     if not saved.exists():
         controller = make_actor(spec, training, actor)
-        scores = drive(settings, spec, controller, reality, training)
+        folder = training.run / f"episodes-{name}"
+        scores = drive(settings, spec, controller, reality, folder, training.seed)
         saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
     scores = json.loads(saved.read_text(encoding="utf-8"))
     return {
         "randomization": training.kind,
         "seed": training.seed,
-        "reality": reality,
+        "reality": name,
         "actor": actor,
         "episodes": len(scores),
         "success": float(np.mean([s["success"] for s in scores])),
@@ -120,17 +147,17 @@ def make_actor(spec: RobotSpec, training: Training, actor: str) -> Controller:
 
 
 def drive(
-    settings: RandomizationBench,
+    settings: Settings,
     spec: RobotSpec,
     controller: Controller,
     reality: str,
-    training: Training,
+    folder: Path,
+    seed: int,
 ) -> list[dict[str, Any]]:
-    """So many episodes on the mock, in this process, without the model's alarms."""
-    episodes, seed = settings.episodes, 1000 + training.seed  # training uses small ones
+    """So many episodes on the mock, in this process, into `folder`; without the model's alarms."""
+    episodes, seed = settings.episodes, 1000 + seed  # training uses small ones
     with OperatorStop() as stop, open_session(spec, f"mock:{reality}", stop, seed) as session:
         length = session.ticks(settings.seconds)
-        folder = training.run / f"episodes-{reality}"
         plan = EpisodePlan(length, folder, "deploy", monitor="off")
         report = run_episodes(session, controller, plan, episodes, keep_going=True)
     if report.interrupted or len(report.results) < episodes:
@@ -147,15 +174,16 @@ def write(out: Path, rows: list[dict[str, Any]]) -> None:
     (out / "randomization.json").write_text(text, encoding="utf-8")
 
 
-def print_table(settings: RandomizationBench, rows: list[dict[str, Any]]) -> None:
+def print_table(settings: Settings, rows: list[dict[str, Any]]) -> None:
     """Success and return of each kind on each reality, mean over the seeds."""
     table = Table(box=box.SIMPLE, title=f"{settings.updates} updates, zero-shot")
-    for title in ("randomization", "actor", *settings.realities):
+    realities = list(dict.fromkeys(r["reality"] for r in rows))
+    for title in ("randomization", "actor", *realities):
         table.add_column(title, no_wrap=True)
     for kind in settings.kinds:
         for actor in settings.actors:
             cells = []
-            for reality in settings.realities:
+            for reality in realities:
                 found = [
                     r
                     for r in rows

@@ -8,7 +8,7 @@ real data), and an ensemble from scratch on the real data alone.
 
 import dataclasses
 import json
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ import numpy as np
 import torch
 
 import sim
-from launch.operator_stop import OperatorStop
-from launch.verb import plain
-from launch.verbs import collect as collecting
-from launch.verbs import deploy as deploying
-from launch.verbs.bench import TransferBench
+from launch.operator_stop import OperatorStop, open_session
+from launch.studies.realities import keep_reality, name_realities
+from launch.terminal import print_episode
+from launch.verb import Outcome, Verb, plain
 from launch.verbs.export import export
 from launch.verbs.finetune import finetune_run
 from robot_mbrl.contract import RobotSpec, load_robot
@@ -29,7 +28,14 @@ from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
-from robot_mbrl.onboard import load_for_robot
+from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
+from robot_mbrl.onboard import (
+    EpisodePlan,
+    ExploringController,
+    MonitorThresholds,
+    load_for_robot,
+    run_episodes,
+)
 from robot_mbrl.report.run_report import measure_error
 from robot_mbrl.runs.run_folder import RunFolder
 
@@ -38,6 +44,7 @@ ERROR_STEPS = 10
 # long enough to reach the top where it does.
 FAILING_EPISODES, WORKING_EPISODES, LATER_EPISODES = 4, 3, 2
 ROUND_S = 10.0
+EXPLORATION = 0.2
 HELD_OUT_EPISODES, HELD_OUT_S = 4, 32.0
 CONTROLS: dict[str, dict[str, Any]] = {
     "model not finetuned": {"model": "pretrained"},
@@ -51,21 +58,47 @@ CONTROLS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure_transfer(settings: TransferBench) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """Success, return and error on each reality: zero-shot, finetuned, oracle, controls."""
+
+    run: Path
+    """pretrained run folder"""
+    out: Path = Path("runs/transfer")
+    """folder for everything; finished parts there are used again"""
+    realities: tuple[str, ...] = ("heavy", "light", "worn")
+    """realities of the run's robot, or paths of reality files"""
+    episodes: int = 32
+    """episodes of each deployment"""
+    control_episodes: int = 32
+    """episodes of each control"""
+    oracle_updates: int = 30_000
+    """SAC updates of an oracle"""
+    seed: int = 0
+    """of episodes and finetuning"""
+
+
+def run(settings: Settings) -> Outcome:
+    """Zero-shot, finetuned, oracle and controls on every reality."""
+    return Outcome(measure_transfer(settings))
+
+
+def measure_transfer(settings: Settings) -> dict[str, Any]:
     """Measure every reality; prints a line as soon as it is known."""
     torch.set_num_threads(1)
     spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])
     rows: list[dict[str, Any]] = []
-    for reality in settings.realities:
-        rows += transfer(settings, spec, reality)
+    for name, reality in name_realities(settings.realities, spec).items():
+        rows += transfer(settings, spec, name, reality)
     settings.out.mkdir(parents=True, exist_ok=True)
     (settings.out / "transfer.json").write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
     return {"rows": rows}
 
 
-def transfer(s: TransferBench, spec: RobotSpec, reality: str) -> list[dict[str, Any]]:
-    """Every row of one reality."""
-    out = s.out / reality
+def transfer(s: Settings, spec: RobotSpec, named: str, reality: str) -> list[dict[str, Any]]:
+    """Every row of one reality, kept under its name."""
+    out = s.out / named
+    keep_reality(load_reality(reality, spec), out / "reality.json")
     rows: list[dict[str, Any]] = []
 
     def add(name: str, run_path: Path, transitions: int, episodes: int) -> Path:
@@ -98,7 +131,7 @@ def transfer(s: TransferBench, spec: RobotSpec, reality: str) -> list[dict[str, 
 
 
 def add_errors(
-    s: TransferBench, spec: RobotSpec, reality: str, rows: list[dict[str, Any]], out: Path
+    s: Settings, spec: RobotSpec, reality: str, rows: list[dict[str, Any]], out: Path
 ) -> None:
     """Each model's error on episodes that none has seen: those in which the last controller was
     deployed, and others in which it explored.
@@ -129,7 +162,7 @@ def print_row(row: dict[str, Any]) -> None:
     )
 
 
-def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) -> Path:
+def pretrain_oracle(s: Settings, spec: RobotSpec, reality: str, out: Path) -> Path:
     """Pretrain on the reality's own parameters; only the initial state is drawn."""
     if not (out / "thresholds.json").exists():
         truth = load_reality(reality, spec).parameters
@@ -146,7 +179,7 @@ def pretrain_oracle(s: TransferBench, spec: RobotSpec, reality: str, out: Path) 
 
 
 def collect(
-    s: TransferBench,
+    s: Settings,
     spec: RobotSpec,
     reality: str,
     controller: Path,
@@ -158,23 +191,25 @@ def collect(
     """So many real seconds in so many episodes, unless they are there already."""
     if folder.exists():
         return
-    settings = collecting.Settings(
-        port=f"mock:{reality}",
-        robot=str(spec.folder),
-        controller=controller,
-        episodes=episodes,
-        seconds=seconds / episodes,
-        exploration=0.2,
-        out=folder,
-        keep_going=True,
-        seed=2000 * number + s.seed,
-    )
     with OperatorStop() as stop:
-        chosen, loaded = collecting.choose(settings)
-        collecting.collect(chosen, loaded, settings, stop)
+        seed = 2000 * number + s.seed
+        _, loaded = load_for_robot(controller, spec.folder, seed=seed)
+        rng = np.random.default_rng(seed)
+        explorer = ExploringController(loaded, len(spec.actuators), EXPLORATION, rng)
+        with open_session(spec, f"mock:{reality}", stop, seed) as session:
+            plan = EpisodePlan(
+                ticks=session.ticks(seconds / episodes),
+                folder=folder,
+                kind="collect",
+                lineage=loaded.metadata.lineage,
+                extra={"policy": "controller", "exploration": EXPLORATION},
+                monitor="watch",
+                thresholds=MonitorThresholds.of_controller(loaded.metadata.thresholds),
+            )
+            run_episodes(session, explorer, plan, episodes, keep_going=True, done=print_episode)
 
 
-def finetuned(s: TransferBench, folders: list[Path], out: Path, changes: dict[str, Any]) -> Path:
+def finetuned(s: Settings, folders: list[Path], out: Path, changes: dict[str, Any]) -> Path:
     """The run finetuned on every episode so far, always from the pretrained one."""
     if not (out / "state.json").exists():
         config = FinetuneConfig(seed=s.seed, **changes)
@@ -183,7 +218,7 @@ def finetuned(s: TransferBench, folders: list[Path], out: Path, changes: dict[st
 
 
 def deployed(
-    s: TransferBench,
+    s: Settings,
     spec: RobotSpec,
     reality: str,
     name: str,
@@ -200,12 +235,15 @@ def deployed(
     if not saved.exists():
         halves = [(episodes + 1) // 2, episodes // 2]
         jobs = [
-            (str(spec.folder), reality, controller, record, count, 1000 + 100 * k + s.seed)
+            Job(
+                f"{reality}, {name}, part {k + 1}",
+                deploy_some,
+                (str(spec.folder), reality, controller, record, count, 1000 + 100 * k + s.seed),
+            )
             for k, count in enumerate(halves)
             if count
         ]
-        with ProcessPoolExecutor(len(jobs)) as pool:
-            scores = [score for part in pool.map(deploy_some, jobs) for score in part]
+        scores = [score for part in ProcessExecutor().map(jobs) for score in part]
         saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
     scores = json.loads(saved.read_text(encoding="utf-8"))
     return {
@@ -221,19 +259,20 @@ def deployed(
     }
 
 
-def deploy_some(job: tuple[str, str, Path, Path, int, int]) -> list[dict[str, Any]]:
+def deploy_some(
+    robot: str, reality: str, controller: Path, record: Path, count: int, seed: int
+) -> list[dict[str, Any]]:
     """Deploy in this process; alarms are noted and stop nothing."""
-    robot, reality, controller, record, count, seed = job
-    settings = deploying.Settings(
-        controller=controller,
-        port=f"mock:{reality}",
-        robot=robot,
-        episodes=count,
-        record=record,
-        monitor="watch",
-        seed=seed,
-    )
     with OperatorStop() as stop:
         spec, loaded = load_for_robot(controller, robot, seed=seed)
-        report = deploying.deploy(spec, loaded, settings, stop, keep_going=True)
+        with open_session(spec, f"mock:{reality}", stop, seed) as session:
+            plan = EpisodePlan(
+                ticks=session.ticks(None),
+                folder=record,
+                kind="deploy",
+                lineage=loaded.metadata.lineage | {"controller": str(controller)},
+                monitor="watch",
+                thresholds=MonitorThresholds.of_controller(loaded.metadata.thresholds),
+            )
+            report = run_episodes(session, loaded, plan, count, keep_going=True, done=print_episode)
     return [r.to_json() for r in report.results]

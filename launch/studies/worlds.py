@@ -1,25 +1,41 @@
 """`robot-mbrl bench worlds`: a run in worlds it has not seen, policy alone and planner."""
 
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 import sim
-from launch.verbs.bench import WorldsBench
+from launch.verb import Outcome, Verb
 from launch.verbs.export import export
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.envs.episodes import actor_policy, evaluate
 from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.planner_in_worlds import PlannerInWorlds
+from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import load_controller
 from robot_mbrl.runs.run_folder import load_agent
 
 UNSEEN = 1_000_000  # training and calibration draw from SeedSequences of small numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Verb):
+    """A run in randomized worlds of unseen seeds: policy alone and planner."""
+
+    run: Path
+    """run folder"""
+    worlds: int = 256
+    """how many, one episode each"""
+    actors: tuple[Literal["policy", "planner"], ...] = ("policy", "planner")
+    """the policy alone, and the exported controller"""
+    controller: Path | None = None
+    """a controller exported from the run; without one, it is exported with the usual settings"""
+    seed: int = 0
+    """of the worlds"""
 
 
 @dataclass(frozen=True)
@@ -32,10 +48,15 @@ class Part:
     seed: int
 
 
-def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
+def run(settings: Settings) -> Outcome:
+    """Policy and planner in unseen worlds."""
+    return Outcome(measure_worlds(settings))
+
+
+def measure_worlds(settings: Settings) -> dict[str, Any]:
     """Success and return of each actor; the same worlds for both."""
     torch.set_num_threads(1)
-    halves = [settings.worlds // 2, settings.worlds - settings.worlds // 2]
+    halves = [n for n in (settings.worlds // 2, settings.worlds - settings.worlds // 2) if n]
     measure = {"policy": _policy_in_parts, "planner": _planner_in_parts}
     rows: dict[str, dict[str, float]] = {
         name: _pool(measure[name](settings, halves)) for name in settings.actors
@@ -48,13 +69,13 @@ def measure_worlds(settings: WorldsBench) -> dict[str, Any]:
     return {**rows, "worlds": settings.worlds}
 
 
-def _policy_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str, np.ndarray]]:
+def _policy_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np.ndarray]]:
     agent, spec = load_agent(settings.run)
     act = actor_policy(agent.sac.average)
     return [_evaluate(spec, act, n, UNSEEN + settings.seed + k) for k, n in enumerate(parts)]
 
 
-def _planner_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str, np.ndarray]]:
+def _planner_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np.ndarray]]:
     """Each part in a process of its own."""
     _, spec = load_agent(settings.run)
     with tempfile.TemporaryDirectory() as folder:
@@ -63,8 +84,11 @@ def _planner_in_parts(settings: WorldsBench, parts: list[int]) -> list[dict[str,
             export(settings.run, controller, ControllerConfig())
         first = UNSEEN + settings.seed
         work = [Part(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
-        with ProcessPoolExecutor(len(work)) as pool:
-            return list(pool.map(evaluate_planner, work))
+        jobs = [
+            Job(f"planner, part {k + 1}, {p.worlds} worlds", evaluate_planner, (p,))
+            for k, p in enumerate(work)
+        ]
+        return list(ProcessExecutor().map(jobs))
 
 
 def evaluate_planner(part: Part) -> dict[str, np.ndarray]:

@@ -24,7 +24,8 @@ from robot_mbrl.export.controller_file import ControllerConfig
 from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.onboard import EpisodesReport, load_for_robot
-from robot_mbrl.report.run_report import Table, measure_error, write_report
+from robot_mbrl.report.html import Table
+from robot_mbrl.report.run_report import measure_error, write_report
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
@@ -287,8 +288,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def draw(s: Settings, stages: list[Stage], rows: list[dict[str, Any]]) -> None:
-    """report.html over the first zero-shot episodes and all of the last deployment."""
-    paths = [r.path for r in stages[0].report.results[:3] + stages[-1].report.results]
+    """report.html over the episodes of every deployment."""
+    paths = [r.path for stage in stages for r in stage.report.results]
     caption = f"on {s.port}; error on the last deployment's episodes; alarms are noted, not obeyed"
     summary = Table(HEAD, tuple(spell(r) for r in rows), caption)
     write_report(stages[-1].run, load_episodes(paths), s.out / "report.html", summary=summary)

@@ -37,8 +37,8 @@ def run(settings: Settings) -> Outcome:
         print(json.dumps(first), flush=True)
         with realtime_priority(60):  # as a microcontroller waits for nobody
             server.run(until=lambda: stop.requested)
-    for event in device.events:
+    for event in device.board.events:
         print(f"{event.time_s:9.3f} s  {event.text}")
     worst_ms = 1e3 * server.worst_stall_s
-    print(f"served {device.time_s:.1f} s, longest stall {worst_ms:.1f} ms")
-    return Outcome(first | {"seconds": device.time_s, "worst_stall_ms": worst_ms})
+    print(f"served {device.board.time_s:.1f} s, longest stall {worst_ms:.1f} ms")
+    return Outcome(first | {"seconds": device.board.time_s, "worst_stall_ms": worst_ms})

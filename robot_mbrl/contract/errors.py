@@ -9,6 +9,7 @@ RobotMbrlError
  ├─ NotFiniteError           NaN or infinity where a number must be
  ├─ DataError                an episode, log or run folder that cannot be read, or a full disk
  ├─ PlannerError             no usable plan
+ ├─ WorkerError              a process that worked for another one died or hung
  ├─ LinkError                the wire: port missing, unplugged
  │   ├─ LinkTimeout          no reply within the deadline
  │   ├─ FrameError           bytes that are no valid frame
@@ -55,6 +56,10 @@ class DataError(RobotMbrlError):
 
 class PlannerError(RobotMbrlError):
     """A planner found no usable plan."""
+
+
+class WorkerError(RobotMbrlError):
+    """A worker process died, hung, or failed in a way that cannot be handed on; names the job."""
 
 
 class LinkError(RobotMbrlError):

@@ -1,4 +1,4 @@
-"""Why a robot was stopped: one name and one sentence an operator can act on."""
+"""Reasons why an episode ends: one name, and one sentence that an operator can act on."""
 
 from enum import Enum
 
@@ -17,7 +17,7 @@ from robot_mbrl.contract.errors import (
 
 
 class StopReason(Enum):
-    """Every way an episode can end; all but FINISHED latch."""
+    """Every way an episode can end; all but FINISHED are latched stops."""
 
     FINISHED = "finished"
     OPERATOR = "operator"
@@ -37,7 +37,7 @@ class StopReason(Enum):
 
     @property
     def sentence(self) -> str:
-        """What it means and what to look at."""
+        """The meaning of the reason, and what to check."""
         return SENTENCES[self]
 
     @property

@@ -1,4 +1,4 @@
-"""What a task must offer to everybody who rewards, ends or judges an episode."""
+"""The protocol of tasks: what rewards, ends and evaluates an episode."""
 
 from typing import Any, Protocol
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Task(Protocol):
-    """What a task must offer; `xp` is numpy or torch.
+    """Reward, termination and goal as functions of observations; `xp` is numpy or torch.
 
     A task with a goal of its own in each episode (`[task] goal`) also has `draw_goals(rng, size)`,
     (size, G). One that knows better than the observation what matters may have `features(obs, xp)`,

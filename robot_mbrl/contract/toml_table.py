@@ -11,7 +11,7 @@ from typing import Any
 from robot_mbrl.contract.errors import SpecError
 
 
-def read_toml(path: Path) -> "Table":
+def read_toml(path: Path) -> "TomlTable":
     """Parse `path`; raises SpecError naming the file and, for syntax errors, the line."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -21,10 +21,10 @@ def read_toml(path: Path) -> "Table":
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: not valid TOML: {error}") from error
-    return Table(data, source=str(path))
+    return TomlTable(data, source=str(path))
 
 
-class Table:
+class TomlTable:
     """One TOML table that remembers where it stands and which keys were asked for."""
 
     def __init__(self, data: Mapping[str, Any], source: str, path: str = "") -> None:
@@ -127,20 +127,20 @@ class Table:
             raise self.fail(key, expected)
         return a, b
 
-    def table(self, key: str, *, optional: bool = False) -> "Table":
+    def table(self, key: str, *, optional: bool = False) -> "TomlTable":
         """A sub-table; an absent optional one reads as empty."""
         value = self._get(key, {} if optional else None, "a table")
         if not isinstance(value, dict):
             raise self.fail(key, "a table")
-        return Table(value, self.source, f"{self.path}.{key}" if self.path else key)
+        return TomlTable(value, self.source, f"{self.path}.{key}" if self.path else key)
 
-    def tables(self, key: str) -> list["Table"]:
+    def tables(self, key: str) -> list["TomlTable"]:
         """A non-empty array of tables, [[key]]."""
         value = self._get(key, None, f"at least one [[{key}]] table")
         if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
             raise self.fail(key, f"at least one [[{key}]] table")
         base = f"{self.path}.{key}" if self.path else key
-        return [Table(v, self.source, f"{base}[{i}]") for i, v in enumerate(value)]
+        return [TomlTable(v, self.source, f"{base}[{i}]") for i, v in enumerate(value)]
 
     def raw(self) -> dict[str, Any]:
         """The whole table as plain values; marks every key as read."""

@@ -1,11 +1,11 @@
-"""What an episode says about itself before its first tick."""
+"""The header of an episode: robot, columns, rate and origin, before its first tick."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 
 FORMAT = 1
 KINDS = ("deploy", "collect", "import")
@@ -51,9 +51,9 @@ class EpisodeHeader:
         lineage: dict[str, Any] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> "EpisodeHeader":
-        """The header of an episode of this robot; raises DataError for an unknown kind."""
+        """The header of an episode of this robot; raises SettingsError for an unknown kind."""
         if kind not in KINDS:
-            raise DataError(f"episode kind {kind!r}: expected one of {', '.join(KINDS)}")
+            raise SettingsError(f"episode kind {kind!r}: expected one of {', '.join(KINDS)}")
         return cls(
             robot=spec.name,
             fingerprint=spec.fingerprint,

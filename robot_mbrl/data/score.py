@@ -1,4 +1,4 @@
-"""How well a recorded episode did its task."""
+"""The score of a recorded episode: did it do its task, and how well."""
 
 from dataclasses import dataclass
 

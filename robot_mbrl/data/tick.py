@@ -13,7 +13,7 @@ from robot_mbrl.contract.errors import DataError
 
 
 class TickFlag(IntFlag):
-    """What was unusual about a tick; 0 is an ordinary one."""
+    """Bits that mark what was unusual about a tick; 0 is an ordinary one."""
 
     STALE = 1
     """No fresh sample: the observation is a guess, or its history is."""
@@ -42,7 +42,7 @@ class Tick:
         host_time_s: host clock at the tick's start.
         device_time_s: the device's clock at the sample.
         q_rad: measured joint positions, unwrapped, (J,).
-        observation: (O,), see `contract.layout`.
+        observation: (O,), see `ObservationLayout`.
         proposed: what the controller asked for, (A,).
         applied: what the machine confirmed, (A,) in [-1, 1].
         disagreement: of the ensemble about this step; NaN where there is none.

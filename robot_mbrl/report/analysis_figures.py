@@ -1,4 +1,4 @@
-"""Pictures of an analysis as SVG text; colours as in run_figures: grey before, blue now."""
+"""Figures of an analysis; colours as in drawing.py."""
 
 import math
 
@@ -13,7 +13,7 @@ from robot_mbrl.analysis.growth import ErrorGrowth
 from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.report.run_figures import BLUE, GREEN, GREY, JOINT_COLORS, ORANGE, RED, draw
+from robot_mbrl.report.drawing import BLUE, GREEN, GREY, JOINT_COLORS, ORANGE, RED, draw
 
 NOTHING_ABOVE = 1e-9
 

@@ -11,7 +11,7 @@ from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.report import analysis_figures as figures
-from robot_mbrl.report.run_report import Table, draw_table, section, write_page
+from robot_mbrl.report.html import Table, draw_table, section, write_page
 
 GROWTH = (
     "Read off how many ticks ahead the blue line stays below the error your task forgives: plan no "

@@ -1,15 +1,9 @@
-"""Figures of a report as SVG text. Colours mean one thing: grey before, blue after, red stop."""
+"""Figures of a run and its episodes."""
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -19,36 +13,10 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data import Episode
 from robot_mbrl.models.judging.rollout_error import RolloutError
+from robot_mbrl.report.drawing import BLUE, GREEN, GREY, JOINT_COLORS, OUTSIDE, RED, draw
 
-GREY, BLUE, ORANGE, GREEN, RED = "#8a8f98", "#2563b0", "#d97706", "#15803d", "#c81e1e"
-JOINT_COLORS = (BLUE, ORANGE, GREEN, "#7c3aed", "#0e7490", "#be185d")
 SHOWN_SIGMA = 20.0  # an innovation beyond this is drawn at the edge
 MOST_TURNS = 3  # a joint that spins more is drawn wrapped
-OUTSIDE: Any = {"frameon": False, "loc": "upper left", "bbox_to_anchor": (1.0, 1.05)}
-STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e5e7eb",
-    "axes.axisbelow": True,
-    "svg.fonttype": "none",  # text stays text: smaller, and searchable in the browser
-    "svg.hashsalt": "robot-mbrl",
-}
-
-
-def draw(plot: Callable[[Figure], None], width: float, height: float) -> str:
-    """SVG text of what `plot` draws on a figure of so many inches."""
-    with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(width, height), layout="constrained")
-        try:
-            plot(figure)
-            buffer = io.StringIO()
-            figure.savefig(buffer, format="svg", metadata={"Date": None})
-        finally:
-            plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def learning_curve(metrics: Sequence[dict[str, Any]]) -> str | None:

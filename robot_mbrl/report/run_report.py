@@ -1,8 +1,6 @@
 """report.html: a run and its episodes at a glance; one file, no scripts, nothing loaded."""
 
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,35 +8,15 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
-from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode, read_episode
-from robot_mbrl.data.score import score_episode
 from robot_mbrl.learning.finetune.agent import stretches
 from robot_mbrl.models.judging.rollout_error import RolloutError, rollout_error
 from robot_mbrl.report import run_figures as figures
+from robot_mbrl.report.episode_section import episode_section
+from robot_mbrl.report.html import Table, draw_table, section, write_page
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 ERROR_STEPS = 25
-MOST_EPISODES = 12
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1f2937}
-body{max-width:960px;margin:2rem auto;padding:0 1rem}
-h1{margin-bottom:0}h2{margin-top:2.2rem;border-bottom:1px solid #e5e7eb}
-p.note,caption{color:#6b7280}table{border-collapse:collapse;margin:.6rem 0}
-td,th{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #e5e7eb}
-td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto}
-.good{color:#15803d;font-weight:600}.bad{color:#c81e1e;font-weight:600}
-details>summary{cursor:pointer;font-weight:600;margin-top:.8rem}
-"""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows for people: the first column names, the others hold text."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
 
 
 def write_report(
@@ -67,19 +45,8 @@ def write_report(
     parts.append(_finetuning(folder))
     parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run, head))))
     parts.append(_errors(run, head, shown, spec))
-    parts += _episodes(shown, spec, agent.task, folder)
+    parts += episode_section(shown, spec, agent.task, folder)
     write_page(out, f"{spec.name}: {run.name}", parts)
-
-
-def write_page(out: Path, title: str, parts: Sequence[str]) -> None:
-    """Write a self-contained HTML file of parts that are HTML already."""
-    body = "\n".join(p for p in parts if p)
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{STYLE}</style><body>{body}</body></html>\n"
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
 
 
 def check_episodes(episodes: dict[str, Episode], spec: RobotSpec) -> None:
@@ -169,77 +136,3 @@ def measure_error(
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
     return rollout_error(agent.model, [p for e in episodes.values() for p in stretches(e)], steps)
-
-
-def _episodes(
-    shown: dict[str, Episode], spec: RobotSpec, task: Task, folder: RunFolder
-) -> list[str]:
-    if not shown:
-        return ["<p class=note>No episodes were given.</p>"]
-    thresholds = folder.path / "thresholds.json"
-    limits = folder.read_json(thresholds.name)["z_scale"] if thresholds.exists() else ()
-    parts = ["<h2>Episodes</h2>", draw_table(_episode_table(shown, task))]
-    parts.append("<p class=note>Green: the task's goal holds. Red: where it was stopped.</p>")
-    for name, episode in list(shown.items())[-MOST_EPISODES:]:
-        if len(episode) < 2:
-            continue
-        goal = np.asarray(task.at_goal(episode.observations), dtype=float)
-        picture = figures.episode_figure(episode, spec, goal, limits)
-        label = html.escape(f"{_folder_and_name(name)}: {episode.stop_reason}")
-        parts.append(f"<details open><summary>{label}</summary>{picture}</details>")
-    if len(shown) > MOST_EPISODES:
-        parts.append(f"<p class=note>The last {MOST_EPISODES} of {len(shown)} are drawn.</p>")
-    timed = [e for e in shown.values() if len(e)]
-    parts.append(section("Timing", figures.timing_histogram(timed, spec)))
-    return parts
-
-
-def _episode_table(shown: dict[str, Episode], task: Task) -> Table:
-    rows = []
-    for name, episode in shown.items():
-        score = score_episode(episode, task)
-        seconds = len(episode) / episode.metadata.rate_hz
-        rows.append(
-            (
-                _folder_and_name(name),
-                episode.metadata.kind,
-                f"{seconds:.1f} s",
-                "yes" if score.success else "no",
-                f"{score.returns:.1f}",
-                episode.stop_reason or "cut: no footer",
-            )
-        )
-    return Table(("episode", "kind", "length", "success", "return", "end"), tuple(rows))
-
-
-def _folder_and_name(path: str) -> str:
-    return "/".join(Path(path).parts[-2:])
-
-
-def section(title: str, picture: str | None, note: str = "") -> str:
-    """A heading, a note and a picture; nothing without a picture."""
-    if picture is None:
-        return ""
-    told = f"<p class=note>{html.escape(note)}</p>" if note else ""
-    return f"<h2>{html.escape(title)}</h2>{told}{picture}"
-
-
-def draw_table(table: Table) -> str:
-    """A table as HTML."""
-
-    def row(cells: Sequence[str], tag: str) -> str:
-        return (
-            "<tr>" + "".join(f"<{tag}{_mark(c)}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
-        )
-
-    rows = "".join(row(r, "td") for r in table.rows)
-    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
-    return f"<table>{caption}{row(table.head, 'th')}{rows}</table>"
-
-
-def _mark(cell: str) -> str:
-    """Success green; a stop red."""
-    if cell == "yes":
-        return " class=good"
-    stopped = cell.startswith("cut") or (cell.islower() and "_" in cell)
-    return " class=bad" if stopped else ""

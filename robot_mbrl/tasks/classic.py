@@ -28,7 +28,7 @@ class PendulumV1:
         return -(phi**2 + 0.1 * next_obs[..., 2] ** 2 + 0.001 * effort)
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        """Never, (...,) of bool."""
+        """False (...,): an episode never terminates."""
         return next_obs[..., 0] > 2
 
 
@@ -73,5 +73,5 @@ class CartPoleSwingUp:
         return near - self.effort * ((self.control * action) ** 2).sum(-1)
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        """Never, (...,) of bool."""
+        """False (...,): an episode never terminates."""
         return next_obs[..., 1] > 2

@@ -31,7 +31,7 @@ class PendulumSwingUp:
         return 0.5 * swing + 0.5 * still - 0.02 * (action**2).sum(-1)
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        """Never: (...,) of False."""
+        """False (...,): an episode never terminates."""
         c = next_obs[..., self.layout.column("pendulum.cos")]
         return c > 2
 

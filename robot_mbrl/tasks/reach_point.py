@@ -84,7 +84,7 @@ class ReachPoint:
         return chosen
 
     def tip(self, obs: Any, xp: Any = np) -> Any:
-        """Where the tip is (..., 3) in observations (..., O)."""
+        """The place of the tip (..., 3) in m, in observations (..., O)."""
         return self.chain.locate(*self._sines(obs, xp), xp)
 
     def offset(self, obs: Any, xp: Any = np) -> Any:
@@ -92,7 +92,7 @@ class ReachPoint:
         return obs[..., self.layout.size - len(GOAL) :] - self.tip(obs, xp)
 
     def features(self, obs: Any, xp: Any = np) -> Any:
-        """What policy and value are told beside the observation, (..., 3 + K).
+        """Columns (..., 3 + K) that policy and value see beside the observation.
 
         The way to go, and which way each hinge helps: J' e / (|e| + tolerance), which keeps its
         size until the goal is near. The networks need not learn the robot's geometry.
@@ -136,7 +136,7 @@ class ReachPoint:
         return ((change / step) ** 2).mean(-1)
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        """Never: (...,) of False."""
+        """False (...,): an episode never terminates."""
         return next_obs[..., 0] > np.inf
 
     def at_goal(self, obs: Any) -> Any:

@@ -77,7 +77,7 @@ class ReachPose:
         return total
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
-        """Never: (...,) of False."""
+        """False (...,): an episode never terminates."""
         return self.squared_errors(next_obs)[0] < 0
 
     def at_goal(self, obs: Any) -> Any:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.toml_table import Table, read_toml
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 
-def table(**data: Any) -> Table:
-    return Table(data, source="robot.toml", path="motor")
+def table(**data: Any) -> TomlTable:
+    return TomlTable(data, source="robot.toml", path="motor")
 
 
-def ask_number(t: Table) -> float:
+def ask_number(t: TomlTable) -> float:
     return t.number("gain", 0.5, 20.0, "V")
 
 

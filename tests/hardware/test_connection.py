@@ -37,13 +37,16 @@ def test_the_mock_is_a_connected_robot_in_lockstep(spec: RobotSpec, port: str) -
     connection.clock.wait_until(connection.clock.now() + 0.07)
     assert connection.robot.read().q_rad[0] > 0.01
     assert connection.device is not None
-    assert connection.device.reality.name == ("heavy" if "heavy" in port else "nominal")
+    assert connection.device.board.reality.name == ("heavy" if "heavy" in port else "nominal")
 
 
 def test_a_reality_file_may_stand_anywhere(spec: RobotSpec, tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[effects]\nlost_frames = 0.25\n", encoding="utf-8")
+    (tmp_path / "mine.toml").write_text("[effects.sensors]\nlost_share = 0.25\n", encoding="utf-8")
     connection = open_connection(spec, f"mock:{tmp_path / 'mine.toml'}", plant=bench_plant)
-    assert connection.device is not None and connection.device.reality.lost_frames == 0.25
+    assert (
+        connection.device is not None
+        and connection.device.board.reality.effect("sensors.lost_share") == 0.25
+    )
 
 
 def test_the_seed_of_the_reality_repeats_the_run(spec: RobotSpec) -> None:

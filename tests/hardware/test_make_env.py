@@ -16,7 +16,7 @@ REALITIES = ["", ":heavy", ":light", ":worn"]
 def put(connection: hardware.Connection, arm: float, pendulum: float) -> Any:
     """Place the mock's machine at rest at these angles; returns its plant."""
     assert connection.device is not None
-    plant: Any = connection.device.plant
+    plant: Any = connection.device.board.plant
     plant.data.qpos[:], plant.data.qvel[:] = (arm, pendulum), 0.0
     connection.clock.wait_until(connection.clock.now() + 0.02)  # until it is measured
     return plant

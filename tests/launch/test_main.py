@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from launch.main import VERBS, main
+from launch.main import BENCH_MENU, BENCHES, STUDIES, VERB_MENU, VERBS, main
 from launch.verb import plain
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +34,7 @@ def run(*args: str, program: str | None = None) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [v for v in VERBS if v != "bench"])
 def test_help_explains_every_verb(verb, capsys):
     with pytest.raises(SystemExit) as end:
         main([verb, "--help"])
@@ -42,9 +42,9 @@ def test_help_explains_every_verb(verb, capsys):
     assert f"robot-mbrl {verb}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", ["deploy", "collect", "mock", "import-log", "bench"])
+@pytest.mark.parametrize("verb", ["deploy", "collect", "mock", "import-log", "bench", "bench loop"])
 def test_on_board_verbs_start_without_training_packages(verb):
-    child = run(verb, "--help", program=BLOCKED)
+    child = run(*verb.split(), "--help", program=BLOCKED)
     assert child.returncode == 0, child.stderr
     assert f"usage: robot-mbrl {verb}" in child.stdout
 
@@ -61,6 +61,34 @@ def test_the_list_of_verbs(capsys):
     out = capsys.readouterr().out
     assert all(f"  {verb} " in out for verb in VERBS)
     assert main([]) == 2
+
+
+@pytest.mark.parametrize("name", BENCH_MENU.lines)
+def test_help_explains_every_bench(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["bench", name, "--help"])
+    assert end.value.code == 0
+    assert f"robot-mbrl bench {name}" in capsys.readouterr().out
+
+
+def test_the_list_of_benches(capsys):
+    assert main(["bench", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {name} " in out for name in (*BENCHES, *STUDIES))
+    assert main(["bench"]) == 2
+
+
+@pytest.mark.parametrize("menu", [VERB_MENU, BENCH_MENU], ids=["verbs", "benches"])
+def test_every_command_is_listed_and_every_module_that_is_one_is_found(menu):
+    for room, lines in menu.rooms.items():
+        files = (ROOT / room.replace(".", "/")).glob("*.py")
+        commands = {f.stem for f in files if "\ndef run(settings: Settings)" in f.read_text()}
+        assert commands == {name.replace("-", "_") for name in lines} - {"bench"}
+
+
+def test_a_misspelt_bench_is_wrong_usage(capsys):
+    assert main(["bench", "plannner"]) == 2
+    assert "did you mean 'planner'?" in capsys.readouterr().err
 
 
 def test_a_misspelt_verb_is_wrong_usage(capsys):

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from launch.studies import learn as bench_learn
-from launch.studies.learn import measure_learning
-from launch.verbs.bench import LearnBench
+from launch.studies.learn import Settings, measure_learning
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.runs.same_settings import check_unchanged, differences
 
-BENCH = LearnBench(steps=150, seeds=(0, 1), episodes=1)  # all of them random steps
+BENCH = Settings(steps=150, seeds=(0, 1), episodes=1)  # all of them random steps
 Numbers = dict[str, float]
 
 

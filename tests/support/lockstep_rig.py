@@ -1,12 +1,14 @@
-"""A bench for device tests: plants with closed-form motion, realities without surprises."""
+"""A rig for device tests: plants with closed-form motion, realities without surprises."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hardware.mcu.driver import SerialRobot
-from hardware.mock import LockstepClock, LockstepPort, MockDevice
+from hardware.mcu.device import McuDevice
+from hardware.mcu.driver import McuDriver
+from hardware.mock.board import Board
+from hardware.mock.lockstep import LockstepClock, LockstepPort
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.description.reality import Reality, nominal_reality
 from robot_mbrl.contract.description.spec import RobotSpec
@@ -35,26 +37,26 @@ class IntegratorPlant:
         return self.q.copy()
 
 
-def quiet(spec: RobotSpec, parameters: dict[str, float] | None = None, **effects: Any) -> Reality:
+def quiet(spec: RobotSpec, parameters: dict[str, float] | None = None, **events: Any) -> Reality:
     """A reality without latency and noise, apart from what the test asks for."""
     silent = {p: 0.0 for p in spec.nominal if p.endswith(("latency_ms", "noise_counts"))}
     nominal = nominal_reality(spec)
     values = nominal.parameters | silent | (parameters or {})
-    return replace(nominal, parameters=values, **effects)
+    return replace(nominal, parameters=values, **events)
 
 
-def make_bench_device(
+def make_rig_device(
     spec: RobotSpec, reality: Reality | None = None, seed: int = 0
-) -> tuple[MockDevice, IntegratorPlant]:
+) -> tuple[McuDevice, IntegratorPlant]:
     """A device around an IntegratorPlant."""
     plant = IntegratorPlant(spec)
     rng = np.random.default_rng(seed)
-    return MockDevice(spec, plant, reality or quiet(spec), rng), plant
+    return McuDevice(Board(spec, plant, reality or quiet(spec), rng)), plant
 
 
-def make_bench_robot(
+def make_rig_robot(
     spec: RobotSpec, reality: Reality | None = None
-) -> tuple[SerialRobot, LockstepClock, MockDevice, IntegratorPlant]:
+) -> tuple[McuDriver, LockstepClock, McuDevice, IntegratorPlant]:
     """A robot in lockstep, not yet connected."""
-    device, plant = make_bench_device(spec, reality)
-    return SerialRobot(spec, LockstepPort(device)), LockstepClock(device), device, plant
+    device, plant = make_rig_device(spec, reality)
+    return McuDriver(spec, LockstepPort(device)), LockstepClock(device), device, plant

@@ -1,5 +1,6 @@
 """Robots made for tests: the furuta's robot.toml, edited, and machines with closed-form motion."""
 
+import copy
 import json
 import math
 import tomllib
@@ -19,6 +20,20 @@ FURUTA_URDF = (BUILT_IN / "furuta" / "furuta.urdf").read_text(encoding="utf-8")
 def furuta_toml() -> dict[str, Any]:
     """The furuta's robot.toml as plain values, to be edited."""
     return tomllib.loads((BUILT_IN / "furuta" / "robot.toml").read_text(encoding="utf-8"))
+
+
+def put(toml: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Set a dotted path; numbers index arrays; the value `...` deletes."""
+    toml = copy.deepcopy(toml)
+    at: Any = toml
+    *head, last = [int(k) if k.isdigit() else k for k in path.split(".")]
+    for key in head:
+        at = at[key]
+    if value is ...:
+        del at[last]
+    else:
+        at[last] = value
+    return toml
 
 
 def dump(value: Any) -> str:

@@ -21,7 +21,7 @@ from robot_mbrl.contract.errors import CalibrationError, SpecError
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import Table, read_toml
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 HALF_INTERVAL = 1.96
 """Standard deviations from the mean to the end of a 95 % interval."""
@@ -43,7 +43,7 @@ def check_calibration(
     Raises CalibrationError for that of another robot or description, an unknown joint or parameter,
     or a mean outside of its interval.
     """
-    table = Table(raw, source)
+    table = TomlTable(raw, source)
     _check_owner(spec, raw, source)
     try:
         ranges = _ranges(spec, table.table("parameters", optional=True))
@@ -92,7 +92,7 @@ def _offsets(spec: RobotSpec, raw: dict[str, Any], source: str) -> tuple[float, 
     return tuple(float(offsets.get(name, 0.0)) for name in known)
 
 
-def _ranges(spec: RobotSpec, table: Table) -> dict[str, Variation]:
+def _ranges(spec: RobotSpec, table: TomlTable) -> dict[str, Variation]:
     """A normal distribution for each identified parameter, cut off at its interval."""
     known = {path for path in spec.nominal if not path.startswith("initial.")}
     found = {}

@@ -10,23 +10,29 @@ from robot_mbrl.contract.parameters.vocabulary import is_scale
 
 @dataclass(frozen=True)
 class Conversion:
-    """What robot.toml says in `unit` -> the parameter's own number: offset + factor * said."""
+    """Between a number as robot.toml states it, in `unit`, and the parameter's own number.
+
+    The parameter's own number is offset + factor * stated.
+    """
 
     offset: float
     factor: float
     unit: str
 
-    def own(self, said: float) -> float:
+    def to_own(self, stated: float) -> float:
         """The parameter's own number."""
-        return self.offset + self.factor * said
+        return self.offset + self.factor * stated
 
-    def said(self, own: float) -> float:
-        """As robot.toml says it."""
+    def to_stated(self, own: float) -> float:
+        """The number that robot.toml states."""
         return (own - self.offset) / self.factor
 
 
 def conversion(path: str, operation: Operation, quantity: Quantity) -> Conversion:
-    """Of an operation on a parameter whose nominal value is `quantity`; see `meaningless`."""
+    """The conversion for an operation on a parameter whose nominal value is `quantity`.
+
+    The operation must make sense, see `reason_against`.
+    """
     scale = is_scale(path)
     if operation == "scale":
         return Conversion(0.0, 1.0 if scale else quantity.value, "")
@@ -36,8 +42,8 @@ def conversion(path: str, operation: Operation, quantity: Quantity) -> Conversio
     return Conversion(1.0 if scale else quantity.value, factor, quantity.unit)
 
 
-def meaningless(path: str, operation: Operation, quantity: Quantity) -> str:
-    """Why an operation makes no sense for a parameter; "" where it does."""
+def reason_against(path: str, operation: Operation, quantity: Quantity) -> str:
+    """The reason why an operation makes no sense for a parameter; "" where it does."""
     if not is_scale(path) and math.isnan(quantity.value) and operation != "set":
         return "what it is by default is not one number"
     if is_scale(path) == (operation == "scale"):

@@ -1,4 +1,4 @@
-"""What stands behind the number of a parameter: the robot's own value, with its unit."""
+"""The physical quantity behind the number of a parameter: the robot's own value, with its unit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ UNITS = {
     "position_rad": "rad",
     "velocity_rad_s": "rad/s",
 }
-"""Of parameters that are no scales and no effects, by the last word of their path."""
+"""Units of parameters that are no scales and no effects, by the last word of their path."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Quantity:
 
 
 def nominal_quantities(spec: RobotSpec) -> dict[str, Quantity]:
-    """Of every parameter of the robot, by path."""
+    """The nominal quantity of every parameter of the robot, by path."""
     urdf = read_urdf(spec.urdf)
     found = {path: Quantity(value, _unit(path)) for path, value in spec.nominal.items()}
     for link in spec.links:

@@ -63,11 +63,13 @@ def randomization_rows(spec: RobotSpec) -> tuple[RandomizationRow, ...]:
 
 
 def _drawn(variation: Variation, convert: Conversion) -> str:
-    low, high = convert.said(variation.low), convert.said(variation.high)
+    low, high = convert.to_stated(variation.low), convert.to_stated(variation.high)
     text = f"{SIGN[variation.operation]}{low:.4g} to {high:.4g}"
     if variation.distribution != "normal":
         return text
-    return f"{text}, {convert.said(variation.mean):.4g} +- {variation.std / convert.factor:.4g}"
+    return (
+        f"{text}, {convert.to_stated(variation.mean):.4g} +- {variation.std / convert.factor:.4g}"
+    )
 
 
 def _when(variation: Variation) -> str:

@@ -13,14 +13,14 @@ damping = { scale = [0.5, 2.0], group = "magnet", correlation = -0.7 }    # agai
 from collections.abc import Sequence
 from typing import get_args
 
-from robot_mbrl.contract.description.operations import Conversion, conversion, meaningless
+from robot_mbrl.contract.description.operations import Conversion, conversion, reason_against
 from robot_mbrl.contract.description.quantities import Quantity, nominal_quantities
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Distribution, Operation, Variation, When
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import Table
+from robot_mbrl.contract.toml_table import TomlTable
 
 OPERATION_OF: dict[str, Operation] = {
     "scale": "scale",
@@ -39,11 +39,11 @@ TIMES: dict[str, tuple[tuple[When, ...], str]] = {
     "payload_at_s": (("build", "reset"), "it counts from the start of the episode"),
     "payload_distance_m": (("build", "reset"), "a payload stays where it was put"),
 }
-"""When a parameter may be drawn, by the last word of its path, and why not at other times."""
+"""Times at which a parameter may be drawn, by the last word of its path, and why not at others."""
 LONGEST_S = 3600.0
 
 
-def read_randomization(table: Table, spec: RobotSpec) -> dict[str, Variation]:
+def read_randomization(table: TomlTable, spec: RobotSpec) -> dict[str, Variation]:
     """Read `[randomization]` of a robot. Raises SpecError naming file, key and what is allowed."""
     quantities = nominal_quantities(spec)
     found = {
@@ -55,17 +55,17 @@ def read_randomization(table: Table, spec: RobotSpec) -> dict[str, Variation]:
 
 
 def when_allowed(path: str) -> tuple[tuple[When, ...], str]:
-    """When a parameter may be drawn, and why not at other times."""
+    """The times at which a parameter may be drawn, and why not at others."""
     return TIMES.get(path.rsplit(".", 1)[-1], (get_args(When), ""))
 
 
-def _read_one(parent: Table, key: str, path: str, quantity: Quantity, dt: float) -> Variation:
+def _read_one(parent: TomlTable, key: str, path: str, quantity: Quantity, dt: float) -> Variation:
     entry = parent.table(key)
     present = [word for word in OPERATION_OF if entry.has(word)]
     if len(present) != 1 or (present[0] == "range" and is_scale(path)):
         raise parent.fail(key, _forms(path))
     [word] = present
-    reason = meaningless(path, OPERATION_OF[word], quantity)
+    reason = reason_against(path, OPERATION_OF[word], quantity)
     if reason:
         raise entry.fail(word, f"{_forms(path)}, as {reason}")
     convert = conversion(path, OPERATION_OF[word], quantity)
@@ -91,7 +91,7 @@ def _read_one(parent: Table, key: str, path: str, quantity: Quantity, dt: float)
 
 
 def _forms(path: str) -> str:
-    """What may be said about a parameter, the short forms first."""
+    """The forms in which a parameter may be randomized, the short ones first."""
     words = ["scale", "log_scale", "add", "set"] if is_scale(path) else ["range", "add", "scale"]
     if path.startswith("links.") and path.endswith(".length"):
         words = words[:2]
@@ -99,17 +99,17 @@ def _forms(path: str) -> str:
 
 
 def _range(
-    entry: Table, word: str, path: str, convert: Conversion, distribution: Distribution
+    entry: TomlTable, word: str, path: str, convert: Conversion, distribution: Distribution
 ) -> tuple[float, float]:
     """The range in the parameter's own number, which has limits."""
-    low, high = (convert.said(limit) for limit in parameter_limits(path))
+    low, high = (convert.to_stated(limit) for limit in parameter_limits(path))
     a, b = entry.interval(word, low, high, convert.unit)
-    if distribution == "log-uniform" and convert.own(a) <= 0:
+    if distribution == "log-uniform" and convert.to_own(a) <= 0:
         raise entry.fail(word, "[a, b] with a > 0, as the logarithm of the number is drawn")
-    return convert.own(a), convert.own(b)
+    return convert.to_own(a), convert.to_own(b)
 
 
-def _distribution(entry: Table, word: str) -> Distribution:
+def _distribution(entry: TomlTable, word: str) -> Distribution:
     if word == LOG_SCALE:
         if entry.has("distribution"):
             raise entry.fail("distribution", "no other distribution than log_scale's own")
@@ -123,25 +123,26 @@ def _distribution(entry: Table, word: str) -> Distribution:
 
 
 def _mean_and_std(
-    entry: Table,
+    entry: TomlTable,
     word: str,
     distribution: Distribution,
     quantity: Quantity,
     convert: Conversion,
     limits: tuple[float, float],
 ) -> tuple[float, float]:
-    """Of a normal distribution, in the parameter's own number; by default around the nominal."""
+    """Mean and standard deviation of a normal distribution, in the parameter's own number; the mean
+    is the nominal one by default."""
     if distribution != "normal":
         _only_with(entry, ("mean", "std"), 'distribution = "normal"')
         return Variation.mean, Variation.std
-    low, high = (convert.said(limit) for limit in limits)
+    low, high = (convert.to_stated(limit) for limit in limits)
     nominal = {"scale": 1.0, "add": 0.0, "set": quantity.value}[OPERATION_OF[word]]
     mean = entry.number("mean", low, high, convert.unit, default=nominal)
     std = entry.number("std", 1e-9 * (high - low), 1e9, convert.unit)
-    return convert.own(mean), convert.factor * std
+    return convert.to_own(mean), convert.factor * std
 
 
-def _when(entry: Table, path: str) -> When:
+def _when(entry: TomlTable, path: str) -> When:
     allowed, reason = when_allowed(path)
     chosen = entry.text("when", get_args(When), default="reset")
     for when in allowed:
@@ -150,7 +151,7 @@ def _when(entry: Table, path: str) -> When:
     raise entry.fail("when", f"one of {', '.join(map(repr, allowed))}, as {reason}")
 
 
-def _every_s(entry: Table, when: When, dt: float) -> tuple[float, float] | None:
+def _every_s(entry: TomlTable, when: When, dt: float) -> tuple[float, float] | None:
     if when != "interval":
         _only_with(entry, ("every_s",), 'when = "interval"')
         return None
@@ -160,7 +161,7 @@ def _every_s(entry: Table, when: When, dt: float) -> tuple[float, float] | None:
     return every, every
 
 
-def _group(entry: Table) -> tuple[str, float]:
+def _group(entry: TomlTable) -> tuple[str, float]:
     if not entry.has("group"):
         _only_with(entry, ("correlation",), 'group = "..."')
         return "", Variation.correlation
@@ -170,7 +171,7 @@ def _group(entry: Table) -> tuple[str, float]:
     return entry.text("group"), correlation
 
 
-def _only_with(entry: Table, keys: Sequence[str], what: str) -> None:
+def _only_with(entry: TomlTable, keys: Sequence[str], what: str) -> None:
     for key in keys:
         if entry.has(key):
             raise entry.fail(key, f"this key only together with {what}")

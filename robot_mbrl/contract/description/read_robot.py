@@ -4,15 +4,13 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from robot_mbrl.contract.description.read_actuator import read_actuator
 from robot_mbrl.contract.description.read_randomization import read_randomization
 from robot_mbrl.contract.description.spec import (
-    COMMAND_UNITS,
-    ActuatorSpec,
     ControlSpec,
     HomeSpec,
     JointSpec,
     LinkSpec,
-    MotorSpec,
     RobotSpec,
     SafetySpec,
     SensorSpec,
@@ -20,11 +18,10 @@ from robot_mbrl.contract.description.spec import (
 )
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.read_values import read_values
-from robot_mbrl.contract.toml_table import Table, read_toml
-from robot_mbrl.contract.urdf.tree import read_urdf
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
+from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 BUILT_IN = Path(__file__).parents[2] / "robots"
-SERVO_COMMANDS = ("position", "velocity")
 INFINITE_RAD = 1e9
 
 
@@ -40,70 +37,84 @@ def load_robot(robot: str | Path) -> RobotSpec:
     return parse_robot(read_toml(folder / "robot.toml"), folder)
 
 
-def parse_robot(root: Table, folder: Path) -> RobotSpec:
-    """Validate a parsed robot.toml against its URDF."""
+def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
+    """Validate a parsed robot.toml against its URDF. Raises SpecError."""
     head = root.table("robot")
-    urdf = folder / head.text("urdf")
-    name, description = head.text("name"), head.text("description")
+    urdf = read_urdf(folder / head.text("urdf"))
+    joints = _joints(root, urdf)
+    names = [j.name for j in joints]
+    spec = RobotSpec(
+        name=head.text("name"),
+        description=head.text("description"),
+        folder=folder,
+        urdf=urdf.path,
+        links=tuple(j.child for j in urdf.turning),
+        control=_control(root.table("control")),
+        joints=joints,
+        actuators=tuple(read_actuator(t, names) for t in _distinct(root.tables("actuator"))),
+        sensor=_sensor(root.table("sensor", optional=True)),
+        link=_link(root.table("link")),
+        safety=_safety(root.table("safety")),
+        home=_home(root.table("home")),
+        task=_task(root.table("task")),
+        randomization={},
+        joint_offset_rad=(0.0,) * len(joints),
+    )
     head.finish()
-    turning = read_urdf(urdf).turning
-    links, movable = tuple(j.child for j in turning), tuple(j.name for j in turning)
+    _check_history(spec, root.table("control"))
+    spec = _with_effects(spec, root)
+    root.finish()
+    return spec
+
+
+def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
+    """The joints of the file, which are those that the URDF can move."""
     joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
+    movable = [j.name for j in urdf.turning]
     for joint in joints:
         if joint.name not in movable:
             raise SpecError(
-                f"{root.source}: joint {joint.name!r} is not a movable joint of {urdf}; "
+                f"{root.source}: joint {joint.name!r} is not a movable joint of {urdf.path}; "
                 f"it has: {', '.join(movable) or 'none'}"
             )
     missing = [m for m in movable if m not in [j.name for j in joints]]
     if missing:
         raise SpecError(
-            f"{root.source}: joint: {urdf} has movable joints without a [[joint]]: {missing}"
+            f"{root.source}: joint: {urdf.path} has movable joints without a [[joint]]: {missing}"
         )
-    actuators = tuple(
-        _actuator(t, [j.name for j in joints]) for t in _distinct(root.tables("actuator"))
-    )
-    sensor = root.table("sensor", optional=True)
-    task = root.table("task")
-    task_name = task.text("name")
-    values, goal = _task_parameters(task.table("parameters", optional=True)), task.names("goal")
-    tip = task.text("tip", default="tip")
-    task.finish()
-    spec = RobotSpec(
-        name=name,
-        description=description,
-        folder=folder,
-        urdf=urdf,
-        links=links,
-        control=_control(root.table("control")),
-        joints=joints,
-        actuators=actuators,
-        sensor=SensorSpec(
-            sensor.number("latency_ms", 0, 100, "ms", default=0.0),
-            sensor.number("noise_counts", 0, 100, "counts", default=0.0),
-        ),
-        link=_link(root.table("link")),
-        safety=_safety(root.table("safety")),
-        home=_home(root.table("home")),
-        task=TaskSpec(task_name, values, goal, tip),
-        randomization={},
-        joint_offset_rad=(0.0,) * len(joints),
-    )
-    sensor.finish()
-    if not spec.control.action_history and any(a.command_speed_rad_s < math.inf for a in actuators):
-        raise root.table("control").fail(
+    return joints
+
+
+def _check_history(spec: RobotSpec, control: TomlTable) -> None:
+    slow = any(a.command_speed_rad_s < math.inf for a in spec.actuators)
+    if slow and not spec.control.action_history:
+        raise control.fail(
             "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
         )
+
+
+def _with_effects(spec: RobotSpec, root: TomlTable) -> RobotSpec:
+    """The robot with what its [effects] name and its [randomization] varies."""
     possible = spec.possible_effects
-    effects = read_values(root.table("effects", optional=True), possible)
-    able = replace(spec, effects=possible | effects)
+    named = read_values(root.table("effects", optional=True), possible)
+    able = replace(spec, effects=possible | named)
     variations = read_randomization(root.table("randomization", optional=True), able)
-    root.finish()
-    effects = {path: possible[path] for path in variations if path in possible} | effects
+    effects = {path: possible[path] for path in variations if path in possible} | named
     return replace(spec, randomization=variations, effects=effects)
 
 
-def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
+def _task(t: TomlTable) -> TaskSpec:
+    spec = TaskSpec(
+        name=t.text("name"),
+        parameters=_task_parameters(t.table("parameters", optional=True)),
+        goal=t.names("goal"),
+        tip=t.text("tip", default="tip"),
+    )
+    t.finish()
+    return spec
+
+
+def _task_parameters(t: TomlTable) -> dict[str, float | dict[str, float]]:
     """Numbers, or tables of numbers such as one per joint."""
     return {
         key: {k: t.table(key).number(k, -1e6, 1e6) for k in t.table(key).keys()}  # noqa: SIM118
@@ -113,7 +124,7 @@ def _task_parameters(t: Table) -> dict[str, float | dict[str, float]]:
     }
 
 
-def _distinct(tables: list[Table]) -> list[Table]:
+def _distinct(tables: list[TomlTable]) -> list[TomlTable]:
     """The tables, whose names must all differ: columns and parameters are told apart by them."""
     seen: set[str] = set()
     for t in tables:
@@ -123,7 +134,7 @@ def _distinct(tables: list[Table]) -> list[Table]:
     return tables
 
 
-def _control(t: Table) -> ControlSpec:
+def _control(t: TomlTable) -> ControlSpec:
     spec = ControlSpec(
         rate_hz=t.number("rate_hz", 1, 1000, "Hz"),
         physics_rate_hz=t.number("physics_rate_hz", 1, 100_000, "Hz"),
@@ -137,7 +148,7 @@ def _control(t: Table) -> ControlSpec:
     return spec
 
 
-def _joint(t: Table) -> JointSpec:
+def _joint(t: TomlTable) -> JointSpec:
     unlimited = (-INFINITE_RAD, INFINITE_RAD)
     spec = JointSpec(
         name=t.text("name"),
@@ -159,71 +170,18 @@ def _joint(t: Table) -> JointSpec:
     return spec
 
 
-def _actuator(t: Table, joints: list[str]) -> ActuatorSpec:
-    command = t.text("command", tuple(COMMAND_UNITS))
-    motor = _servo(t, command) if command in SERVO_COMMANDS else _motor(t, command)
-    spec = ActuatorSpec(
-        name=t.text("name"),
-        joint=t.text("joint", joints),
-        command=command,
-        limit=t.number(f"limit_{COMMAND_UNITS[command]}", 1e-6, 1e6, COMMAND_UNITS[command]),
+def _sensor(t: TomlTable) -> SensorSpec:
+    spec = SensorSpec(
         latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
-        motor=motor,
-        command_speed_rad_s=t.number("command_speed_rad_s", 1e-3, 1e4, "rad/s")
-        if t.has("command_speed_rad_s") and command == "position"
-        else math.inf,
+        noise_counts=t.number("noise_counts", 0, 100, "counts", default=0.0),
     )
     t.finish()
     return spec
 
 
-def _motor(t: Table, command: str) -> MotorSpec:
-    kind = "dc_motor" if command == "voltage" else "direct"
-    model = t.table(kind)
-    motor = MotorSpec(
-        kind=kind,
-        resistance_ohm=model.number("resistance_ohm", 1e-3, 1e4, "ohm", default=1.0)
-        if kind == "direct"
-        else model.number("resistance_ohm", 1e-3, 1e4, "ohm"),
-        torque_constant_nm_a=model.number("torque_constant_nm_a", 1e-5, 1e3, "N m/A")
-        if command in ("voltage", "current")
-        else model.number("torque_constant_nm_a", 1e-5, 1e3, "N m/A", default=1.0),
-        gear_ratio=model.number("gear_ratio", 1e-3, 1e4, default=1.0),
-        rotor_inertia_kg_m2=model.number("rotor_inertia_kg_m2", 0, 10, "kg m2"),
-        inductance_h=model.number("inductance_h", 0, 10, "H", default=0.0)
-        if kind == "dc_motor"
-        else 0.0,
-    )
-    model.finish()
-    return motor
-
-
-def _servo(t: Table, command: str) -> MotorSpec:
-    model = t.table("servo")
-    motor = MotorSpec(
-        kind="servo",
-        resistance_ohm=1.0,
-        torque_constant_nm_a=1.0,
-        gear_ratio=model.number("gear_ratio", 1e-3, 1e4, default=1.0),
-        rotor_inertia_kg_m2=model.number("rotor_inertia_kg_m2", 0, 10, "kg m2"),
-        stiffness_nm_rad=model.number("stiffness_nm_rad", 1e-6, 1e6, "N m/rad")
-        if command == "position"
-        else 0.0,
-        damping_nm_s_rad=model.number(
-            "damping_nm_s_rad", 0 if command == "position" else 1e-9, 1e6, "N m s/rad"
-        ),
-        torque_limit_nm=model.number("torque_limit_nm", 1e-6, 1e6, "N m"),
-        no_load_speed_rad_s=model.number("no_load_speed_rad_s", 1e-3, 1e4, "rad/s")
-        if model.has("no_load_speed_rad_s")
-        else math.inf,
-    )
-    model.finish()
-    return motor
-
-
-def _link(t: Table) -> LinkSpec:
+def _link(t: TomlTable) -> LinkSpec:
     spec = LinkSpec(
-        protocol=t.text("protocol", ("mcu",)),
+        protocol=t.text("protocol"),
         baudrate=t.integer("baudrate", 1200, 12_000_000),
         reply_timeout_ms=t.number("reply_timeout_ms", 0.1, 1000, "ms"),
     )
@@ -231,7 +189,7 @@ def _link(t: Table) -> LinkSpec:
     return spec
 
 
-def _safety(t: Table) -> SafetySpec:
+def _safety(t: TomlTable) -> SafetySpec:
     spec = SafetySpec(
         soft_limit_margin_rad=t.number("soft_limit_margin_rad", 0, 10, "rad"),
         coast_ticks=t.integer("coast_ticks", 0, 100),
@@ -247,7 +205,7 @@ def _safety(t: Table) -> SafetySpec:
     return spec
 
 
-def _home(t: Table) -> HomeSpec:
+def _home(t: TomlTable) -> HomeSpec:
     spec = HomeSpec(
         position_gain=t.number("position_gain", 0, 1e6, "command unit / rad"),
         velocity_gain=t.number("velocity_gain", 0, 1e6, "command unit s / rad"),

@@ -4,6 +4,8 @@ Parameters use the vocabulary of `parameters.py`, effects that of `effects.py`. 
 who write such files is `robots/reality.md`.
 """
 
+import fnmatch
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,15 @@ from robot_mbrl.contract.parameters.effects import (
 )
 from robot_mbrl.contract.parameters.read_values import read_values
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
-from robot_mbrl.contract.toml_table import Table, read_toml
+from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 FOLDER = "realities"
+OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")
+"""Effects from outside the machine that a reality file may name besides the machine's own."""
+FAILURES = ("drop_replies", "corrupt_replies", "reply_delay_ms", "freeze_encoders", "lose_encoder")
+"""Switches of a `[[fault]]`: so many replies, milliseconds, on or off."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,17 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What fails from `at_s` on: switches of a mock device and what they are set to, see FAILURES.
+
+    A switch that is set back, to 0 or False, ends the failure.
+    """
+
+    at_s: float
+    switches: dict[str, int | float | bool]
+
+
+@dataclass(frozen=True)
 class Reality:
     """One machine.
 
@@ -51,17 +70,15 @@ class Reality:
         parameters: every parameter of the robot, nominal where the file is silent, and the effects
             that it names.
         seed: of everything random in this machine.
-        latency_jitter_ms: command latency is uniform within +- this.
-        lost_frames: probability that a frame is lost, in either direction.
+        payloads, changes, failures: what happens to it, in its own time.
     """
 
     name: str
     parameters: dict[str, float]
     seed: int = 0
-    latency_jitter_ms: float = 0.0
-    lost_frames: float = 0.0
     payloads: tuple[Payload, ...] = ()
     changes: tuple[Change, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     def effect(self, path: str) -> float:
         """An effect's number at power-up, neutral if neither file names it."""
@@ -103,19 +120,19 @@ def load_reality(reality: str | Path | None, spec: RobotSpec) -> Reality:
     return parse_reality(read_toml(path), path.stem, spec)
 
 
-def parse_reality(root: Table, name: str, spec: RobotSpec) -> Reality:
+def parse_reality(root: TomlTable, name: str, spec: RobotSpec) -> Reality:
     """Validate a parsed reality file; raises SpecError naming key, value and range."""
     effects = root.table("effects", optional=True)
     reality = Reality(
         name=name,
         parameters=spec.nominal
         | read_values(root.table("parameters", optional=True), spec.nominal)
+        | _old_link(effects, spec)
         | _effects(effects, spec),
         seed=root.integer("seed", 0, 2**32 - 1, default=0),
-        latency_jitter_ms=effects.number("latency_jitter_ms", 0, 100, "ms", default=0.0),
-        lost_frames=effects.number("lost_frames", 0, 1, default=0.0),
         payloads=tuple(_payload(t, spec) for t in _optional_tables(root, "payload")),
         changes=tuple(_change(t, spec) for t in _optional_tables(root, "change")),
+        failures=tuple(_failure(t) for t in _optional_tables(root, "fault")),
     )
     root.text("description", default="-")
     effects.finish()
@@ -123,16 +140,17 @@ def parse_reality(root: Table, name: str, spec: RobotSpec) -> Reality:
     return reality
 
 
-def _optional_tables(root: Table, key: str) -> list[Table]:
+def _optional_tables(root: TomlTable, key: str) -> list[TomlTable]:
     return root.tables(key) if root.has(key) else []
 
 
-def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
-    """Those that a machine has; what disturbs it from outside has entries of its own."""
+def _effects(table: TomlTable, spec: RobotSpec) -> dict[str, float]:
+    """Those of the machine and of its link; other disturbances have entries of their own."""
     known = {
         path: value
         for path, value in spec.possible_effects.items()
         if path.rsplit(".", 1)[-1] not in NOT_OF_THE_MACHINE
+        or any(fnmatch.fnmatch(path, allowed) for allowed in OF_THE_LINK)
     }
     found: dict[str, float] = {}
     for group in sorted({path.split(".")[0] for path in known}):
@@ -140,7 +158,41 @@ def _effects(table: Table, spec: RobotSpec) -> dict[str, float]:
     return found
 
 
-def _payload(t: Table, spec: RobotSpec) -> Payload:
+def _old_link(table: TomlTable, spec: RobotSpec) -> dict[str, float]:
+    """What files of before say of the link, in the words of today."""
+    found: dict[str, float] = {}
+    motors = [f"actuators.{a.name}" for a in spec.actuators]
+    if table.has("latency_jitter_ms"):
+        jitter_ms = table.number("latency_jitter_ms", 0, 100, "ms")
+        found |= {f"{motor}.jitter_ms": jitter_ms for motor in motors}
+    if table.has("lost_frames"):
+        share = table.number("lost_frames", 0, 1)
+        found |= {f"{place}.lost_share": share for place in (*motors, "sensors")}
+    if found:
+        today = "write " + ", ".join(f"effects.{path} = {value:g}" for path, value in found.items())
+        logger.warning("%s: latency_jitter_ms and lost_frames are old; %s", table.source, today)
+    return found
+
+
+def _failure(t: TomlTable) -> Failure:
+    at_s = t.number("at_s", 0, 1e6, "s")
+    switches: dict[str, int | float | bool] = {}
+    for name in FAILURES:
+        if not t.has(name):
+            continue
+        if name in ("drop_replies", "corrupt_replies"):
+            switches[name] = t.integer(name, 0, 1_000_000)
+        elif name == "reply_delay_ms":
+            switches[name] = t.number(name, 0, 10_000, "ms")
+        else:
+            switches[name] = t.flag(name)
+    t.finish()
+    if not switches:
+        raise t.fail("at_s", "something that fails beside it: " + ", ".join(FAILURES))
+    return Failure(at_s, switches)
+
+
+def _payload(t: TomlTable, spec: RobotSpec) -> Payload:
     payload = Payload(
         at_s=t.number("at_s", 0, 1e6, "s"),
         link=t.text("link", spec.links),
@@ -151,7 +203,7 @@ def _payload(t: Table, spec: RobotSpec) -> Payload:
     return payload
 
 
-def _change(t: Table, spec: RobotSpec) -> Change:
+def _change(t: TomlTable, spec: RobotSpec) -> Change:
     changeable = [path for path in spec.nominal if not path.startswith("initial.")]
     change = Change(
         at_s=t.number("at_s", 0, 1e6, "s"),

@@ -75,7 +75,7 @@ class JointSpec:
 
 @dataclass(frozen=True)
 class MotorSpec:
-    """What lies between a command and the joint torque.
+    """The model of what lies between a command and the joint torque.
 
     kind "dc_motor": tau = gear kt i with R i + L di/dt = V - gear kt w, the voltage-driven motor;
     without inductance i = (V - gear kt w) / R.
@@ -119,7 +119,7 @@ class ActuatorSpec:
 
     @property
     def nominal(self) -> dict[str, float]:
-        """Its physical parameters with their nominal values, by the last word of their path."""
+        """Nominal values of the motor's parameters, by the last word of their path."""
         keys = SCALES_OF[self.motor.kind] + ("inductance",) * (self.motor.inductance_h > 0)
         return dict.fromkeys(keys, 1.0) | {"latency_ms": self.latency_ms}
 
@@ -134,7 +134,7 @@ class SensorSpec:
 
 @dataclass(frozen=True)
 class LinkSpec:
-    """The wire to the robot."""
+    """The wire to the robot; `hardware.protocols` knows which protocols there are."""
 
     protocol: str
     baudrate: int
@@ -143,7 +143,7 @@ class LinkSpec:
 
 @dataclass(frozen=True)
 class SafetySpec:
-    """Limits of the supervisor, see `onboard/safety.py` for how each is used."""
+    """Limits of the supervisor, see `onboard/supervisor/` for how each is used."""
 
     soft_limit_margin_rad: float
     coast_ticks: int
@@ -158,8 +158,7 @@ class SafetySpec:
 
 @dataclass(frozen=True)
 class HomeSpec:
-    """How the robot comes back to its start: a weak PD on each actuated joint until all joints
-    rest."""
+    """The way back to the start: a weak PD on each actuated joint until all joints rest."""
 
     position_gain: float
     velocity_gain: float
@@ -182,7 +181,7 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured on one physical robot; `calibration.py` reads and checks its file.
+    """The measured offsets and parameters of one physical robot; `calibration.py` reads its file.
 
     Attributes:
         joint_offset_rad: true angle at which each joint's encoder shows 0, (J,).

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.observation.columns import columns
 
 
@@ -26,7 +26,7 @@ class AngleLayout:
         dt: seconds per tick; only a unit here.
 
     The predicted coordinates stand in the order of columns, an angle where its cosine stands.
-    Raises SpecError for pairs that overlap or name no column.
+    Raises SettingsError for pairs that overlap or name no column.
     """
 
     size: int
@@ -38,7 +38,7 @@ class AngleLayout:
         """Check the pairs."""
         named = [c for pair in self.angles for c in pair]
         if len(set(named)) != len(named) or not all(0 <= c < self.size for c in named):
-            raise SpecError(
+            raise SettingsError(
                 f"angles {self.angles}: expected pairs of different columns from 0 to "
                 f"{self.size - 1}, each named once"
             )

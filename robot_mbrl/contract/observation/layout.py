@@ -147,7 +147,7 @@ class ObservationLayout:
         return xp.concatenate(self.block_parts(q, v, xp), -1)
 
     def block_parts(self, q: Any, v: Any, xp: Any = np) -> list[Any]:
-        """Those of `measure`, not yet joined."""
+        """The parts of `measure`, not yet joined."""
         parts = []
         for j, wraps in enumerate(self.wraps):
             angle = q[..., j : j + 1]

@@ -1,4 +1,4 @@
-"""From measured positions to observations, tick by tick."""
+"""The observer: measured positions become observations, tick by tick."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ class Observer:
         return self._obs.copy()
 
     def get_state(self) -> dict[str, FloatArray]:
-        """All that decides the next observations, as copies (*batch, ...) by name."""
+        """The state that decides the next observations, as copies (*batch, ...) by name."""
         return {"q": self._q.copy(), "v": self._v.copy(), "obs": self._obs.copy()} | {
             "goal": self.goal.copy()
         }

@@ -1,4 +1,4 @@
-"""Layout: what dynamics models, planners and agents ask of the columns of an observation."""
+"""Layout: the knowledge of observations that dynamics models, planners and agents ask for."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from robot_mbrl.contract.arrays import FloatArray
 
 
 class Layout(Protocol):
-    """What a dynamics model must know about an observation.
+    """The protocol of everything that knows what the columns of an observation mean.
 
     Attributes:
         joints: names of the J predicted coordinates.

@@ -1,7 +1,7 @@
-"""What a robot does beyond the basics; nothing of it where nobody names it.
+"""Effects: what a robot does beyond the basics; all of them are off where nobody names them.
 
 One vocabulary for `[effects]` of robot.toml, for `[randomization]` and for reality files, in the
-paths of `parameters.py`: `joints.arm.cogging_nm`. Each number is absolute, in the unit that its
+paths of `vocabulary.py`: `joints.arm.cogging_nm`. Each number is absolute, in the unit that its
 name ends in.
 """
 
@@ -92,7 +92,8 @@ NOT_OF_THE_MACHINE = {
     *("pushes_per_s", "push_nm_s", "push_n_s", "payload_kg", "payload_at_s", "payload_distance_m"),
     *("jitter_ms", "lost_share", "repeated_share", "freezes_per_s", "freeze_s"),
 }
-"""What comes from outside, and the link: reality files have entries of their own for it."""
+"""Keys of effects that come from outside or from the link: reality files have entries of their own
+for them."""
 
 
 def effect_of(path: str) -> Effect | None:
@@ -109,7 +110,7 @@ def effect_value(parameters: dict[str, float], path: str) -> float:
 
 
 def effect_values(parameters: Parameters, path: str, size: int) -> FloatArray:
-    """The same for `size` worlds, (size,)."""
+    """An effect's number in each of `size` worlds, (size,), the neutral one by default."""
     if path in parameters:
         return parameters[path]
     return np.full(size, effect_value({}, path))

@@ -3,15 +3,15 @@
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.effects import effect_of
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
-from robot_mbrl.contract.toml_table import Table
+from robot_mbrl.contract.toml_table import TomlTable
 
 
 def walk_parameters(
-    table: Table, known: set[str], prefix: str = ""
-) -> list[tuple[str, Table, str]]:
+    table: TomlTable, known: set[str], prefix: str = ""
+) -> list[tuple[str, TomlTable, str]]:
     """Flatten a nested table into (path, parent table, key) down to known parameter paths."""
     found = []
-    for key in table.keys():  # noqa: SIM118 - Table is no mapping
+    for key in table.keys():  # noqa: SIM118 - TomlTable is no mapping
         path = f"{prefix}{key}"
         if path in known:
             found.append((path, table, key))
@@ -28,7 +28,7 @@ def walk_parameters(
     return found
 
 
-def read_values(table: Table, nominal: dict[str, float], prefix: str = "") -> dict[str, float]:
+def read_values(table: TomlTable, nominal: dict[str, float], prefix: str = "") -> dict[str, float]:
     """Read one number for each parameter named, in the vocabulary of `[randomization]`.
 
     `prefix`, such as "joints.", is where the table stands in it. Raises SpecError.

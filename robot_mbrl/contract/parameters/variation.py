@@ -1,4 +1,4 @@
-"""How one parameter varies: its distribution, when it is drawn, and together with what."""
+"""Variation of one parameter: its distribution, when it is drawn, and together with what."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SMALLEST = 1e-15  # a share of 0 or 1 is an infinite quantile
 
 @dataclass(frozen=True)
 class Variation:
-    """How one parameter varies. All numbers are the parameter's own, whatever the operation.
+    """Variation of one parameter. All numbers are the parameter's own, whatever the operation.
 
     Attributes:
         low, high: every draw lies within [low, high].
@@ -66,8 +66,8 @@ class Variation:
         return value
 
     def centre(self, nominal: float) -> float:
-        """Where the range grows from: the mean of a normal distribution, else the nominal value as
-        far as it lies within the range; without a nominal value (NaN) the middle."""
+        """The number that a range grows from: the mean of a normal distribution, else the nominal
+        value as far as it lies within the range; without a nominal value (NaN) the middle."""
         middle = self.mean if self.distribution == "normal" else nominal
         if math.isnan(middle):
             return (self.low + self.high) / 2
@@ -87,7 +87,7 @@ class Draw:
         self._common: dict[str, FloatArray] = {}
 
     def values(self, variation: Variation) -> FloatArray:
-        """Of one parameter, (n,)."""
+        """Values (n,) of one parameter."""
         if not variation.group:
             return variation.quantile(self._rng.uniform(size=self._size))
         return variation.quantile(_share_below(self._score(variation)))

@@ -1,4 +1,4 @@
-"""Where a point of the robot is, and which way each joint would move it: a chain of a URDF.
+"""A kinematic chain of a URDF: where a point of the robot is, which way each joint moves it.
 
 Operators only, so numpy, torch and the ONNX trace share one definition. Only vectors are turned,
 never matrices: a rotation by q about the axis a is a a' + sin q [a] + cos q (1 - a a').
@@ -19,7 +19,7 @@ from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 @dataclass(frozen=True)
 class Hinge:
-    """A turning joint of a chain.
+    """A turning joint of a kinematic chain.
 
     Attributes:
         joint: its column in q.
@@ -39,7 +39,7 @@ class Hinge:
 
 @dataclass(frozen=True)
 class Chain:
-    """From the base to a point; build with `to_link`.
+    """A kinematic chain from the base to a point; build with `to_link`.
 
     Attributes:
         hinges: from the base outwards, K of them.

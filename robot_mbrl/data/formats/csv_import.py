@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from robot_mbrl.contract import ActionCodec, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.data.formats.csv_table import LogColumns, LogTable, read_log
 from robot_mbrl.data.formats.mcap_writer import EpisodeWriter
 from robot_mbrl.data.header import EpisodeHeader
@@ -27,8 +27,8 @@ MAX_OVER_LIMIT_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Resampled:
-    """A stretch of a log without gaps on the control grid.
+class LogSegment:
+    """A segment of a log, without gaps, on the control grid.
 
     Attributes:
         time_s: (T,).
@@ -76,6 +76,7 @@ def import_csv(
     Raises:
         DataError: unreadable, missing columns, NaN, time that does not rise, commands of which more
             than a fifth are beyond the limit, or a robot with more than one joint or actuator.
+        SettingsError: another `torque_source`.
     """
     if len(spec.joints) != 1 or len(spec.actuators) != 1:
         raise DataError(
@@ -83,7 +84,9 @@ def import_csv(
             f"{len(spec.actuators)} actuators; a CSV log describes one of each"
         )
     if torque_source not in SOURCES:
-        raise DataError(f"torque_source {torque_source!r}: expected one of {', '.join(SOURCES)}")
+        raise SettingsError(
+            f"torque_source {torque_source!r}: expected one of {', '.join(SOURCES)}"
+        )
     out = Path(out_folder)
     out.mkdir(parents=True, exist_ok=True)
     gap_s = 2 * spec.control.dt if max_gap_s is None else max_gap_s
@@ -104,26 +107,26 @@ def _import_one(
 ) -> Path:
     log = read_log(path, columns)
     command, source = choose_command(log, columns, torque_source)
-    pieces = [
+    segments = [
         resample(log.time[s], log.position[s], command[s], spec.control.dt)
         for s in split_at_gaps(log.time, max_gap_s)
     ]
-    pieces = [p for p in pieces if len(p.time_s) > 1]
+    segments = [p for p in segments if len(p.time_s) > 1]
     limit = spec.actuators[0].limit
-    over = sum(int((np.abs(p.command) > limit).sum()) for p in pieces)
-    total = sum(len(p.time_s) for p in pieces)
+    over = sum(int((np.abs(p.command) > limit).sum()) for p in segments)
+    total = sum(len(p.time_s) for p in segments)
     if over > MAX_OVER_LIMIT_SHARE * total:
         raise DataError(
             f"{path}: {over} of {total} ticks are beyond the limit of {limit:g} "
             f"{spec.actuators[0].unit}; check the unit of {columns.torque!r} or raise the limit"
         )
     extra: dict[str, Any] = {"source": path.name, "torque": source, "over_limit_ticks": over}
-    extra |= {"segments": len(pieces), "columns": asdict(columns)}
+    extra |= {"segments": len(segments), "columns": asdict(columns)}
     header = EpisodeHeader.from_spec(spec, kind="import", created=created, extra=extra)
     target = out / f"{path.name.removesuffix('.csv').removesuffix('.measured')}.mcap"
     with EpisodeWriter(target, header) as writer:
-        for piece in pieces:
-            write_piece(writer, piece, spec)
+        for segment in segments:
+            write_segment(writer, segment, spec)
     return target
 
 
@@ -155,7 +158,7 @@ def split_at_gaps(time: FloatArray, max_gap_s: float) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(cuts)]
 
 
-def resample(time: FloatArray, q: FloatArray, command: FloatArray, dt: float) -> Resampled:
+def resample(time: FloatArray, q: FloatArray, command: FloatArray, dt: float) -> LogSegment:
     """Lay rows on a grid of period dt that starts at the first row.
 
     A command holds from its row to the next; its integral is linear in between, so its mean over a
@@ -166,24 +169,24 @@ def resample(time: FloatArray, q: FloatArray, command: FloatArray, dt: float) ->
     grid = time[0] + dt * np.arange(ticks + 1)
     impulse = np.concatenate([[0.0], np.cumsum(command[:-1] * np.diff(time))])
     mean = np.diff(np.interp(grid, time, impulse)) / dt
-    return Resampled(grid[:-1], np.interp(grid[:-1], time, q), mean)
+    return LogSegment(grid[:-1], np.interp(grid[:-1], time, q), mean)
 
 
-def write_piece(writer: EpisodeWriter, piece: Resampled, spec: RobotSpec) -> None:
-    """Append one stretch; flags tell which of its rows must not be learned from."""
+def write_segment(writer: EpisodeWriter, segment: LogSegment, spec: RobotSpec) -> None:
+    """Append one segment; flags tell which of its rows must not be learned from."""
     codec = ActionCodec.from_spec(spec)
     observer = Observer(ObservationLayout.from_spec(spec))
-    proposed = codec.to_action(piece.command[:, None])
+    proposed = codec.to_action(segment.command[:, None])
     applied = np.clip(proposed, -1.0, 1.0)
     first = writer.ticks
-    flags = piece_flags(proposed[:, 0], first, spec)
-    for t, q in enumerate(piece.q_rad[:, None]):
+    flags = segment_flags(proposed[:, 0], first, spec)
+    for t, q in enumerate(segment.q_rad[:, None]):
         observation = observer.reset(q) if t == 0 else observer.update(q, applied[t - 1])
         writer.write(
             Tick(
                 index=first + t,
-                host_time_s=float(piece.time_s[t]),
-                device_time_s=float(piece.time_s[t]),
+                host_time_s=float(segment.time_s[t]),
+                device_time_s=float(segment.time_s[t]),
                 q_rad=q,
                 observation=observation,
                 proposed=proposed[t],
@@ -197,10 +200,10 @@ def write_piece(writer: EpisodeWriter, piece: Resampled, spec: RobotSpec) -> Non
         )
 
 
-def piece_flags(proposed: FloatArray, first: int, spec: RobotSpec) -> npt.NDArray[np.int64]:
-    """Flags (T,) of one stretch whose unclamped actions are `proposed` (T,).
+def segment_flags(proposed: FloatArray, first: int, spec: RobotSpec) -> npt.NDArray[np.int64]:
+    """Flags (T,) of one segment whose unclamped actions are `proposed` (T,).
 
-    A log starts at rest, as the observer assumes; a stretch after a gap does not, so its rows are
+    A log starts at rest, as the observer assumes; a segment after a gap does not, so its rows are
     stale until velocity and history are filled with measurements.
     """
     control = spec.control

@@ -78,7 +78,7 @@ def _whole_records(data: bytes) -> int:
 
 
 def _read_records(data: bytes, path: Path) -> _Parts:
-    """Decode whole records; running out of them is no error here, `read_episode` judges that."""
+    """Decode whole records; running out of them is no error here: `read_episode` decides."""
     parts = _Parts()
     try:
         for record in StreamReader(io.BytesIO(data), validate_crcs=True).records:

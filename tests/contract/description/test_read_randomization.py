@@ -13,7 +13,7 @@ from robot_mbrl.contract.description.read_randomization import OPERATION_OF, rea
 from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.variation import Distribution, Variation, When
-from robot_mbrl.contract.toml_table import Table
+from robot_mbrl.contract.toml_table import TomlTable
 from tests.support.robots import furuta_toml, write_robot
 
 MASS_KG, OHM = 0.024, 8.4
@@ -193,9 +193,19 @@ def test_the_page_for_people_is_true(furuta: RobotSpec) -> None:
         tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     )
     for example in (short, long):
-        table = Table(example["randomization"], "page", "randomization")
+        table = TomlTable(example["randomization"], "page", "randomization")
         assert len(read_randomization(table, furuta)) >= 3
     del calibration["fingerprint"]
     assert check_calibration(calibration, furuta).ranges[LATENCY].mean == 18.0
     for word in (*OPERATION_OF, *get_args(Distribution), *get_args(When)):
         assert re.search(rf"[`\"]{word}[`\"]|^\w+ = {{ {word} =", page, re.MULTILINE), word
+
+
+def test_log_scale_in_the_file_is_log_uniform_in_the_spec(furuta: RobotSpec) -> None:
+    assert furuta.randomization["joints.arm.damping"] == Variation(0.316, 3.16, "log-uniform")
+    assert furuta.randomization["links.arm.mass"] == Variation(0.8, 1.2)
+    assert furuta.randomization["sensors.latency_ms"] == Variation(0.0, 10.0, operation="set")
+
+
+def test_every_parameter_of_the_vocabulary_can_be_randomized(furuta: RobotSpec) -> None:
+    assert set(furuta.randomization) == set(furuta.nominal)

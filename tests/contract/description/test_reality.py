@@ -7,6 +7,7 @@ from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.description.reality import (
     Change,
+    Failure,
     Payload,
     Reality,
     load_reality,
@@ -49,9 +50,11 @@ def test_the_documented_example_says_what_the_page_says(spec: RobotSpec, tmp_pat
     assert reality.parameters["links.pendulum.mass"] == 1.25
     assert reality.parameters["links.arm.mass"] == 1.0
     assert reality.parameters["actuators.motor.latency_ms"] == 25.0
-    assert (reality.latency_jitter_ms, reality.lost_frames) == (3.0, 0.005)
     effects = {path: v for path, v in reality.parameters.items() if path not in spec.nominal}
     assert effects == {
+        "actuators.motor.jitter_ms": 3.0,
+        "actuators.motor.lost_share": 0.005,
+        "sensors.lost_share": 0.005,
         "joints.arm.static_friction_nm": 6e-4,
         "joints.arm.stribeck_velocity_rad_s": 0.3,
         "joints.arm.cogging_nm": 3e-4,
@@ -64,6 +67,23 @@ def test_the_documented_example_says_what_the_page_says(spec: RobotSpec, tmp_pat
     assert reality.effect("joints.pendulum.cogging_nm") == 0.0
     assert reality.payloads == (Payload(4.0, "pendulum", 0.005, 0.129),)
     assert reality.changes == (Change(6.0, "actuators.motor.torque_constant", 0.6),)
+    assert reality.failures == (Failure(8.0, {"drop_replies": 10}),)
+
+
+def test_old_words_for_the_link_are_read_and_todays_are_named(
+    spec: RobotSpec, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = "[effects]\nlatency_jitter_ms = 3.0\nlost_frames = 0.25\n"
+    today = """
+[effects.actuators.motor]
+jitter_ms = 3.0
+lost_share = 0.25
+[effects.sensors]
+lost_share = 0.25
+"""
+    assert load_text(today, spec, tmp_path) == load_text(old, spec, tmp_path)
+    (note,) = caplog.messages
+    assert "mine.toml" in note and "effects.actuators.motor.jitter_ms = 3" in note
 
 
 def test_changes_multiply_from_their_time_on(spec: RobotSpec, tmp_path: Path) -> None:
@@ -85,6 +105,14 @@ def test_changes_multiply_from_their_time_on(spec: RobotSpec, tmp_path: Path) ->
         ("[parameters.links.arm]\nmass = 0", r"links.arm.mass.*0.01 to 100"),
         ("[parameters.links.arm]\nmass = nan", r"links.arm.mass.*got nan"),
         ("[effects]\nlost_frames = 1.1", "lost_frames.*from 0 to 1"),
+        ("[effects.sensors]\nlost_share = 1.1", "sensors.lost_share.*from 0 to 1"),
+        ("[effects.sensors]\njitter_ms = 1", "sensors.jitter_ms: unknown.*lost_share"),
+        ("[[fault]]\nat_s = 1", r"fault\[0\].at_s: expected something that fails.*drop_replies"),
+        (
+            "[[fault]]\nat_s = 1\ndrop_replies = 0.5",
+            r"fault\[0\].drop_replies: expected an integer",
+        ),
+        ("[[fault]]\nat_s = 1\nlose_encoders = true", "lose_encoders: unknown key"),
         ("[effects]\nstiction = 1", "effects.stiction: unknown key"),
         ("[effects.joints.leg]\nbacklash_rad = 0", "effects.joints.leg: unknown.*arm, pendulum"),
         (

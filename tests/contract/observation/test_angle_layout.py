@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.observation.angle_layout import AngleLayout
 
 LAYOUT = AngleLayout(6, 2, angles=((1, 2), (5, 3)))  # x, cos a, sin a, sin b, v, cos b
@@ -49,5 +49,5 @@ def test_columns_may_lie_along_the_last_axis_but_one() -> None:
 
 @pytest.mark.parametrize("angles", [((0, 0),), ((0, 1), (1, 2)), ((0, 6),), ((-1, 2),)])
 def test_pairs_that_make_no_sense_are_refused(angles: tuple[tuple[int, int], ...]) -> None:
-    with pytest.raises(SpecError, match="from 0 to 5"):
+    with pytest.raises(SettingsError, match="from 0 to 5"):
         AngleLayout(6, 1, angles)

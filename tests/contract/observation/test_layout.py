@@ -7,28 +7,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from robot_mbrl.contract import ActionCodec, ObservationLayout, Observer, RobotSpec
+from robot_mbrl.contract import ObservationLayout, Observer
+from tests.support.layouts import layouts, seeds
 from tests.support.robots import toy_layout, walk
-
-
-@st.composite
-def layouts(draw: st.DrawFn) -> ObservationLayout:
-    joints = draw(st.integers(1, 3))
-    return ObservationLayout(
-        joints=tuple(f"j{k}" for k in range(joints)),
-        wraps=tuple(draw(st.lists(st.booleans(), min_size=joints, max_size=joints))),
-        actuators=tuple(f"a{k}" for k in range(draw(st.integers(1, 2)))),
-        dt=draw(st.sampled_from([0.002, 0.02, 0.1])),
-        alpha=tuple(draw(st.lists(st.floats(0.05, 1.0), min_size=joints, max_size=joints))),
-        action_history=draw(st.integers(0, 3)),
-        observation_history=draw(st.integers(0, 3)),
-        goal=tuple(f"goal.g{k}" for k in range(draw(st.integers(0, 2)))),
-    )
-
-
-seeds = st.integers(0, 2**32 - 1)
 
 
 def test_columns_of_the_documented_example() -> None:
@@ -124,96 +106,6 @@ def test_columns_may_lie_along_the_last_axis_but_one(layout: ObservationLayout, 
     )
     velocities = layout.velocities(turned[0], axis=-2).transpose(1, 2)
     np.testing.assert_array_equal(velocities.numpy(), layout.velocities(rows[0]))
-
-
-@settings(max_examples=30, deadline=None)
-@given(layout=layouts(), seed=seeds)
-def test_many_worlds_are_so_many_single_ones(layout: ObservationLayout, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    paths = np.stack([walk(layout, rng, 5) for _ in range(3)], 1)
-    actions = rng.uniform(-1, 1, (5, 3, layout.action_size))
-    many, single = Observer(layout, (3,)), [Observer(layout) for _ in range(3)]
-    together = [many.reset(paths[0])]
-    together += [many.update(q, a) for q, a in zip(paths[1:], actions[1:], strict=True)]
-    for world, observer in enumerate(single):
-        alone = [observer.reset(paths[0, world])]
-        for q, a in zip(paths[1:, world], actions[1:, world], strict=True):
-            alone.append(observer.update(q, a))
-        np.testing.assert_array_equal(np.array(together)[:, world], np.array(alone))
-
-
-def test_resetting_some_worlds_leaves_the_others_alone() -> None:
-    layout = toy_layout()
-    observer, rng = Observer(layout, (4,)), np.random.default_rng(0)
-    observer.reset(rng.standard_normal((4, 3)))
-    before = observer.update(rng.standard_normal((4, 3)), rng.standard_normal((4, 2)))
-    after = observer.reset(np.full((2, 3), 7.0), np.array([1, 3]))
-    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
-    np.testing.assert_allclose(after[1], Observer(layout).reset(np.full(3, 7.0)))
-    np.testing.assert_allclose(observer.q[[1, 3]], 7.0)
-
-
-def test_missing_sample_goes_on_at_constant_velocity() -> None:
-    layout = toy_layout(joints=("p",), wraps=(False,), alpha=(1.0,), dt=0.1, actuators=("m",))
-    observer = Observer(layout)
-    observer.reset(np.array([0.0]))
-    observer.update(np.array([0.3]), np.zeros(1))
-    obs = observer.update(None, np.zeros(1))
-    assert obs[layout.column("p.position")] == pytest.approx(0.6)
-    assert layout.velocities(obs) == pytest.approx([3.0])
-
-
-def test_velocity_filter_is_a_first_order_low_pass(furuta: RobotSpec) -> None:
-    """A steady speed is approached as 1 - (1 - alpha)^n with alpha = 1 - exp(-2 pi f dt)."""
-    layout = toy_layout(joints=("p",), wraps=(True,), alpha=(0.3,), actuators=("m",))
-    observer, speed = Observer(layout), 4.0
-    observer.reset(np.zeros(1))
-    for n in range(1, 9):
-        obs = observer.update(np.array([n * speed * layout.dt]), np.zeros(1))
-        assert layout.velocities(obs)[0] == pytest.approx(speed * (1 - 0.7**n))
-    f = furuta.joints[0].velocity_filter_hz
-    assert ObservationLayout.from_spec(furuta).alpha[0] == 1 - math.exp(-2 * math.pi * f / 50)
-
-
-def test_returned_observations_are_copies() -> None:
-    observer = Observer(toy_layout())
-    first = observer.reset(np.zeros(3))
-    kept = first.copy()
-    first[:] = 99.0
-    second = observer.update(np.zeros(3), np.zeros(2))
-    np.testing.assert_array_equal(
-        second[-len(toy_layout().block) :], kept[: len(toy_layout().block)]
-    )
-
-
-def test_codec_goes_both_ways(furuta: RobotSpec) -> None:
-    codec = ActionCodec(np.array([5.0, 0.25]))
-    np.testing.assert_array_equal(codec.to_physical(np.array([[-1.0, 0.5]])), [[-5.0, 0.125]])
-    np.testing.assert_array_equal(codec.to_action(np.array([2.5, -0.25])), [0.5, -1.0])
-    assert ActionCodec.from_spec(furuta).limit.tolist() == [5.0]
-
-
-def test_a_goal_ends_every_observation_until_the_next_one() -> None:
-    layout = toy_layout(goal=("goal.x", "goal.y"))
-    assert layout.columns[-2:] == ("goal.x", "goal.y")
-    observer = Observer(layout, (3,), goal=np.array([0.5, 0.6]))
-    obs = observer.reset(np.zeros((3, 3)))
-    np.testing.assert_array_equal(obs[:, -2:], [[0.5, 0.6]] * 3)
-    observer.reset(np.zeros((1, 3)), np.array([1]), np.array([[7.0, 8.0]]))
-    obs = observer.update(np.ones((3, 3)), np.zeros((3, 2)))
-    np.testing.assert_array_equal(obs[:, -2:], [[0.5, 0.6], [7.0, 8.0], [0.5, 0.6]])
-    later = layout.advance(obs, np.ones((3, 3)), np.zeros((3, 2)))
-    np.testing.assert_array_equal(later[:, -2:], obs[:, -2:])
-
-
-def test_a_position_servo_starts_with_the_command_that_holds_it() -> None:
-    """Joint "wrist" at 0.5 rad, 2 rad a unit; the fan is no servo."""
-    layout = toy_layout(action_history=2, holds=((2, 0.5), None))
-    obs = Observer(layout).reset(np.array([0.1, 0.2, 0.5]))
-    for back in (1, 2):
-        assert obs[layout.column(f"motor.action[-{back}]")] == 0.25
-        assert obs[layout.column(f"fan.action[-{back}]")] == 0.0
-    assert layout.hold(np.array([0.0, 0.0, -9.0])).tolist() == [-1.0, 0.0]
 
 
 def test_an_action_moves_only_as_far_as_its_step() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from robot_mbrl.contract import load_robot
+from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 
 N = 4000
@@ -118,3 +118,32 @@ def test_a_range_grows_from_its_nominal_value_or_its_mean() -> None:
     assert Variation(1.1, 1.2).centre(1.0) == 1.1
     assert Variation(0.5, 1.0, operation="set").centre(np.nan) == 0.75
     assert Variation(0.8, 1.2, "normal", mean=0.9, std=0.1).centre(1.0) == 0.9
+
+
+def test_samples_stay_within_their_ranges_and_fill_them(furuta: RobotSpec) -> None:
+    drawn = sample_parameters(furuta.randomization, furuta.nominal, np.random.default_rng(3), 4000)
+    assert drawn.keys() == furuta.nominal.keys()
+    for path, values in drawn.items():
+        assert values.shape == (4000,)
+        variation = furuta.randomization[path]
+        width = variation.high - variation.low
+        assert variation.low <= values.min() < variation.low + 0.01 * width
+        assert variation.high >= values.max() > variation.high - 0.01 * width
+
+
+def test_without_a_variation_values_are_nominal(furuta: RobotSpec) -> None:
+    only = {"links.arm.mass": Variation(0.8, 1.2)}
+    drawn = sample_parameters(only, furuta.nominal, np.random.default_rng(3), 5)
+    assert np.ptp(drawn.pop("links.arm.mass")) > 0
+    for path, values in drawn.items():
+        np.testing.assert_array_equal(values, np.full(5, furuta.nominal[path]))
+
+
+def test_same_generator_same_parameters(furuta: RobotSpec) -> None:
+    a, b, c = (
+        sample_parameters(furuta.randomization, furuta.nominal, np.random.default_rng(s), 3)
+        for s in (1, 1, 2)
+    )
+    for path in a:
+        np.testing.assert_array_equal(a[path], b[path])
+        assert (a[path] != c[path]).all()

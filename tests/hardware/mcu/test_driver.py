@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hardware.mcu.driver import ATTEMPTS, SerialRobot
-from hardware.mcu.frames import Fault, describe_faults
-from hardware.mock import LockstepPort
+from hardware.driver import ATTEMPTS
+from hardware.mcu.driver import McuDriver
+from hardware.mock.lockstep import LockstepPort
 from robot_mbrl.contract import Command, RobotSpec
 from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.errors import (
@@ -17,14 +17,15 @@ from robot_mbrl.contract.errors import (
     LinkTimeout,
     RobotMbrlError,
 )
+from robot_mbrl.contract.interface import Fault, describe_faults
 from tests.conformance.robot import RobotConformance
-from tests.support.lockstep_rig import make_bench_device, make_bench_robot, quiet
+from tests.support.lockstep_rig import make_rig_device, make_rig_robot, quiet
 
 
 class TestLockstepConformance(RobotConformance):
     @pytest.fixture
-    def robot(self, spec: RobotSpec) -> Iterator[SerialRobot]:
-        robot = make_bench_robot(spec)[0]
+    def robot(self, spec: RobotSpec) -> Iterator[McuDriver]:
+        robot = make_rig_robot(spec)[0]
         robot.connect()
         robot.arm()
         yield robot
@@ -32,17 +33,17 @@ class TestLockstepConformance(RobotConformance):
 
 
 def test_connect_leaves_the_drive_off(spec: RobotSpec) -> None:
-    robot, _, device, _ = make_bench_robot(spec)
+    robot, _, device, _ = make_rig_robot(spec)
     identity = robot.connect()
     assert identity.robot == "furuta" and identity.serial == "MOCK-nominal"
     assert robot.send(Command(np.array([1.0]))).value == [0.0]
-    assert device.faults == Fault.NOT_ENABLED | Fault.STOPPED
+    assert device.board.faults == Fault.NOT_ENABLED | Fault.STOPPED
 
 
 def test_counts_become_radians_with_the_calibrated_offset(spec: RobotSpec) -> None:
     raw = {"robot": "furuta", "joint_offset_rad": {"arm": 0.25, "pendulum": -0.5}}
     calibrated = spec.with_calibration(check_calibration(raw, spec))
-    robot, clock, _, plant = make_bench_robot(calibrated, quiet(spec))
+    robot, clock, _, plant = make_rig_robot(calibrated, quiet(spec))
     robot.connect()
     plant.q[:] = 512 * 2 * math.pi / 2048, -3 * 2 * math.pi / 2048
     clock.wait_until(0.001)
@@ -69,15 +70,15 @@ def test_another_machine_is_refused(spec: RobotSpec, difference: str, message: s
         "current command": {"actuators": (replace(motor, command="current"),)},
         "weaker motor": {"actuators": (replace(motor, limit=4.9),)},
     }
-    device, _ = make_bench_device(replace(spec, **changes[difference]), quiet(spec))
+    device, _ = make_rig_device(replace(spec, **changes[difference]), quiet(spec))
     with pytest.raises(ContractMismatchError, match=message):
-        SerialRobot(spec, LockstepPort(device)).connect()
+        McuDriver(spec, LockstepPort(device)).connect()
 
 
 def test_a_lost_reply_costs_exactly_the_deadline(spec: RobotSpec) -> None:
-    robot, clock, device, _ = make_bench_robot(spec)
+    robot, clock, device, _ = make_rig_robot(spec)
     robot.connect()
-    device.injection.drop_replies = 1
+    device.board.plan.drop_replies = 1
     start = clock.now()
     with pytest.raises(LinkTimeout, match="no STATE within 4 ms"):
         robot.read()
@@ -87,12 +88,12 @@ def test_a_lost_reply_costs_exactly_the_deadline(spec: RobotSpec) -> None:
 
 
 def test_a_late_reply_is_never_taken_for_the_next(spec: RobotSpec) -> None:
-    robot, clock, device, plant = make_bench_robot(spec)
+    robot, clock, device, plant = make_rig_robot(spec)
     robot.connect()
-    device.injection.reply_delay_s = 0.006
+    device.board.plan.reply_delay_ms = 6.0
     with pytest.raises(LinkTimeout):
         robot.read()
-    device.injection.reply_delay_s = 0.0
+    device.board.plan.reply_delay_ms = 0.0
     plant.q[0] = 1.0
     clock.wait_until(clock.now() + 0.02)
     assert robot.read().q_rad[0] == pytest.approx(1.0, abs=2e-3)
@@ -100,9 +101,9 @@ def test_a_late_reply_is_never_taken_for_the_next(spec: RobotSpec) -> None:
 
 
 def test_a_corrupted_reply_is_counted_and_times_out(spec: RobotSpec) -> None:
-    robot, _, device, _ = make_bench_robot(spec)
+    robot, _, device, _ = make_rig_robot(spec)
     robot.connect()
-    device.injection.corrupt_replies = 1
+    device.board.plan.corrupt_replies = 1
     with pytest.raises(LinkTimeout):
         robot.read()
     robot.read()
@@ -110,16 +111,16 @@ def test_a_corrupted_reply_is_counted_and_times_out(spec: RobotSpec) -> None:
 
 
 def test_a_reply_within_the_deadline_is_waited_for(spec: RobotSpec) -> None:
-    robot, _, device, _ = make_bench_robot(spec)
+    robot, _, device, _ = make_rig_robot(spec)
     robot.connect()
-    device.injection.reply_delay_s = 0.003
+    device.board.plan.reply_delay_ms = 3.0
     robot.read()
     assert robot.statistics.lost == 0
     assert robot.statistics.round_trip_last_s == pytest.approx(0.003)
 
 
 def test_the_sequence_number_wraps(spec: RobotSpec) -> None:
-    robot = make_bench_robot(spec)[0]
+    robot = make_rig_robot(spec)[0]
     robot.connect()
     robot._sequence = 0xFFFE
     for _ in range(4):
@@ -129,19 +130,19 @@ def test_the_sequence_number_wraps(spec: RobotSpec) -> None:
 
 @pytest.mark.parametrize("lost", [1, ATTEMPTS - 1])
 def test_stop_is_repeated_until_acknowledged(spec: RobotSpec, lost: int) -> None:
-    robot, _, device, _ = make_bench_robot(spec)
+    robot, _, device, _ = make_rig_robot(spec)
     robot.connect()
     robot.arm()
-    device.injection.drop_replies = lost
+    device.board.plan.drop_replies = lost
     robot.stop()
     assert robot.statistics.lost == lost
-    assert Fault.STOPPED in device.faults
+    assert Fault.STOPPED in device.board.faults
 
 
 def test_stop_gives_up_within_its_budget(spec: RobotSpec, caplog: pytest.LogCaptureFixture) -> None:
-    robot, clock, device, _ = make_bench_robot(spec)
+    robot, clock, device, _ = make_rig_robot(spec)
     robot.connect()
-    device.injection.drop_replies = 1000
+    device.board.plan.drop_replies = 1000
     start = clock.now()
     robot.stop()
     assert clock.now() - start == pytest.approx(ATTEMPTS * spec.link.reply_timeout_ms * 1e-3)
@@ -149,7 +150,7 @@ def test_stop_gives_up_within_its_budget(spec: RobotSpec, caplog: pytest.LogCapt
 
 
 def test_arm_names_the_latched_fault_and_needs_clearing(spec: RobotSpec) -> None:
-    robot, clock, _, _ = make_bench_robot(spec)
+    robot, clock, _, _ = make_rig_robot(spec)
     robot.connect()
     robot.arm()
     clock.wait_until(clock.now() + 0.2)
@@ -161,9 +162,9 @@ def test_arm_names_the_latched_fault_and_needs_clearing(spec: RobotSpec) -> None
 
 
 def test_unplugged_is_a_link_error_and_stop_still_does_not_raise(spec: RobotSpec) -> None:
-    device, _ = make_bench_device(spec)
+    device, _ = make_rig_device(spec)
     port = LockstepPort(device)
-    robot = SerialRobot(spec, port)
+    robot = McuDriver(spec, port)
     robot.connect()
     port.unplug()
     with pytest.raises(LinkError, match="unplugged"):
@@ -197,7 +198,7 @@ class _Line:
 def test_nobody_we_know_answers(spec: RobotSpec, answer: bytes, hint: str) -> None:
     line = _Line(answer)
     with pytest.raises(LinkTimeout, match=f"no answer to HELLO within 2 s; .*{hint}"):
-        SerialRobot(spec, line).connect()
+        McuDriver(spec, line).connect()
     assert line.now() == pytest.approx(2.0, abs=0.1)
 
 

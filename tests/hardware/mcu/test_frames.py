@@ -8,14 +8,23 @@ from hypothesis import strategies as st
 import hardware
 from hardware.mcu import frames as mcu
 from hardware.mcu import messages
-from hardware.mcu.frames import Fault, Frame, FrameReader, MessageType, decode_frame, encode_frame
+from hardware.mcu.frames import (
+    Frame,
+    FrameReader,
+    McuFault,
+    MessageType,
+    decode_frame,
+    encode_frame,
+)
 from robot_mbrl.contract.errors import FrameError
+from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
 
 COMMAND = bytes.fromhex("05 01 03 02 01 01 05 20 40 5c c1 00")
 STATE = bytes.fromhex(
     "08 01 82 02 01 87 d6 12 01 01 01 01 03 d2 04 01 01 01 03 02 01 02 02 01 05"
     "fd ff ff ff 01 03 20 40 01 05 c8 41 e0 75 00"
 )
+LATCHED_BITS = {bit for bit, fault in mcu.MEANING.items() if fault & LATCHED_FAULTS}
 PAGE = (Path(hardware.__file__).parent / "mcu" / "protocol.md").read_text(encoding="utf-8")
 
 frames = st.builds(Frame, st.integers(0, 255), st.integers(0, 0xFFFF), st.binary(max_size=400))
@@ -45,8 +54,8 @@ def test_the_page_shows_these_very_bytes() -> None:
 def test_the_page_lists_every_message_and_fault_bit() -> None:
     for kind in MessageType:
         assert f"| 0x{kind.value:02X} | {kind.name} |" in PAGE
-    for fault in Fault:
-        latched = "yes" if fault in mcu.LATCHED else "no"
+    for fault in McuFault:
+        latched = "yes" if fault in LATCHED_BITS else "no"
         assert f"| 0x{fault.value:04X} | {fault.name} | {latched} |" in PAGE
     assert f"version {mcu.PROTOCOL_VERSION}" in PAGE
 
@@ -88,6 +97,15 @@ def test_half_a_frame_costs_one_frame() -> None:
     assert reader.errors == 1
 
 
+def test_half_a_frame_that_was_given_up_costs_no_other() -> None:
+    reader = FrameReader()
+    assert reader.feed(STATE[:10]) == []
+    reader.restart()
+    reader.restart()
+    assert reader.errors == 1
+    assert reader.feed(COMMAND) == [decode_frame(COMMAND)]
+
+
 def test_garbage_then_a_frame() -> None:
     reader = FrameReader()
     assert reader.feed(b"boot: hello, world\r\n\x00" + COMMAND) == [decode_frame(COMMAND)]
@@ -119,3 +137,13 @@ def test_another_version_is_named() -> None:
 def test_a_frame_that_is_too_long_is_refused() -> None:
     with pytest.raises(FrameError, match="at most 512"):
         encode_frame(Frame(1, 1, bytes(600)))
+
+
+def test_every_fault_bit_has_a_meaning_and_an_unknown_one_is_a_fault_too() -> None:
+    assert set(mcu.MEANING) == set(McuFault)
+    for bit, fault in mcu.MEANING.items():
+        assert mcu.meaning_of(bit) == fault and bit.name == fault.name
+    assert mcu.meaning_of(0) == Fault(0)
+    both = McuFault.WATCHDOG | McuFault.NOT_ENABLED
+    assert mcu.meaning_of(both) == Fault.WATCHDOG | Fault.NOT_ENABLED
+    assert mcu.meaning_of(0x8000 | McuFault.STOPPED) == Fault.HARDWARE | Fault.STOPPED

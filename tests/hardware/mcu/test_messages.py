@@ -4,13 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardware.identity import Identity
 from hardware.mcu import messages
 from hardware.mcu.frames import Frame, decode_frame
-from hardware.mcu.messages import Identity, State
+from hardware.mcu.messages import IdentityMessage, State
 from robot_mbrl.contract.errors import FrameError
 from tests.hardware.mcu.test_frames import STATE
 
-IDENTITY = Identity("furuta", "mock 1.0", "A-1", 80, (2048, 4096), ("V",), (5.0,))
+IDENTITY = IdentityMessage(
+    Identity("furuta", "mock 1.0", "A-1", (2048, 4096), ("V",), (5.0,)), watchdog_ms=80
+)
 floats32 = st.floats(width=32, allow_nan=False)
 
 
@@ -23,9 +26,10 @@ def test_identity_from_literal_bytes() -> None:
     payload = bytes.fromhex(
         "01 61 00 02 c3 a9 50 00 01 02 00 08 00 00 01 03 00 00 a0 40 00 00 00 3f"
     )
-    identity = Identity.unpack(Frame(0x81, 0, payload))
-    assert identity == Identity("a", "", "é", 80, (2048,), ("V", "Nm"), (5.0, 0.5))
-    assert identity.pack(0).payload == payload
+    message = IdentityMessage.unpack(Frame(0x81, 0, payload))
+    expected = Identity("a", "", "é", (2048,), ("V", "Nm"), (5.0, 0.5))
+    assert message == IdentityMessage(expected, 80)
+    assert message.pack(0).payload == payload
 
 
 @given(
@@ -51,7 +55,7 @@ def test_no_sensor_is_nan() -> None:
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_payload_of_another_length_is_refused(change: int) -> None:
     for frame, unpack in (
-        (IDENTITY.pack(1), Identity.unpack),
+        (IDENTITY.pack(1), IdentityMessage.unpack),
         (decode_frame(STATE), State.unpack),
         (messages.enable(1, 80), messages.unpack_enable),
         (messages.command(1, (1.0, 2.0)), messages.unpack_command),
@@ -70,9 +74,9 @@ def test_an_unknown_unit_is_refused() -> None:
     payload = bytearray(IDENTITY.pack(1).payload)
     payload[-5] = 99
     with pytest.raises(FrameError, match="unit code 99"):
-        Identity.unpack(Frame(0x81, 1, bytes(payload)))
+        IdentityMessage.unpack(Frame(0x81, 1, bytes(payload)))
 
 
 def test_a_long_name_is_refused() -> None:
     with pytest.raises(FrameError, match="63 bytes"):
-        Identity("x" * 64, "", "", 0, (), (), ()).pack(1)
+        IdentityMessage(Identity("x" * 64, "", "", (), (), ()), 0).pack(1)

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from hardware.connection import open_connection
-from hardware.mcu.driver import SerialRobot
-from hardware.mock.device import MockDevice
+from hardware.mcu.device import McuDevice
+from hardware.mcu.driver import McuDriver
 from hardware.mock.pty_server import PtyServer
 from robot_mbrl.contract import Command, RobotSpec
 from robot_mbrl.contract.errors import LinkError, LinkTimeout
 from tests.conformance.robot import RobotConformance
-from tests.support.lockstep_rig import make_bench_device
+from tests.support.lockstep_rig import make_rig_device
 
 pytestmark = pytest.mark.realtime
 
@@ -53,7 +53,7 @@ def relaxed(spec: RobotSpec) -> RobotSpec:
 
 @pytest.fixture
 def server(spec: RobotSpec) -> Iterator[PtyServer]:
-    with PtyServer(make_bench_device(spec)[0]) as server:
+    with PtyServer(make_rig_device(spec)[0]) as server:
         done = threading.Event()
         thread = threading.Thread(target=server.run, args=(done.is_set,))
         thread.start()
@@ -64,7 +64,7 @@ def server(spec: RobotSpec) -> Iterator[PtyServer]:
 
 class TestPtyConformance(RobotConformance):
     @pytest.fixture
-    def robot(self, relaxed: RobotSpec, server: PtyServer) -> Iterator[SerialRobot]:
+    def robot(self, relaxed: RobotSpec, server: PtyServer) -> Iterator[McuDriver]:
         robot = open_connection(relaxed, server.port).robot
         robot.arm()
         yield robot
@@ -107,7 +107,7 @@ def test_unplugged_while_connected(relaxed: RobotSpec, server: PtyServer) -> Non
 
 def test_a_lost_reply_times_out_at_the_deadline(spec: RobotSpec, server: PtyServer) -> None:
     robot = open_connection(spec, server.port).robot
-    server.device.injection.drop_replies = 1
+    server.device.board.plan.drop_replies = 1
     start = time.monotonic()
     with pytest.raises(LinkTimeout):
         robot.read()
@@ -116,10 +116,10 @@ def test_a_lost_reply_times_out_at_the_deadline(spec: RobotSpec, server: PtyServ
     robot.close()
 
 
-def wait_for_drive(device: MockDevice, value: float, seconds: float) -> None:
+def wait_for_drive(device: McuDevice, value: float, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while device.drive != [value]:
-        assert time.monotonic() < deadline, f"the motor never got {value} V; {device.events}"
+    while device.board.drive != [value]:
+        assert time.monotonic() < deadline, f"the motor never got {value} V; {device.board.events}"
         time.sleep(0.001)
 
 
@@ -133,7 +133,7 @@ def test_killing_the_client_turns_the_motor_off_within_100_ms(
             client.kill()
             killed = time.monotonic()
     wait_for_drive(server.device, 0.0, 2.0)
-    trips = [e.time_s for e in server.device.events if "WATCHDOG" in e.text]
+    trips = [e.time_s for e in server.device.board.events if "WATCHDOG" in e.text]
     assert server.started_s is not None
     assert trips[-1] + server.started_s - killed < 0.1 + server.worst_stall_s
 
@@ -145,9 +145,9 @@ def test_after_a_killed_client_the_next_one_must_clear(
     robot.arm()
     robot.send(Command(np.array([1.0])))
     robot._port.close()  # as a killed process leaves it
-    device: MockDevice = server.device
+    device: McuDevice = server.device
     deadline = time.monotonic() + 3.0
-    while not device.faults and time.monotonic() < deadline:
+    while not device.board.faults and time.monotonic() < deadline:
         time.sleep(0.01)
     again = open_connection(relaxed, server.port).robot
     with pytest.raises(LinkError, match="watchdog"):

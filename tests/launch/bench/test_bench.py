@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import itertools
 import sys
 import unittest.mock
 from pathlib import Path
@@ -11,16 +12,17 @@ import onnx
 import pytest
 import torch
 
-from launch.bench.planner import measure_planner, sgemm_flop_s
+from launch.bench.planner import measure_planner
 from launch.bench.planner_cases import (
     CASES,
     Case,
     draw_inputs,
     measure_cases,
-    plain_port,
+    plain_graph,
     planner,
     untrained,
 )
+from launch.bench.sgemm import PRODUCT_FLOP, SgemmLimit, fastest
 from launch.bench.sim import bare_rate, measure_sim, mover
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
@@ -74,8 +76,27 @@ def test_a_planner_is_timed(spec: RobotSpec, controller: Path) -> None:
     found, loaded = load_for_robot(controller, None, seed=0)
     times = measure_planner(controller, loaded, found, calls=40)
     assert 0 < times.p50_ms <= times.p99_ms
-    assert 1e9 < sgemm_flop_s() < 1e13
+    assert times.sgemm_library in ("torch", "numpy", "onnxruntime")
     assert times.nodes > 0
+
+
+def test_the_limit_is_the_fastest_of_three_libraries() -> None:
+    rates = SgemmLimit(1).measure()
+    assert set(rates) == {"torch", "numpy", "onnxruntime"}
+    assert all(1e9 < rate < 1e13 for rate in rates.values())
+    best = fastest({"torch": 50e9, "numpy": 40e9, "onnxruntime": 85e9})
+    assert (best.library, best.flop_s) == ("onnxruntime", 85e9)
+
+
+def test_threads_that_were_not_asked_for_make_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy on two cores is no limit of one: 1 s of wall-clock and 2 s of CPU time count as 2 s."""
+    wall, cpu = itertools.count(0.0, 1.0), itertools.count(0.0, 2.0)
+    limits = SgemmLimit(1), SgemmLimit(2)
+    monkeypatch.setattr("time.perf_counter", lambda: next(wall))
+    monkeypatch.setattr("time.process_time", lambda: next(cpu))
+    one, two = (limit.measure() for limit in limits)
+    assert one["numpy"] == one["torch"] / 2 == PRODUCT_FLOP / 2
+    assert two["numpy"] == two["torch"] == PRODUCT_FLOP
 
 
 def test_the_ways_to_simulate_are_timed() -> None:
@@ -115,7 +136,7 @@ def test_rows_and_arithmetic_of_a_case_are_counted() -> None:
     assert TINY.flops == 2 * (2 * 10 * 2 * 2) * (5 * 8 + 2 * 8 * 8 + 8 * 4)
 
 
-def test_a_case_is_measured_against_its_peers() -> None:
+def test_a_case_is_measured_against_references() -> None:
     pytest.importorskip("pytorch_mppi")
     found = measure_cases(1, "silu", {"a": TINY, "b": SHALLOW})
     assert set(found) == {"a", "b"}
@@ -130,10 +151,11 @@ def test_a_case_is_measured_against_its_peers() -> None:
             rate = size.flops / (1e6 * case[f"ort_ms_{threads}"])
             share = rate / case[f"sgemm_gflop_s_{threads}"]
             assert case[f"sgemm_share_{threads}"] == pytest.approx(share)
+            assert case[f"sgemm_library_{threads}"] in ("torch", "numpy", "onnxruntime")
 
 
 @pytest.mark.parametrize("activation", ["silu", "relu"])
-def test_the_plain_port_plans_the_same(
+def test_the_plain_graph_plans_the_same(
     activation: ActivationName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written twice, the second time without what makes it fast: score, plan and prediction."""
@@ -145,7 +167,7 @@ def test_the_plain_port_plans_the_same(
         return model
 
     monkeypatch.setattr("launch.bench.planner_cases.untrained", livelier)
-    module, plain = planner(SMALL, activation), plain_port(SMALL, activation)
+    module, plain = planner(SMALL, activation), plain_graph(SMALL, activation)
     drawn = draw_inputs(module)
     feed = [torch.as_tensor(drawn[name]) for name in INPUTS]
     with torch.no_grad():
@@ -155,9 +177,9 @@ def test_the_plain_port_plans_the_same(
     assert score.max() - score.min() > 1  # ticks
 
 
-def test_the_peer_looks_at_as_many_rows() -> None:
+def test_the_reference_predicts_as_many_rows() -> None:
     pytest.importorskip("pytorch_mppi")
-    from launch.bench.peers.mppi import make_peer
+    from launch.bench.reference.mppi import make_reference
 
     imagination, rows = planner(TINY, "silu").imagination, 0
     increments = imagination.model.increments
@@ -168,12 +190,12 @@ def test_the_peer_looks_at_as_many_rows() -> None:
         return increments(x, action)
 
     with unittest.mock.patch.object(imagination.model, "increments", counting):
-        make_peer(imagination, TINY.candidates * TINY.iterations, TINY.horizon)()
+        make_reference(imagination, TINY.candidates * TINY.iterations, TINY.horizon)()
     assert rows == TINY.model_rows
 
 
-def test_a_missing_peer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_reference_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_mppi", None)
-    monkeypatch.delitem(sys.modules, "launch.bench.peers.mppi", raising=False)
+    monkeypatch.delitem(sys.modules, "launch.bench.reference.mppi", raising=False)
     with pytest.raises(RobotMbrlError, match=r"robot-mbrl\[bench\]"):
-        importlib.import_module("launch.bench.peers.mppi")
+        importlib.import_module("launch.bench.reference.mppi")

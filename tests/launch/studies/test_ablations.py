@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from launch.studies.ablate import measure_ablations
+from launch.studies.ablate import Settings, measure_ablations
 from launch.studies.ablations import ABLATIONS
 from launch.studies.learn_settings import Setting, find_setting
-from launch.verbs.bench import AblateBench
 from robot_mbrl.contract.errors import DataError
 
 
@@ -23,9 +22,9 @@ def test_an_ablation_changes_the_settings(name: str) -> None:
 @pytest.mark.slow
 def test_a_table_goes_on_where_it_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, names = tmp_path / "a.json", ("nothing imagined", "single model")
-    bench = AblateBench(steps=230, seeds=(0,), episodes=2, only=names[:1], out=out)
+    bench = Settings(steps=230, seeds=(0,), episodes=2, only=names[:1], out=out)
     first = measure_ablations(bench)["runs"]
-    again = AblateBench(steps=230, seeds=(0,), episodes=2, only=names, out=out)
+    again = Settings(steps=230, seeds=(0,), episodes=2, only=names, out=out)
     both = measure_ablations(again)["runs"]
     assert list(both[0]["curve"]) == ["57", "114", "171", "228", "230"]
     assert both[0]["curve"]["230"] == both[0]["return"]
@@ -38,4 +37,4 @@ def test_a_table_goes_on_where_it_ended(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_an_unknown_ablation_is_named_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'no luck'.*single model"):
-        measure_ablations(AblateBench(only=("no luck",), out=tmp_path / "a.json"))
+        measure_ablations(Settings(only=("no luck",), out=tmp_path / "a.json"))

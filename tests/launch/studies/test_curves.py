@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from launch.studies.curves import draw_results, series
-from launch.verbs.bench import CurvesBench
+from launch.studies.curves import Settings, draw_results, series
 from robot_mbrl.contract.errors import DataError
 
 
@@ -37,7 +36,7 @@ def test_medians_are_of_the_steps_that_all_seeds_have() -> None:
 
 def test_a_figure_names_both_agents_and_both_axes(tmp_path: Path, capsys) -> None:
     files = (write(tmp_path / "a.json", "mbpo"), write(tmp_path / "b.json", "sac"))
-    result = draw_results(CurvesBench(runs=files, out=tmp_path / "new" / "f.svg"))
+    result = draw_results(Settings(runs=files, out=tmp_path / "new" / "f.svg"))
     text = Path(result["figure"]).read_text()
     for words in (
         "MBPO, 3 seeds",
@@ -49,9 +48,9 @@ def test_a_figure_names_both_agents_and_both_axes(tmp_path: Path, capsys) -> Non
     assert "-3, -1, 5" in capsys.readouterr().out
 
 
-def test_our_sac_is_not_called_the_peer(tmp_path: Path) -> None:
+def test_our_sac_is_not_called_the_reference(tmp_path: Path) -> None:
     files = (write(tmp_path / "b.json", "sac", "furuta"),)
-    text = Path(draw_results(CurvesBench(runs=files, out=tmp_path / "f.svg"))["figure"]).read_text()
+    text = Path(draw_results(Settings(runs=files, out=tmp_path / "f.svg"))["figure"]).read_text()
     assert "SAC, 3 seeds" in text
     assert "stable-baselines3" not in text
 
@@ -60,7 +59,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"env": 1}')
     with pytest.raises(DataError, match=r"broken\.json: expected a JSON file that"):
-        draw_results(CurvesBench(runs=(broken,), out=tmp_path / "f.svg"))
+        draw_results(Settings(runs=(broken,), out=tmp_path / "f.svg"))
     files = (write(tmp_path / "a.json", "mbpo"), write(tmp_path / "b.json", "sac", "Hopper-v5"))
     with pytest.raises(DataError, match="Hopper-v5, Pendulum-v1"):
-        draw_results(CurvesBench(runs=files, out=tmp_path / "f.svg"))
+        draw_results(Settings(runs=files, out=tmp_path / "f.svg"))

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from launch.studies.learn import learn, summarize
+from launch.studies.learn import Settings, learn, summarize
 from launch.studies.learn_envs import evaluate_policy, gym_returns, make_env
-from launch.studies.learn_settings import SETTINGS, PeerSetting, Setting, find_setting
-from launch.verbs.bench import LearnBench
+from launch.studies.learn_settings import SETTINGS, ReferenceSetting, Setting, find_setting
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.models.learned_task import LearnedTask
@@ -48,7 +47,7 @@ def test_evaluations_start_from_the_same_states() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("learned", [False, True])
 def test_a_short_run_is_told_in_one_line(learned: bool) -> None:
-    bench = LearnBench(
+    bench = Settings(
         env="CartPoleSwingUp-v0", agent="pets", steps=210, episodes=1, learned_reward=learned
     )
     row = learn(bench.env, 0, bench, lambda *_: None)
@@ -75,10 +74,10 @@ def test_a_robot_is_judged_by_success_on_one_machine() -> None:
 
 
 @pytest.mark.slow
-def test_the_peer_is_judged_as_we_are() -> None:
+def test_the_reference_is_judged_as_we_are() -> None:
     pytest.importorskip("stable_baselines3")
-    assert isinstance(find_setting("Pendulum-v1", "sac"), PeerSetting)
-    bench = LearnBench(agent="sac", steps=300, episodes=2, evaluate_every=150)
+    assert isinstance(find_setting("Pendulum-v1", "sac"), ReferenceSetting)
+    bench = Settings(agent="sac", steps=300, episodes=2, evaluate_every=150)
     rows = [learn(bench.env, 0, bench, lambda *_: None) for _ in "ab"]
     steps, costs = ([c[key] for c in rows[0]["curve"]] for key in ("steps", "cpu_s"))
     assert steps == [150.0, 300.0] and 0 < costs[0] < costs[1]

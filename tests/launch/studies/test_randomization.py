@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import launch.studies.randomization as bench
-from launch.verbs.bench import RandomizationBench
+from launch.studies.randomization import Settings
 from robot_mbrl.agents.mbpo import MbpoConfig
 from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.envs.episodes import actor_policy
@@ -30,8 +30,8 @@ SMALL = PretrainConfig(
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> RandomizationBench:
-    return RandomizationBench(
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
         out=tmp_path_factory.mktemp("bench") / "out",
         kinds=("none", "fixed"),
         realities=("worn",),
@@ -43,14 +43,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> RandomizationBench:
 
 
 @pytest.fixture(scope="module")
-def rows(settings: RandomizationBench) -> list[dict[str, Any]]:
+def rows(settings: Settings) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = bench.measure_randomization(settings, SMALL)["rows"]
     return found
 
 
 @pytest.mark.slow
 def test_each_kind_is_trained_and_judged(
-    settings: RandomizationBench, rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    settings: Settings, rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases = [(r["randomization"], r["actor"], r["reality"], r["episodes"]) for r in rows]
     assert cases == [(k, "policy", "worn", 2) for k in ("none", "fixed")]
@@ -66,7 +66,7 @@ def test_each_kind_is_trained_and_judged(
 
 @pytest.mark.slow
 def test_the_planner_is_judged_beside_the_policy(
-    settings: RandomizationBench, rows: list[dict[str, Any]]
+    settings: Settings, rows: list[dict[str, Any]]
 ) -> None:
     both = replace(settings, kinds=("none",), actors=("policy", "planner"))
     policy, planner = bench.measure_randomization(both, SMALL)["rows"]
@@ -77,7 +77,7 @@ def test_the_planner_is_judged_beside_the_policy(
 
 @pytest.mark.slow
 def test_what_is_finished_is_used_again_and_the_rest_done(
-    settings: RandomizationBench, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    settings: Settings, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any) -> Any:
         raise AssertionError("done twice")
@@ -93,7 +93,7 @@ def test_what_is_finished_is_used_again_and_the_rest_done(
 
 @pytest.mark.slow
 def test_the_policy_alone_is_the_average_actor(
-    settings: RandomizationBench, rows: list[dict[str, Any]]
+    settings: Settings, rows: list[dict[str, Any]]
 ) -> None:
     agent, _ = load_agent(settings.out / "fixed-0")
     obs = np.random.default_rng(0).uniform(-1, 1, agent.real.all().obs.shape[1])
@@ -104,5 +104,5 @@ def test_the_policy_alone_is_the_average_actor(
 
 def test_an_unknown_reality_is_named_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="hevy"):
-        bench.measure_randomization(RandomizationBench(out=tmp_path, realities=("hevy",)))
+        bench.measure_randomization(Settings(out=tmp_path, realities=("hevy",)))
     assert not list(tmp_path.iterdir())

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.data import LogColumns, TickFlag, import_csv, read_episode
 
-DATA = Path(__file__).parent / "realaigym_simple_pendulum"
+DATA = Path(__file__).parents[1] / "realaigym_simple_pendulum"
 RUNS = {
     "ddp": ("measured", 6.0),
     "direct_collocation": ("measured", 3.5),
@@ -225,3 +225,8 @@ def test_empty_files_are_refused(tmp_path, pendulum, content):
     csv.write_text(content)
     with pytest.raises(DataError):
         import_csv([csv], pendulum, tmp_path)
+
+
+def test_another_source_of_torque_is_refused(tmp_path, pendulum):
+    with pytest.raises(SettingsError, match="'guessed': expected one of auto, measured, commanded"):
+        import_csv([], pendulum, tmp_path, torque_source="guessed")

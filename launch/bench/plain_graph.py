@@ -1,4 +1,5 @@
-"""The controller's graph as one would first write it: the peer of `bench planner` that is exported.
+"""The controller's graph as one would first write it: the reference implementation of
+`bench planner` that is exported.
 
 Rows of candidates first and columns last, whitening, layers and scale one after the other, reward
 and termination step by step. It plans the same with the same noise; a test holds it to that.
@@ -15,7 +16,7 @@ from robot_mbrl.planners.search.cem import CemConfig, plan_cem
 from robot_mbrl.planners.search.sampling import shift
 
 
-class PlainPort(nn.Module):
+class PlainGraph(nn.Module):
     """CEM on an ensemble of plain columns, without policy and value; inputs and outputs as of
     `PlannerModule`.
 

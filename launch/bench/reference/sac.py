@@ -1,11 +1,10 @@
-"""The model-free peer of `bench learn`: SAC of stable-baselines3, in its own settings."""
+"""The model-free reference of `bench learn`: SAC of stable-baselines3, in its own settings."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from launch.studies.learn_settings import PeerSetting
 from robot_mbrl.contract.errors import RobotMbrlError
 from robot_mbrl.envs.episodes import Act
 
@@ -14,7 +13,7 @@ try:
     from stable_baselines3.common.callbacks import BaseCallback
 except ModuleNotFoundError as error:
     raise RobotMbrlError(
-        f"the model-free peer is another package: {error}; pip install 'robot-mbrl[bench]'"
+        f"bench learn --agent sac is another package here: {error}; pip install 'robot-mbrl[bench]'"
     ) from error
 
 
@@ -40,15 +39,16 @@ class _Evaluations(BaseCallback):
 
 def learn_sac(
     env: Any,
-    setting: PeerSetting,
+    arguments: dict[str, Any],
     steps: int,
     evaluate_every: int,
     judge: Callable[[int, Act], dict[str, float]],
     seed: int,
     tell: Callable[[int, int, dict[str, float]], None],
 ) -> list[dict[str, float]]:
-    """Learn for `steps` environment steps; returns the evaluations, each with key "steps"."""
-    agent = SAC("MlpPolicy", env, seed=seed, device="cpu", **setting.arguments)
+    """Learn for `steps` environment steps, with `arguments` beyond its defaults; returns the
+    evaluations, each with key "steps"."""
+    agent = SAC("MlpPolicy", env, seed=seed, device="cpu", **arguments)
     evaluations = _Evaluations(evaluate_every, judge, tell)
     agent.learn(steps, callback=evaluations)
     return evaluations.curve

@@ -27,7 +27,7 @@ class _Spaces(gymnasium.Env[np.ndarray, np.ndarray]):
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (action_size,), np.float32)
 
 
-def make_peer(
+def make_reference(
     data: Transitions, *, hidden: int, batch: int, settings: dict[str, Any] | None = None
 ) -> Callable[[int], None]:
     """Returns `update(n)`: n gradient steps on batches sampled from its replay buffer, which holds

@@ -1,4 +1,4 @@
-"""The peer of `bench planner`: MPPI of pytorch_mppi on the same ensemble, reward and columns."""
+"""The reference of `bench planner`: MPPI of pytorch_mppi on the same ensemble and reward."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 
-def make_peer(imagination: Imagination, samples: int, horizon: int) -> Callable[[], Tensor]:
+def make_reference(imagination: Imagination, samples: int, horizon: int) -> Callable[[], Tensor]:
     """A call that plans once, with K = `samples` plans of `horizon` ticks.
 
     Each plan is rolled out once through each of the E members (`rollout_samples`): E K H model
@@ -36,7 +36,7 @@ def make_peer(imagination: Imagination, samples: int, horizon: int) -> Callable[
         paid: Tensor = task.reward(state, action, xp=torch)
         return -paid
 
-    peer = MPPI(
+    reference = MPPI(
         dynamics,
         cost,
         size,
@@ -51,7 +51,7 @@ def make_peer(imagination: Imagination, samples: int, horizon: int) -> Callable[
 
     @torch.no_grad()
     def plan() -> Tensor:
-        action: Tensor = peer.command(start)
+        action: Tensor = reference.command(start)
         return action
 
     return plan

@@ -1,0 +1,1 @@
+"""Reference implementations: what other packages reach at the same job."""

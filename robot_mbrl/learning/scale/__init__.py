@@ -1,0 +1,1 @@
+"""Work in several processes: the one place where they are made."""

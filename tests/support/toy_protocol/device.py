@@ -1,0 +1,50 @@
+"""The device's end of the toy protocol."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from hardware.identity import Identity
+from hardware.mock.board import Board
+from tests.support.toy_protocol.lines import MEANING, LineReader, write_line
+
+
+class ToyDevice:
+    """Lines around a board."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self._reader = LineReader()
+
+    def receive(self, data: bytes) -> None:
+        for number, *request in self._reader.feed(data):
+            if not self.board.wire.loses_request():
+                reply = write_line(int(number), *self._answer(*request))
+                self.board.wire.post(reply, self.board.time_s)
+
+    def transmit(self) -> bytes:
+        return self.board.wire.take(self.board.time_s)
+
+    def _answer(self, verb: str, *values: str) -> list[object]:
+        board = self.board
+        match verb:
+            case "who":
+                who = Identity.of_spec(board.spec, "toy-1", f"TOY-{board.reality.name}")
+                units, limits = ",".join(who.units), listed(who.limits)
+                return [who.firmware, who.serial, listed(who.counts_per_rev), units, limits]
+            case "drive":
+                board.take_command(np.array([float(v) for v in values]))
+            case "on":
+                board.enable(float(values[0]) * 1e-3)
+            case "off":
+                board.stop()
+            case "clear":
+                board.clear_faults()
+        faults = sum(bit for bit, fault in MEANING.items() if fault in board.faults)
+        measured = [listed(board.counts()), listed(board.command), listed(board.heat.celsius)]
+        return [repr(board.time_s), board.sample, faults, *measured]
+
+
+def listed(values: Iterable[float]) -> str:
+    """Numbers with commas, at full precision."""
+    return ",".join(repr(v) if isinstance(v, int) else repr(float(v)) for v in values)
