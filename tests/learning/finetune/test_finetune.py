@@ -1,6 +1,7 @@
 """Finetuning learns what the episodes show and keeps what they do not show."""
 
 import copy
+import functools
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -82,7 +83,12 @@ class Recorded:
 
 
 def pretrained() -> Mbpo:
-    """Knows a simulator that shows the right of 0 only."""
+    """A new copy of the agent that knows a simulator which shows the right of 0 only."""
+    return copy.deepcopy(pretraining())
+
+
+@functools.cache
+def pretraining() -> Mbpo:
     config = MbpoConfig(
         sac=SacConfig(actor_hidden=4, critic_hidden=4, batch=16),
         ensemble=EnsembleConfig(members=2, hidden=24),

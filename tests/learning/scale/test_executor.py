@@ -113,6 +113,7 @@ def test_who_stops_listening_leaves_no_process_behind() -> None:
     assert gone(pid)
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize(
     ("end", "code"),
     [
