@@ -195,7 +195,7 @@ def test_friction_is_added_and_kept_in_the_settings() -> None:
 def test_friction_helps_on_a_machine_that_sticks() -> None:
     errors = {}
     for sticks in (False, True):
-        agent, fit = pretrained(), replace(FIT, steps=600)
+        agent, fit = pretrained(), replace(FIT, steps=300)
         config = FinetuneConfig(
             real_shares=(1.0,), error_steps=5, fit=fit, updates=0, sticks=sticks
         )
