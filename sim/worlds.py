@@ -7,7 +7,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from sim.laws.delay_line import EVERY
 from sim.laws.per_world import State
 
@@ -84,7 +84,7 @@ def make_worlds(
     """B worlds in the engine of that name.
 
     `threads` is what works in parallel, threads of MuJoCo or processes of PyBullet; 0 takes one per
-    core. Raises SpecError for an unknown backend or one that is not installed.
+    core. Raises SettingsError for an unknown backend or one that is not installed.
     """
     # engines are imported when they are asked for: each is large, and one may be missing
     if backend == "mujoco":
@@ -96,4 +96,4 @@ def make_worlds(
 
         return BulletWorlds(spec, num_worlds, processes=threads)
     known = ", ".join(repr(name) for name in get_args(Backend))
-    raise SpecError(f"backend {backend!r} is unknown; expected one of {known}")
+    raise SettingsError(f"backend {backend!r} is unknown; expected one of {known}")

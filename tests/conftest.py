@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from sim.rendering.gl import offscreen_context
 
 
@@ -22,5 +22,5 @@ def gl() -> None:
     """Pictures can be drawn here, by a graphics card or without."""
     try:
         offscreen_context(16, 16).free()
-    except DataError as error:
+    except SettingsError as error:
         pytest.skip(str(error))

@@ -21,7 +21,7 @@ from launch.bench.memory import bytes_per_world
 from launch.terminal import print_numbers
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 
 MOST_SINGLE = 64
 """SyncVectorEnv and PyBullet step one world after the other: more of them change no rate."""
@@ -131,7 +131,7 @@ def bullet_env(spec: RobotSpec, num_envs: int) -> gymnasium.vector.VectorEnv | N
     """PyBullet in this process, reset; None where it is not installed."""
     try:
         env = sim.make_vec_env(spec, min(num_envs, MOST_SINGLE), backend="pybullet", threads=1)
-    except SpecError:
+    except SettingsError:
         return None
     env.reset(seed=0)
     return env

@@ -4,20 +4,19 @@ Then nominal operation, by the hour: how often does it stop without cause? All o
 mock, byte for byte through the driver, on its lockstep clock.
 """
 
-import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hardware import Driver, make_device
+from hardware import make_device
 from hardware.mock.lockstep import LockstepClock, LockstepPort
 from hardware.protocols import make_driver
+from launch.bench.stop_cases import CASES, Case
 from launch.verb import Outcome, Verb
-from robot_mbrl.contract import Command, Observer, RobotSpec, RobotState
-from robot_mbrl.contract.description.reality import Change, Payload, Reality, load_reality
+from robot_mbrl.contract import Observer, RobotSpec
+from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.observation.layout import ObservationLayout
 from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import (
@@ -30,7 +29,6 @@ from robot_mbrl.onboard import (
     load_for_robot,
     run_episode,
 )
-from robot_mbrl.onboard.controller.output import ControllerOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,179 +45,6 @@ class Settings(Verb):
     """episodes of each case"""
     nominal_hours: float = 1.0
     """hours of operation without any failure"""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One way to fail.
-
-    Attributes:
-        name: for the table.
-        at_s: when it begins.
-        expected: the reason that must be latched.
-        reality: changes the machine.
-        robot: wraps the driver: (robot, port, now) -> robot.
-        controller: wraps the controller: (controller, clock) -> controller.
-        operator: the operator asks to stop at `at_s`.
-        monitor: the model's alarms are obeyed. A robot that no longer does what was planned is
-            noticed by them as well, sometimes first; what else must hold is tried without them.
-    """
-
-    name: str
-    at_s: float
-    expected: StopReason
-    reality: Callable[[Reality, RobotSpec], Reality] = lambda reality, spec: reality
-    robot: Callable[[Any, LockstepPort, Callable[[], float]], Any] = lambda robot, port, now: robot
-    controller: Callable[[Any, LockstepClock], Any] = lambda controller, clock: controller
-    operator: bool = False
-    monitor: bool = True
-
-
-class Wrapped:
-    """A driver with one method replaced."""
-
-    def __init__(self, robot: Driver, read: Callable[[], RobotState]) -> None:
-        self._robot = robot
-        self._read = read
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._robot, name)
-
-    def read(self) -> RobotState:
-        """The replaced one."""
-        return self._read()
-
-    def send(self, command: Command) -> Command:
-        """The driver's own."""
-        return self._robot.send(command)
-
-    def stop(self) -> None:
-        """The driver's own."""
-        self._robot.stop()
-
-    def close(self) -> None:
-        """The driver's own."""
-        self._robot.close()
-
-
-class Acting:
-    """A controller whose output is changed on the way."""
-
-    def __init__(
-        self, controller: Any, change: Callable[[ControllerOutput], ControllerOutput]
-    ) -> None:
-        self._controller = controller
-        self._change = change
-
-    def reset(self) -> None:
-        """Start an episode."""
-        self._controller.reset()
-
-    def act(self, observation: np.ndarray) -> ControllerOutput:
-        """The changed output."""
-        return self._change(self._controller.act(observation))
-
-
-def payload(share: float, at_s: float) -> Callable[[Reality, RobotSpec], Reality]:
-    """A point mass of `share` of the pendulum's, at its end."""
-
-    def change(reality: Reality, spec: RobotSpec) -> Reality:
-        import sim  # only this case needs the model
-
-        link = spec.links[-1]
-        mass = share * float(sim.mujoco_model(spec).body(link).mass[0])
-        return dataclasses.replace(reality, payloads=(Payload(at_s, link, mass),))
-
-    return change
-
-
-def gain(scale: float, at_s: float) -> Callable[[Reality, RobotSpec], Reality]:
-    """The motor's torque constant times `scale`."""
-
-    def change(reality: Reality, spec: RobotSpec) -> Reality:
-        path = f"actuators.{spec.actuators[0].name}.torque_constant"
-        return dataclasses.replace(reality, changes=(Change(at_s, path, scale),))
-
-    return change
-
-
-def poisoned(at_s: float) -> Callable[..., Any]:
-    """Positions turn into NaN."""
-
-    def wrap(robot: Driver, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
-        def read() -> RobotState:
-            state = robot.read()
-            bad = np.full_like(state.q_rad, np.nan)
-            return dataclasses.replace(state, q_rad=bad) if now() >= at_s else state
-
-        return Wrapped(robot, read)
-
-    return wrap
-
-
-def unplugged(at_s: float) -> Callable[..., Any]:
-    """The cable comes off."""
-
-    def wrap(robot: Driver, port: LockstepPort, now: Callable[[], float]) -> Wrapped:
-        def read() -> RobotState:
-            if now() >= at_s:
-                port.unplug()
-            return robot.read()
-
-        return Wrapped(robot, read)
-
-    return wrap
-
-
-def full_drive(at_s: float) -> Callable[..., Any]:
-    """The controller loses its mind: full drive in one direction."""
-
-    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
-        start = clock.now()
-
-        def change(output: ControllerOutput) -> ControllerOutput:
-            wild = clock.now() - start >= at_s
-            return (
-                dataclasses.replace(output, action=np.ones_like(output.action)) if wild else output
-            )
-
-        return Acting(controller, change)
-
-    return wrap
-
-
-def slow(at_s: float, seconds: float) -> Callable[..., Any]:
-    """Planning takes longer than a period."""
-
-    def wrap(controller: OnnxController, clock: LockstepClock) -> Acting:
-        start = clock.now()
-
-        def change(output: ControllerOutput) -> ControllerOutput:
-            if clock.now() - start >= at_s:
-                clock.wait_until(clock.now() + seconds)
-            return output
-
-        return Acting(controller, change)
-
-    return wrap
-
-
-CASES = (
-    Case("non-finite observation", 3.0, StopReason.NON_FINITE, robot=poisoned(3.0)),
-    Case("link unplugged", 3.0, StopReason.LINK_LOST, robot=unplugged(3.0)),
-    Case(
-        "full drive, arm limit",
-        3.0,
-        StopReason.LIMIT_POSITION,
-        controller=full_drive(3.0),
-        monitor=False,
-    ),
-    Case("deadline overrun", 3.0, StopReason.DEADLINE, controller=slow(3.0, 0.03)),
-    Case("operator", 3.0, StopReason.OPERATOR, operator=True),
-    Case("payload +50 % in swing-up", 0.4, StopReason.INNOVATION, payload(0.5, 0.4)),
-    Case("motor gain -40 % in swing-up", 0.4, StopReason.INNOVATION, gain(0.6, 0.4)),
-    Case("motor gain -40 % in balance", 5.0, StopReason.INNOVATION, gain(0.6, 5.0)),
-)
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ def transfer(s: Settings, spec: RobotSpec, named: str, reality: str) -> list[dic
 
     def add(name: str, run_path: Path, transitions: int, episodes: int) -> Path:
         controller = out / f"{name.replace(' ', '-')}.onnx"
-        rows.append(deployed(s, spec, reality, name, run_path, controller, transitions, episodes))
+        row = deployed(s, spec, reality, name, run_path, controller, transitions, episodes)
+        rows.append({"reality": named} | row)
         return controller
 
     add("oracle", pretrain_oracle(s, spec, reality, out / "oracle"), 0, s.episodes)
@@ -247,7 +248,6 @@ def deployed(
         saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
     scores = json.loads(saved.read_text(encoding="utf-8"))
     return {
-        "reality": reality,
         "name": name,
         "run": str(run_path),
         "transitions": transitions,

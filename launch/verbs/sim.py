@@ -1,8 +1,6 @@
 """`robot-mbrl sim`: one simulated episode to look at, or what [randomization] draws."""
 
-import math
-from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +16,11 @@ from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
 from robot_mbrl.contract.description.randomization_table import RandomizationRow, randomization_rows
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.noise import CorrelatedNoise
-from robot_mbrl.envs.robot_env import RobotEnv
+from robot_mbrl.contract.task import Task
 from robot_mbrl.onboard import OnnxController, load_for_robot
-from sim.rendering.movie import find_ffmpeg, write_gif, write_mp4
-
-Act = Callable[[np.ndarray], np.ndarray]
-VIDEO_HZ, GIF_HZ = 50.0, 25.0
+from sim.rendering.film import Act, Film, check_movie, film_episode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +56,6 @@ class Settings(Verb):
     """of the world and the noise"""
 
 
-@dataclass
-class Shown:
-    """One episode: frames for each file, and how it went."""
-
-    frames: dict[Path, list[np.ndarray]] = field(default_factory=dict)
-    ticks: int = 0
-    held: int = 0
-    returns: float = 0.0
-    stop_reason: str | None = None
-    message: str = ""
-
-
 def run(settings: Settings) -> Outcome:
     """Show the randomization, or an episode."""
     spec, controller = choose(settings)
@@ -88,15 +71,24 @@ def run(settings: Settings) -> Outcome:
         episode_s=settings.seconds,
         **rendering(spec, settings),
     )
+    movies = [path for path in (settings.video, settings.gif) if path]
     try:
-        shown = run_episode(env, actor(spec, controller, settings), settings)
+        with progress("sim") as report:
+            act = actor(spec, controller, settings)
+            film = film_episode(
+                env,
+                act,
+                movies,
+                rate_hz=spec.control.rate_hz,
+                seed=settings.seed,
+                progress=report,
+            )
     finally:
         env.close()
-    for path, frames in shown.frames.items():
-        write = write_gif if path == settings.gif else write_mp4
-        write(path, frames, rate_of(path, settings, spec))
+    film.write()
+    for path, frames in film.frames.items():
         print(f"{path}: {len(frames)} pictures")
-    return tell(env, shown, settings)
+    return print_film(spec, env.task, film, settings)
 
 
 def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
@@ -107,22 +99,16 @@ def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
 
 
 def check_files(settings: Settings) -> None:
-    """Before anything is computed: names, folders and programs. Raises DataError."""
+    """Before anything is computed. Raises DataError for files, SettingsError for the rest."""
     for path, suffix in ((settings.video, ".mp4"), (settings.gif, ".gif")):
-        if path is None:
-            continue
-        if path.suffix.lower() != suffix:
-            raise DataError(f"{path}: expected a name that ends in {suffix}")
-        if not path.absolute().parent.is_dir():
-            raise DataError(f"{path}: its folder does not exist")
-    if settings.video:
-        find_ffmpeg()
+        if path is not None:
+            check_movie(path, suffix)
     if settings.view and (settings.video or settings.gif):
-        raise DataError("--view shows a window, --video and --gif write files: choose one of them")
+        raise SettingsError("--view shows a window, --video and --gif write files: choose one")
     if min(settings.size) < 16 or max(settings.size) > 4096 or any(n % 2 for n in settings.size):
-        raise DataError(f"--size: expected even numbers from 16 to 4096, got {settings.size}")
+        raise SettingsError(f"--size: expected even numbers from 16 to 4096, got {settings.size}")
     if settings.seconds is not None and not 0 < settings.seconds <= 3600:
-        raise DataError(f"--seconds: expected more than 0 and at most 3600, got {settings.seconds}")
+        raise SettingsError(f"--seconds: expected 0 to 3600, more than 0, got {settings.seconds}")
 
 
 def rendering(spec: RobotSpec, settings: Settings) -> dict[str, Any]:
@@ -149,65 +135,27 @@ def actor(spec: RobotSpec, controller: OnnxController | None, settings: Settings
     return lambda obs: np.clip(rest + noise.sample(), -1, 1)
 
 
-def run_episode(env: RobotEnv, act: Act, settings: Settings) -> Shown:
-    """Drive until the episode ends, keeping the pictures that the files need."""
-    shown, done = Shown(), False
-    every = {
-        path: ticks_per_frame(path, settings, env.robot)
-        for path in (settings.video, settings.gif)
-        if path
-    }
-    shown.frames = {path: [] for path in every}
-    obs, _ = env.reset(seed=settings.seed)
-    with progress("sim") as report:
-        while not done:
-            due = [path for path, ticks in every.items() if shown.ticks % ticks == 0]
-            if due and (picture := env.render()) is not None:
-                for path in due:
-                    shown.frames[path].append(picture)
-            obs, reward, terminated, truncated, info = env.step(act(obs))
-            done = terminated or truncated
-            shown.ticks += 1
-            shown.returns += reward
-            shown.held = shown.held + 1 if env.task.at_goal(obs) else 0
-            shown.stop_reason = info.get("stop_reason")
-            shown.message = info.get("message", "task terminated" if terminated else "")
-            if shown.ticks % 10 == 0:
-                report("episode", shown.ticks, env.max_steps, {})
-    return shown
-
-
-def ticks_per_frame(path: Path, settings: Settings, spec: RobotSpec) -> int:
-    """Ticks between two pictures of a file."""
-    most = GIF_HZ if path == settings.gif else VIDEO_HZ
-    return math.ceil(spec.control.rate_hz / most)
-
-
-def rate_of(path: Path, settings: Settings, spec: RobotSpec) -> float:
-    """Pictures per second of a file."""
-    return spec.control.rate_hz / ticks_per_frame(path, settings, spec)
-
-
-def tell(env: RobotEnv, shown: Shown, settings: Settings) -> Outcome:
+def print_film(spec: RobotSpec, task: Task, film: Film, settings: Settings) -> Outcome:
     """Print how the episode went."""
-    rate = env.robot.control.rate_hz
-    success = not shown.message and shown.held >= round(env.task.hold_s * rate)
-    result = {
-        "robot": env.robot.name,
-        "success": success,
-        "return": shown.returns,
-        "seconds": shown.ticks / rate,
-        "at_goal_s": shown.held / rate,
-        "stop_reason": shown.stop_reason,
-        "video": settings.video,
-        "gif": settings.gif,
-    }
-    ended = shown.message or ("reached the goal" if success else "did not reach the goal")
+    seconds, held_s = film.ticks / film.rate_hz, film.held / film.rate_hz
+    success = not film.message and film.held >= round(task.hold_s * film.rate_hz)
+    ended = film.message or ("reached the goal" if success else "did not reach the goal")
     print(
-        f"{env.robot.name}: {shown.ticks / rate:.1f} s, return {shown.returns:.1f}, {ended} "
-        f"(at the goal for the last {shown.held / rate:.1f} s, needs {env.task.hold_s:g})"
+        f"{spec.name}: {seconds:.1f} s, return {film.returns:.1f}, {ended} "
+        f"(at the goal for the last {held_s:.1f} s, needs {task.hold_s:g})"
     )
-    return Outcome(result)
+    return Outcome(
+        {
+            "robot": spec.name,
+            "success": success,
+            "return": film.returns,
+            "seconds": seconds,
+            "at_goal_s": held_s,
+            "stop_reason": film.stop_reason,
+            "video": settings.video,
+            "gif": settings.gif,
+        }
+    )
 
 
 def show_randomization(spec: RobotSpec) -> Outcome:

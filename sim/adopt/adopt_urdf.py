@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.urdf.elements import TURNING
 from robot_mbrl.contract.urdf.tree import check_urdf, parse_xml, possible_inertia
 from sim.mujoco_engine.urdf_xml import find_mesh
@@ -55,6 +55,7 @@ def adopt_urdf(
 
     Raises:
         SpecError: what cannot be simulated, or a mesh that is not there: file, element, remedy.
+        SettingsError: a joint of `weld` that the robot does not have.
     """
     adopted = AdoptedUrdf(parse_xml(source))
     for name in weld:
@@ -77,7 +78,7 @@ def _weld(adopted: AdoptedUrdf, source: Path, name: str) -> None:
     joints = {j.get("name"): j for j in adopted.root.findall("joint")}
     movable = [n for n, j in joints.items() if j.get("type") != "fixed"]
     if name not in movable:
-        raise SpecError(
+        raise SettingsError(
             f"{source}: --weld {name}: no such movable joint; it has: "
             f"{', '.join(map(str, movable)) or 'none'}"
         )

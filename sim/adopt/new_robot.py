@@ -52,6 +52,7 @@ def new_robot(
 
     Raises:
         SpecError: the URDF cannot be simulated: file, element and remedy.
+        SettingsError: a joint of `weld` that the robot does not have.
         DataError: the folder is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError, SpecError
 
 GRAVITY_M_S2 = 9.81
 FASTEST = 1e9  # rad/s
@@ -41,7 +41,7 @@ class BulletClient:
         self._joints, self._timestep_s, self._source = list(joints), timestep_s, source
         self._client = self._engine.connect(self._engine.DIRECT)
         if self._client < 0:
-            raise SpecError("PyBullet has no room for another world in this process; use fewer")
+            raise SettingsError("PyBullet has no room for another world in this process; use fewer")
         self.close = weakref.finalize(self, _disconnect, self._engine, self._client)
         self._bodies: list[int] = []
         self._index: list[int] = []
@@ -196,12 +196,12 @@ class BulletClient:
 
 
 def import_pybullet() -> Any:
-    """The module, without the line that it prints; raises SpecError where it is missing."""
+    """The module, without the line that it prints; raises SettingsError where it is missing."""
     with contextlib.nullcontext() if sys.modules.get("pybullet") else _quiet_stderr():
         try:
             import pybullet
         except ImportError as error:
-            raise SpecError(
+            raise SettingsError(
                 "backend 'pybullet' needs the package pybullet, which is not installed here: "
                 "pip install 'robot-mbrl[train]', or use backend 'mujoco'"
             ) from error

@@ -44,7 +44,7 @@ class BulletPhysics:
         spec: the robot.
         num_worlds: B.
 
-    Raises SpecError where PyBullet is missing or the URDF is no mechanism.
+    Raises SettingsError where PyBullet is missing, SpecError where it cannot build the URDF.
     """
 
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:

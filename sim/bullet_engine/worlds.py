@@ -31,7 +31,7 @@ class BulletWorlds:
         processes: how many share the worlds; 1 is this one, 0 takes one per core but none beside
             this one for a handful of worlds.
 
-    Raises SpecError where PyBullet is missing or the URDF is no mechanism.
+    Raises SettingsError where PyBullet is missing, SpecError where it cannot build the URDF.
     """
 
     def __init__(self, spec: RobotSpec, num_worlds: int, *, processes: int = 0) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.parameters.variation import Draw, Variation, sample_parameters
 from sim.laws.per_world import State
 
@@ -51,14 +51,16 @@ class ParameterSchedule:
         return bool(self._streams)
 
     def set_ranges(self, variations: dict[str, Variation]) -> None:
-        """Draw from other ranges from now on. Raises SpecError unless the same parameters vary at
-        the same times in the same groups."""
+        """Draw from other ranges from now on.
+
+        Raises SettingsError unless the same parameters vary at the same times in the same groups.
+        """
 
         def times(of: dict[str, Variation]) -> dict[str, tuple[object, ...]]:
             return {p: (v.when, v.every_s, v.group) for p, v in of.items()}
 
         if times(variations) != times(self._variations):
-            raise SpecError(
+            raise SettingsError(
                 "expected other ranges of the same parameters, with the same `when`, `every_s` and "
                 f"`group`: {', '.join(self._variations)}; got {', '.join(variations)}"
             )

@@ -1,4 +1,4 @@
-"""Pictures as observations: what a camera in front of the robot sees."""
+"""Pictures as observations: what a camera in front of the robot shows."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.envs.robot_env import RobotEnv, place_of
 from sim.envs.simulated_robot import SimulatedRobot
 from sim.envs.vec_env import SimVecEnv
@@ -21,9 +21,12 @@ AddRenderObservation names them; "only": nothing but the picture."""
 
 
 def pixel_space(state: gymnasium.Space[Any], pixels: Pixels) -> gymnasium.Space[Any]:
-    """The observation space with pictures."""
+    """The observation space with pictures beside, or instead of, the space of states.
+
+    Raises SettingsError for another kind of `pixels`.
+    """
     if pixels not in (True, "only"):
-        raise DataError(f"pixels: expected False, True or 'only', got {pixels!r}")
+        raise SettingsError(f"pixels: expected False, True or 'only', got {pixels!r}")
     picture = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
     if pixels == "only":
         return picture
@@ -31,7 +34,7 @@ def pixel_space(state: gymnasium.Space[Any], pixels: Pixels) -> gymnasium.Space[
 
 
 class PixelEnv(gymnasium.Wrapper[Any, np.ndarray, np.ndarray, np.ndarray]):
-    """A simulated robot that is looked at. The picture shows the true joint angles, now, in the
+    """A simulated robot with a camera. The picture shows the true joint angles, now, in the
     nominal shape of the robot, and a ball where it is to go.
 
     Args:
@@ -71,7 +74,7 @@ class PixelEnv(gymnasium.Wrapper[Any, np.ndarray, np.ndarray, np.ndarray]):
 
 
 class PixelVecEnv(SimVecEnv):
-    """B simulated robots that are looked at, one after the other; see PixelEnv and SimVecEnv."""
+    """B simulated robots, each with a camera, drawn in turn; see PixelEnv and SimVecEnv."""
 
     def __init__(self, spec: RobotSpec, num_envs: int, *, pixels: Pixels, **settings: Any) -> None:
         super().__init__(spec, num_envs, **settings)

@@ -8,7 +8,7 @@ from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import Parameters, check_finite, check_shape
-from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.robot_env import action_space, observation_space
@@ -86,7 +86,8 @@ class SimVecEnv(VectorEnv):
         """Reset every world; `options={"parameters": {path: (B,)}}` sets parameters instead of
         drawing, and `{"goal": (B, G)}` or (G,) goals.
 
-        Returns observations (B, O) and info. Raises SpecError for a parameter that the robot lacks.
+        Returns observations (B, O) and info. Raises SettingsError for a parameter that the robot
+        lacks, SpecError for a latency longer than any that robot.toml names.
         """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
@@ -94,7 +95,7 @@ class SimVecEnv(VectorEnv):
         unknown = sorted(set(given) - set(self.parameters))
         if unknown:
             known = ", ".join(self.parameters)
-            raise SpecError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
+            raise SettingsError(f"options parameters: {unknown[0]!r} is unknown. Known: {known}")
         ids = np.arange(self.num_envs)
         drawn = self._schedule.keep_built(self._draw(self.num_envs), ids) | {
             p: np.broadcast_to(v, self.num_envs).astype(float) for p, v in given.items()
@@ -178,8 +179,10 @@ class SimVecEnv(VectorEnv):
         return obs.astype(np.float32)
 
     def set_ranges(self, variations: dict[str, Variation]) -> None:
-        """Draw worlds that reset from now on from other ranges. Raises SpecError unless the same
-        parameters vary at the same times in the same groups."""
+        """Draw worlds that reset from now on from other ranges.
+
+        Raises SettingsError unless the same parameters vary at the same times in the same groups.
+        """
         self._schedule.set_ranges(variations)
         self._prepared.forget()
 

@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 
 Frames = Sequence[np.ndarray]
 
 
 def write_gif(path: Path, frames: Frames, rate_hz: float) -> None:
-    """Write frames (height, width, 3); GIF counts hundredths of a second. Raises DataError."""
+    """Write frames (height, width, 3) of uint8, `rate_hz` a second, as a GIF that repeats.
+
+    GIF counts hundredths of a second, of which no frame takes less than two. Raises DataError where
+    the file cannot be written.
+    """
     images = [Image.fromarray(frame).quantize(128) for frame in frames]
     duration_ms = max(20, 10 * round(100 / rate_hz))
     try:
@@ -32,7 +36,10 @@ def write_gif(path: Path, frames: Frames, rate_hz: float) -> None:
 
 
 def write_mp4(path: Path, frames: Frames, rate_hz: float) -> None:
-    """Write frames (height, width, 3) as H.264 by ffmpeg. Raises DataError."""
+    """Write frames (height, width, 3) of uint8, `rate_hz` a second, as H.264 by ffmpeg.
+
+    Raises SettingsError where there is no ffmpeg, DataError where it cannot write the file.
+    """
     height, width = frames[0].shape[:2]
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{rate_hz:g}"]
     coded = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]
@@ -40,12 +47,12 @@ def write_mp4(path: Path, frames: Frames, rate_hz: float) -> None:
     pixels = b"".join(frame.tobytes() for frame in frames)
     done = subprocess.run(command, input=pixels, capture_output=True, check=False)
     if done.returncode:
-        told = done.stderr.decode(errors="replace").strip()
-        raise DataError(f"{path}: ffmpeg cannot write this video: {told}; try --gif")
+        reason = done.stderr.decode(errors="replace").strip()
+        raise DataError(f"{path}: ffmpeg cannot write this video: {reason}; try --gif")
 
 
 def find_ffmpeg() -> str:
-    """The program: on the path, or that of the package imageio-ffmpeg. Raises DataError.
+    """The ffmpeg program: on the path, or that of the package imageio-ffmpeg. Raises SettingsError.
 
     It is run as a program of its own, never linked: its licence (LGPL or GPL, as built) is not
     that of this project, so it is no dependency either.
@@ -57,7 +64,7 @@ def find_ffmpeg() -> str:
         import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
-    raise DataError(
+    raise SettingsError(
         "--video needs the ffmpeg program: `apt install ffmpeg` or `pip install imageio-ffmpeg`; "
         "--gif needs neither"
     )

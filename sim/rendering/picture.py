@@ -53,7 +53,7 @@ class Picture:
         """The robot at joint positions q (J,) in rad, and where it is to go, (3,) in m; returns
         (height, width, 3).
 
-        Raises DataError where no OpenGL is installed.
+        Raises SettingsError where no OpenGL is installed.
         """
         check_shape("q", q, (len(self.spec.joints),))
         if self._context is None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, check_shape
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from sim.rendering.picture import mark_goal, picture_model
 
 HOW = (
@@ -30,7 +30,7 @@ class Viewer:
         launch: opens the window of a model and its data; `mujoco.viewer.launch_passive`.
 
     Raises:
-        DataError: there is no screen.
+        SettingsError: there is no screen.
     """
 
     def __init__(self, spec: RobotSpec, launch: Callable[..., Any] | None = None) -> None:
@@ -68,14 +68,14 @@ class Viewer:
 
 
 def check_screen() -> None:
-    """Raise DataError, saying what to do, where no window can be opened.
+    """Raise SettingsError, saying what to do, where no window can be opened.
 
     MuJoCo's viewer itself would wait for ever.
     """
     if platform.system() == "Linux" and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
-        raise DataError(
+        raise SettingsError(
             f"no window can be opened here: neither DISPLAY nor WAYLAND_DISPLAY is set; {HOW}"
         )
     glfw = importlib.import_module("glfw")
@@ -83,4 +83,4 @@ def check_screen() -> None:
         warnings.simplefilter("ignore")
         found = glfw.init()
     if not found:
-        raise DataError(f"no window can be opened here: GLFW does not find a screen; {HOW}")
+        raise SettingsError(f"no window can be opened here: GLFW does not find a screen; {HOW}")

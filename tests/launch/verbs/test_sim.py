@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from launch.main import main
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from sim.rendering.movie import find_ffmpeg
 
 SHORT = ["sim", "--robot", "furuta", "--seconds", "0.2", "--size", "64", "48", "--json"]
@@ -27,7 +27,7 @@ def test_a_gif_plays_as_long_as_the_episode(tmp_path, gl, capsys):
 def test_a_video_by_ffmpeg(tmp_path, gl):
     try:
         find_ffmpeg()
-    except DataError as error:
+    except SettingsError as error:
         pytest.skip(str(error))
     assert main([*SHORT, "--video", str(tmp_path / "a.mp4")]) == 0
     assert (tmp_path / "a.mp4").read_bytes()[4:8] == b"ftyp"
@@ -114,7 +114,7 @@ def test_worlds_around_a_calibration_and_another_robots_is_refused(tmp_path, cap
     file.write_text(f'robot = "other"\n{measured}')
     for verb in (["sim"], ["pretrain", "--out", str(tmp_path / "run")]):
         assert main([*verb, *args]) == 1
-        assert "calibration is for robot 'other', this one is 'furuta'" in capsys.readouterr().err
+        assert "is for robot 'other', this one is 'furuta'" in capsys.readouterr().err
 
 
 INERTIAL = """<inertial><origin xyz="0 0 0.1"/><mass value="0.2"/>

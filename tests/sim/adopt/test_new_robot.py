@@ -7,7 +7,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import load_robot
-from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.errors import DataError, SettingsError, SpecError
 from robot_mbrl.contract.urdf.tree import composite_inertia, read_urdf
 from sim.adopt.new_robot import new_robot
 
@@ -101,7 +101,7 @@ def test_welding_and_guessing_mend_what_is_refused(urdf: Path, tmp_path: Path) -
         new_robot(urdf, tmp_path / "robot")
     with pytest.raises(SpecError, match=r"link 'upper'.*--guess-inertia"):
         new_robot(urdf, tmp_path / "robot", weld=["grip"])
-    with pytest.raises(SpecError, match="--weld grap: no such movable joint; it has: shoulder"):
+    with pytest.raises(SettingsError, match="--weld grap: no such movable joint; it has: shoulder"):
         new_robot(urdf, tmp_path / "robot", weld=["grap"])
     assert not (tmp_path / "robot").exists()
     made = new_robot(urdf, tmp_path / "robot", weld=["grip"], guess_inertia=True)

@@ -9,7 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from robot_mbrl.contract import load_robot
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from sim import make_env, make_vec_env
 from tests.support.engines import each_engine
 from tests.support.robots import furuta_toml, quiet, write_robot
@@ -59,6 +59,14 @@ def test_moves_as_one_world_of_the_vector_environment(backend: str, tmp_path: Pa
         assert not truncated
 
 
+def test_seed_of_make_env_is_that_of_the_first_reset() -> None:
+    first, second, other = (make_env("furuta", seed=seed) for seed in (5, 5, 6))
+    obs, _ = first.reset()
+    np.testing.assert_array_equal(second.reset(seed=5)[0], obs)
+    assert (other.reset()[0] != obs).any()
+    assert (first.reset()[0] != obs).any(), "it goes on with the same generator"
+
+
 def test_time_limit_truncates() -> None:
     env = make_env("furuta", randomize=False, episode_s=0.1)
     env.reset(seed=0)
@@ -67,12 +75,14 @@ def test_time_limit_truncates() -> None:
 
 def test_an_unknown_backend_is_refused() -> None:
     for make in (make_env, lambda *a, **k: make_vec_env(a[0], 2, **k)):
-        with pytest.raises(SpecError, match=r"'havok' is unknown; expected .*'mujoco', 'pybullet'"):
+        with pytest.raises(
+            SettingsError, match=r"'havok' is unknown; expected .*'mujoco', 'pybullet'"
+        ):
             make("furuta", backend="havok")
 
 
 def test_a_missing_pybullet_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pybullet", None)
     for make in (make_env, lambda *a, **k: make_vec_env(a[0], 2, **k)):
-        with pytest.raises(SpecError, match=r"pip install 'robot-mbrl\[train\]'"):
+        with pytest.raises(SettingsError, match=r"pip install 'robot-mbrl\[train\]'"):
             make("furuta", backend="pybullet")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import Command, RobotSpec
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from sim import make_env, make_vec_env
 from sim.envs.simulated_robot import SimulatedRobot
@@ -247,5 +247,5 @@ def test_other_ranges_are_those_of_worlds_that_reset_later(env: SimVecEnv) -> No
 
 @pytest.mark.parametrize("other", [{}, {MASS: replace(WIDE, when="build")}, {SUPPLY: WIDE}])
 def test_only_ranges_can_be_changed(env: SimVecEnv, other: dict[str, Variation]) -> None:
-    with pytest.raises(SpecError, match="expected other ranges of the same parameters"):
+    with pytest.raises(SettingsError, match="expected other ranges of the same parameters"):
         env.set_ranges(other)

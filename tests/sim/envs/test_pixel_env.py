@@ -9,7 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import VectorEnv
 
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.envs.robot_env import RobotEnv
 from sim import Picture, make_env, make_vec_env
 from tests.support.engines import each_engine
@@ -96,5 +96,7 @@ def test_only_pictures(gl: None) -> None:
 
 def test_an_unknown_kind_of_pixels_is_refused() -> None:
     for make in (make_env, lambda name, pixels: make_vec_env(name, 2, pixels=pixels)):
-        with pytest.raises(DataError, match="pixels: expected False, True or 'only', got 'all'"):
+        with pytest.raises(
+            SettingsError, match="pixels: expected False, True or 'only', got 'all'"
+        ):
             make("furuta", pixels="all")

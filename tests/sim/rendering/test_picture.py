@@ -7,7 +7,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.errors import DataError, SettingsError, SpecError
 from sim.rendering.gl import offscreen_context
 from sim.rendering.picture import Picture, picture_model
 from tests.support.robots import FURUTA_URDF, furuta_toml, write_robot
@@ -121,7 +121,7 @@ def test_a_robot_without_shapes_is_drawn_by_sticks(tmp_path: Path) -> None:
 
 def test_no_opengl_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUJOCO_GL", "nothing")
-    with pytest.raises(DataError, match="set it to egl or osmesa"):
+    with pytest.raises(SettingsError, match="set it to egl or osmesa"):
         offscreen_context(16, 16)
 
     def fails(name: str) -> None:
@@ -129,5 +129,5 @@ def test_no_opengl_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setenv("MUJOCO_GL", "egl")
     monkeypatch.setattr("sim.rendering.gl.importlib.import_module", fails)
-    with pytest.raises(DataError, match=r"libEGL.so.1.*apt install libegl1"):
+    with pytest.raises(SettingsError, match=r"libEGL.so.1.*apt install libegl1"):
         offscreen_context(16, 16)

@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from sim.rendering.viewer import Viewer
 
 
@@ -42,7 +42,7 @@ def test_without_a_screen_it_says_so_and_does_not_hang(
     monkeypatch.delenv("DISPLAY", raising=False)
     if display:
         monkeypatch.setenv("DISPLAY", display)  # nobody serves it
-    with pytest.raises(DataError, match=r"no window can be opened here.*rgb_array"):
+    with pytest.raises(SettingsError, match=r"no window can be opened here.*rgb_array"):
         sim.make_env(furuta, render_mode="human")
 
 
