@@ -27,7 +27,7 @@ VERBS = {
     "sim": "watch a simulated episode, or what randomization draws",
     "pretrain": "learn model, policy and value in randomized simulation",
     "export": "write a run as one controller.onnx",
-    "sim2sim": "judge a controller in the engine it was not trained in",
+    "sim2sim": "evaluate a controller in the engine it was not trained in",
     "mock": "serve a mock robot on a pseudo-serial port",
     "deploy": "run a controller on a robot under the safety supervisor",
     "collect": "record episodes to learn from",

@@ -57,7 +57,7 @@ class Case:
     @property
     def flops(self) -> int:
         """Arithmetic of the products that these rows need, for means alone; nothing else of a plan
-        is counted: no predicted noise, no second look at the plan that was decided on."""
+        is counted: no predicted noise, no second roll-out of the plan that was decided on."""
         inputs, outputs = LAYOUT.size + LAYOUT.action_size, len(LAYOUT.joints)
         between = (self.layers - 1) * self.hidden**2
         return 2 * self.model_rows * (inputs * self.hidden + between + self.hidden * outputs)

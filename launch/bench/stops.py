@@ -86,7 +86,7 @@ def run_case(
         safe, clock, acting, observer, None, ticks, stop_requested=asked, monitor=obeyed
     )
     seconds = clock.now() - start
-    # With the cable off nobody can tell the device to stop: its own watchdog does.
+    # With the cable off nobody can stop the device: its own watchdog does.
     clock.wait_until(clock.now() + 1.25e-3 * spec.safety.watchdog_ms)
     latched = safe.reason is report.stop_reason and not np.any(device.board.drive)
     return Ended(report.stop_reason, report.message, seconds, latched)

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from launch.studies.ablations import ABLATIONS
+from launch.studies.learn import Progress, learn_setting
 from launch.studies.learn import Settings as LearnSettings
-from launch.studies.learn import Tell, learn_setting
 from launch.studies.learn_envs import evaluate_policy
 from launch.studies.learn_settings import PLAN_PENDULUM, Setting, find_setting
 from launch.terminal import progress
@@ -69,15 +69,15 @@ def measure_ablations(bench: Settings) -> dict[str, Any]:
         for name in bench.only or ABLATIONS:
             if any(r["name"] == name and r["seed"] == seed for r in done):
                 continue
-            with progress(f"{name}, seed {seed}") as tell:
-                done += run_ablation(bench, name, seed, functools.partial(tell, "steps"))
+            with progress(f"{name}, seed {seed}") as report:
+                done += run_ablation(bench, name, seed, functools.partial(report, "steps"))
             bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print_table(done)
     return result
 
 
-def run_ablation(bench: Settings, name: str, seed: int, tell: Tell) -> list[dict[str, Any]]:
-    """One run; that of everything as it is also tells what planners on its model reach."""
+def run_ablation(bench: Settings, name: str, seed: int, report: Progress) -> list[dict[str, Any]]:
+    """One run; that of everything as it is also says what planners on its model reach."""
     setting = find_setting(bench.env, "mbpo")
     if not isinstance(setting, Setting):
         raise DataError(f"{bench.env}: MBPO has no settings there")
@@ -88,7 +88,7 @@ def run_ablation(bench: Settings, name: str, seed: int, tell: Tell) -> list[dict
         evaluate_every=max(1, bench.steps // EVALUATIONS),
     )
     changed = ABLATIONS[name](setting)
-    row, agent = learn_setting(bench.env, changed, seed, settings, tell)
+    row, agent = learn_setting(bench.env, changed, seed, settings, report)
     last = row["curve"][-1]
     common = {"seed": seed, "cpu_s": last["cpu_s"]}
     rows = [

@@ -1,7 +1,7 @@
 """`robot-mbrl bench learn`: MBPO, PETS or a model-free reference, from scratch.
 
-Each run is judged over the same start states by the environment's own reward, and by the returns of
-the episodes in which it learned. What a step costs is counted as CPU time of the process on one
+Each run is evaluated over the same start states by the environment's own reward, and by the returns
+of the episodes in which it learned. What a step costs is counted as CPU time of the process on one
 thread, evaluations apart: unlike wall-clock it can be compared between runs on a busy machine.
 """
 
@@ -29,8 +29,8 @@ from robot_mbrl.learning.online import OnlineLearning
 from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.runs.unfinished import Unfinished
 
-LEVEL = 0.9  # of the intervals whose coverage is told
-Tell = Callable[[int, int, dict[str, float]], None]
+LEVEL = 0.9  # of the intervals whose coverage is reported
+Progress = Callable[[int, int, dict[str, float]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Settings(Verb):
     agent: Literal["mbpo", "pets", "sac"] = "mbpo"
     """what learns: policy and model, a planner on the model alone, or stable-baselines3's SAC"""
     learned_reward: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """learn reward and termination as well, instead of being told"""
+    """learn reward and termination as well, instead of being given them"""
     steps: int | None = None
     """environment steps of a run; what the setting says by default"""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -60,7 +60,7 @@ def run(settings: Settings) -> Outcome:
     return Outcome(measure_learning(settings))
 
 
-class Judge:
+class Evaluator:
     """Evaluates a policy now and then.
 
     Args:
@@ -80,7 +80,7 @@ class Judge:
         )
 
 
-class TimedJudge(Judge):
+class TimedEvaluator(Evaluator):
     """Counts as well what learning alone costs, for a reference implementation
     that does not."""
 
@@ -91,19 +91,19 @@ class TimedJudge(Judge):
     def __call__(self, steps: int, act: Act) -> dict[str, float]:
         """The policy after so many steps; "cpu_s" is the time that learning took so far."""
         cpu_s = time.process_time() - self.began_s
-        judged = super().__call__(steps, act)
+        found = super().__call__(steps, act)
         self.began_s = time.process_time() - cpu_s
-        return judged | {"cpu_s": cpu_s}
+        return found | {"cpu_s": cpu_s}
 
 
 def learn(
-    name: str, seed: int, bench: Settings, tell: Tell, folder: RunFolder | None = None
+    name: str, seed: int, bench: Settings, report: Progress, folder: RunFolder | None = None
 ) -> dict[str, Any]:
     """One seed; returns its curve and its trials. With a folder a killed run of ours goes on."""
     setting = find_setting(name, bench.agent)
     if isinstance(setting, ReferenceSetting):
-        return learn_reference(name, setting, seed, bench, tell)
-    return learn_setting(name, setting, seed, bench, tell, folder)[0]
+        return learn_reference(name, setting, seed, bench, report)
+    return learn_setting(name, setting, seed, bench, report, folder)[0]
 
 
 def learn_setting(
@@ -111,7 +111,7 @@ def learn_setting(
     setting: Setting,
     seed: int,
     bench: Settings,
-    tell: Tell,
+    report: Progress,
     folder: RunFolder | None = None,
 ) -> tuple[dict[str, Any], Mbpo | Pets]:
     """One seed of one of our agents; returns its record and the agent."""
@@ -124,9 +124,11 @@ def learn_setting(
     env = make_env(name)
     task = setting.learned_task(seed) if bench.learned_reward else setting.task
     agent = setting.make_agent(task, online.steps, seed)
-    judge = Judge(name, bench.episodes, online.steps)
-    learning = OnlineLearning(env, agent, online, lambda n: judge(n, agent.policy()), seed, folder)
-    report = learning.run(tell)
+    evaluator = Evaluator(name, bench.episodes, online.steps)
+    learning = OnlineLearning(
+        env, agent, online, lambda n: evaluator(n, agent.policy()), seed, folder
+    )
+    learned = learning.run(report)
     env.close()
     coverage = cross_validated_coverage(agent.model, learning.held_out(), LEVEL)
     row = {
@@ -134,25 +136,25 @@ def learn_setting(
         "agent": bench.agent,
         "learned_reward": bench.learned_reward,
         "seed": seed,
-        "curve": report.evaluations,
-        "trials": report.trials,
-        "holdout_loss": report.holdout_nll,
-        "drifts": report.drifts,
+        "curve": learned.evaluations,
+        "trials": learned.trials,
+        "holdout_loss": learned.holdout_nll,
+        "drifts": learned.drifts,
         "coverage_90": dict(zip(agent.layout.joints, coverage.tolist(), strict=True)),
     }
     return row, agent
 
 
 def learn_reference(
-    name: str, setting: ReferenceSetting, seed: int, bench: Settings, tell: Tell
+    name: str, setting: ReferenceSetting, seed: int, bench: Settings, report: Progress
 ) -> dict[str, Any]:
     """One seed of stable-baselines3."""
     from launch.bench.reference.sac import learn_sac  # an extra package
 
     steps = bench.steps or setting.steps
-    judge = TimedJudge(name, bench.episodes, steps)
+    evaluator = TimedEvaluator(name, bench.episodes, steps)
     every = bench.evaluate_every or setting.evaluate_every
-    curve = learn_sac(make_env(name), setting.arguments, steps, every, judge, seed, tell)
+    curve = learn_sac(make_env(name), setting.arguments, steps, every, evaluator, seed, report)
     return {"env": name, "agent": bench.agent, "seed": seed, "curve": curve, "trials": []}
 
 
@@ -181,8 +183,8 @@ def measure_learning(bench: Settings) -> dict[str, Any]:
         row = unfinished.row(seed) if unfinished else None
         if row is None:
             folder = unfinished.seed(seed) if unfinished else None
-            with progress(f"{bench.env} seed {seed}") as tell:
-                row = learn(bench.env, seed, bench, functools.partial(tell, "steps"), folder)
+            with progress(f"{bench.env} seed {seed}") as report:
+                row = learn(bench.env, seed, bench, functools.partial(report, "steps"), folder)
         if unfinished:
             unfinished.keep(seed, row)
         rows.append(row)

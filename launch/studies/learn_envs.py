@@ -1,4 +1,4 @@
-"""Where `bench learn` learns and is judged: gymnasium's environments by name, and one robot."""
+"""Where `bench learn` learns and is evaluated: gymnasium's environments by name, and one robot."""
 
 from dataclasses import replace
 from typing import Any

@@ -99,7 +99,7 @@ FURUTA = MbpoConfig(
 )
 
 SETTINGS: dict[tuple[str, str], Setting | ReferenceSetting] = {
-    # Told only columns, whose cosine and sine need not fit together, seed 0 of five ended at -350.
+    # Given only columns, whose cosine and sine need not fit together, seed 0 of five ended at -350.
     ("Pendulum-v1", "mbpo"): Setting(PendulumV1(), PENDULUM_ANGLE, PENDULUM, OnlineConfig()),
     ("Pendulum-v1", "pets"): Setting(
         PendulumV1(),

@@ -1,4 +1,4 @@
-"""`robot-mbrl sim`: one simulated episode to look at, or what [randomization] draws."""
+"""`robot-mbrl sim`: one simulated episode to watch, or what [randomization] draws."""
 
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -27,7 +27,7 @@ from sim.rendering.film import Act, Film, check_movie, film_episode
 class Settings(Verb):
     """Run one episode in simulation, with a controller or noise, and show it. Files need no screen.
 
-    The supervisor judges it as it judges the real robot.
+    The supervisor guards it as it guards the real robot.
     """
 
     robot: str | None = None

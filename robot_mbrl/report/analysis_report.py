@@ -48,8 +48,8 @@ def write_analysis(analysis: Analysis, out: Path) -> None:
         parts.append(_novelty_table(a.novelty))
     parts.append(section("Coverage", figures.coverage_figure(a.coverage), COVERAGE))
     parts += [_coverage_table(a.coverage), section("Thresholds", _alarm_table(analysis))]
-    if a.drift:
-        parts.append(section("Drift over iterations", figures.drift_figure(a.drift), DRIFT))
+    if a.lineage_error:
+        parts.append(section("Drift over iterations", figures.drift_figure(a.lineage_error), DRIFT))
     write_page(out, f"{a.robot}: analysis of {a.run.name}", parts)
 
 
@@ -84,7 +84,7 @@ def _novelty_table(n: Novelty) -> str:
         (name, f"{quantiles[2]:.3g}", f"{area:.2f}", f"{above:.1%}")
         for name, quantiles, area, above in zip(n.names, n.quantiles, n.auroc, n.above, strict=True)
     )
-    head = ("states", "median", "told from held out (0.5 not, 1 always)", "above the limit")
+    head = ("states", "median", "apart from held out (0.5 not, 1 always)", "above the limit")
     return draw_table(Table(head, rows))
 
 
@@ -112,7 +112,7 @@ def _coverage_table(c: CoverageReport) -> str:
         "NLL",
     )
     caption = (
-        f"scales from {c.calibrating_episodes} episodes, judged on {c.judging_episodes} others; "
+        f"scales from {c.calibrating_episodes} episodes, evaluated on {c.judging_episodes} others; "
         "±: standard error over whole episodes; single episodes: 10 to 90 % of them; NLL of the "
         "normalized increment in nats. Velocities are affine in the increment and share its "
         "coverage."

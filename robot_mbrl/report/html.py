@@ -44,8 +44,8 @@ def section(title: str, picture: str | None, note: str = "") -> str:
     """A heading, a note and a picture; nothing without a picture."""
     if picture is None:
         return ""
-    told = f"<p class=note>{html.escape(note)}</p>" if note else ""
-    return f"<h2>{html.escape(title)}</h2>{told}{picture}"
+    above = f"<p class=note>{html.escape(note)}</p>" if note else ""
+    return f"<h2>{html.escape(title)}</h2>{above}{picture}"
 
 
 def draw_table(table: Table) -> str:

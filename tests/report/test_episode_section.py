@@ -8,6 +8,7 @@ import pytest
 
 from robot_mbrl.contract import load_robot
 from robot_mbrl.data import Episode
+from robot_mbrl.report import run_figures
 from robot_mbrl.report.episode_section import MOST_DRAWN, draw_order, episode_section, episode_table
 from robot_mbrl.report.html import Table, draw_table
 from robot_mbrl.runs.run_folder import RunFolder
@@ -30,8 +31,9 @@ def deployments() -> dict[str, Episode]:
 
 
 def test_every_episode_is_listed_and_every_stopped_one_drawn_before_the_others(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run_figures, "episode_figure", lambda *_: "<svg/>")
     parts = episode_section(deployments(), SPEC, TASK, RunFolder(tmp_path))
     table, drawn = parts[1], re.findall(r"<summary>(.*?)</summary>", "".join(parts))
     assert len(re.findall(r"(?:zero|finetuned)/\d\.mcap", table)) == 16
@@ -54,6 +56,7 @@ def test_what_cannot_be_drawn_is_listed(tmp_path: Path) -> None:
     shown = {"a/short.mcap": episode("link_lost", ticks=1), "a/long.mcap": episode("finished")}
     parts = episode_section(shown, SPEC, TASK, RunFolder(tmp_path))
     assert "short.mcap" in parts[1]
+    assert sum(part.count("<svg") for part in parts) == 2  # an episode, the timing
     assert draw_order(shown) == ["a/long.mcap"]
 
 

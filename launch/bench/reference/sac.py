@@ -18,19 +18,19 @@ except ModuleNotFoundError as error:
 
 
 class _Evaluations(BaseCallback):
-    """Calls `judge` every so many environment steps."""
+    """Calls `evaluate` every so many environment steps."""
 
-    def __init__(self, every: int, judge: Callable[[int, Act], dict[str, float]], tell: Any):
+    def __init__(self, every: int, evaluate: Callable[[int, Act], dict[str, float]], report: Any):
         super().__init__()
-        self.every, self.judge, self.tell = every, judge, tell
+        self.every, self.evaluate, self.report = every, evaluate, report
         self.curve: list[dict[str, float]] = []
 
     def _on_step(self) -> bool:
         if self.num_timesteps % self.every == 0:
-            judged = self.judge(self.num_timesteps, self._act)
-            self.curve.append({"steps": float(self.num_timesteps)} | judged)
+            found = self.evaluate(self.num_timesteps, self._act)
+            self.curve.append({"steps": float(self.num_timesteps)} | found)
         if self.num_timesteps % 50 == 0:
-            self.tell(self.num_timesteps, self.model._total_timesteps, *(self.curve[-1:] or [{}]))
+            self.report(self.num_timesteps, self.model._total_timesteps, *(self.curve[-1:] or [{}]))
         return True
 
     def _act(self, obs: np.ndarray) -> np.ndarray:
@@ -42,13 +42,13 @@ def learn_sac(
     arguments: dict[str, Any],
     steps: int,
     evaluate_every: int,
-    judge: Callable[[int, Act], dict[str, float]],
+    evaluate: Callable[[int, Act], dict[str, float]],
     seed: int,
-    tell: Callable[[int, int, dict[str, float]], None],
+    report: Callable[[int, int, dict[str, float]], None],
 ) -> list[dict[str, float]]:
     """Learn for `steps` environment steps, with `arguments` beyond its defaults; returns the
     evaluations, each with key "steps"."""
     agent = SAC("MlpPolicy", env, seed=seed, device="cpu", **arguments)
-    evaluations = _Evaluations(evaluate_every, judge, tell)
+    evaluations = _Evaluations(evaluate_every, evaluate, report)
     agent.learn(steps, callback=evaluations)
     return evaluations.curve

@@ -46,7 +46,7 @@ def test_evaluations_start_from_the_same_states() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("learned", [False, True])
-def test_a_short_run_is_told_in_one_line(learned: bool) -> None:
+def test_a_short_run_is_summed_up_in_one_line(learned: bool) -> None:
     bench = Settings(
         env="CartPoleSwingUp-v0", agent="pets", steps=210, episodes=1, learned_reward=learned
     )
@@ -64,9 +64,9 @@ def test_a_learned_task_is_made_for_the_layout() -> None:
     assert task.reward(np.zeros((4, 3)), np.zeros((4, 1))).shape == (4,)
 
 
-def test_a_robot_is_judged_by_success_on_one_machine() -> None:
-    judged = evaluate_policy("furuta", lambda o: np.zeros((len(o), 1), np.float32), 3)
-    assert judged["success"] == 0.0 and judged["episodes"] == 3.0
+def test_a_robot_is_evaluated_by_success_on_one_machine() -> None:
+    found = evaluate_policy("furuta", lambda o: np.zeros((len(o), 1), np.float32), 3)
+    assert found["success"] == 0.0 and found["episodes"] == 3.0
     env = make_env("furuta")
     drawn = [env.reset(seed=k)[1]["parameters"] for k in (0, 1)]
     changed = {key for key in drawn[0] if drawn[0][key] != drawn[1][key]}
@@ -74,7 +74,7 @@ def test_a_robot_is_judged_by_success_on_one_machine() -> None:
 
 
 @pytest.mark.slow
-def test_the_reference_is_judged_as_we_are() -> None:
+def test_the_reference_is_evaluated_as_we_are() -> None:
     pytest.importorskip("stable_baselines3")
     assert isinstance(find_setting("Pendulum-v1", "sac"), ReferenceSetting)
     bench = Settings(agent="sac", steps=300, episodes=2, evaluate_every=150)

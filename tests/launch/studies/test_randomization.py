@@ -1,4 +1,4 @@
-"""The ablation of randomization in miniature: what is trained, judged and used again."""
+"""The ablation of randomization in miniature: what is trained, evaluated and used again."""
 
 import json
 from dataclasses import replace
@@ -49,7 +49,7 @@ def rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_each_kind_is_trained_and_judged(
+def test_each_kind_is_trained_and_evaluated(
     settings: Settings, rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases = [(r["randomization"], r["actor"], r["reality"], r["episodes"]) for r in rows]
@@ -65,7 +65,7 @@ def test_each_kind_is_trained_and_judged(
 
 
 @pytest.mark.slow
-def test_the_planner_is_judged_beside_the_policy(
+def test_the_planner_is_evaluated_beside_the_policy(
     settings: Settings, rows: list[dict[str, Any]]
 ) -> None:
     both = replace(settings, kinds=("none",), actors=("policy", "planner"))
