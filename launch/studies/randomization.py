@@ -56,7 +56,7 @@ class Settings(Verb):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedRun:
     """One trained run."""
 
     kind: str
@@ -89,7 +89,7 @@ def measure_randomization(settings: Settings, base: PretrainConfig | None = None
     return {"rows": rows}
 
 
-def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[Training]:
+def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[TrainedRun]:
     """Train, or find, each run."""
     for seed in settings.seeds:
         for kind in settings.kinds:
@@ -97,7 +97,7 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
                 pretrain_here(spec, config, out)
-            yield Training(kind, seed, out)
+            yield TrainedRun(kind, seed, out)
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
@@ -114,7 +114,7 @@ def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
 
 
 def evaluated(
-    settings: Settings, spec: RobotSpec, training: Training, name: str, reality: str, actor: str
+    settings: Settings, spec: RobotSpec, training: TrainedRun, name: str, reality: str, actor: str
 ) -> dict[str, Any]:
     """Episodes on one reality, unless they are there already."""
     saved = training.run / f"{actor}-{name}-{settings.episodes}.json"
@@ -136,7 +136,7 @@ def evaluated(
     }
 
 
-def make_actor(spec: RobotSpec, training: Training, actor: str) -> Controller:
+def make_actor(spec: RobotSpec, training: TrainedRun, actor: str) -> Controller:
     """The policy alone, or the exported controller."""
     if actor == "policy":
         return PolicyController(load_agent(training.run, spec)[0].policy())
