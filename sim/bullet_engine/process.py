@@ -13,7 +13,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
 from sim.bullet_engine.physics import BulletPhysics
 
-PATIENCE_S = 5.0
+PATIENCE_S = 1.0  # then it is killed: it holds nothing that would have to be saved
 
 
 class BulletProcess:
