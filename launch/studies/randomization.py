@@ -16,16 +16,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import sim
 from launch.operator_stop import OperatorStop, open_session
 from launch.studies.realities import keep_reality, name_realities
+from launch.terminal import progress
 from launch.verb import Outcome, Verb, plain
-from launch.verbs.pretrain import pretrain_here
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.learning.actors import PolicyController
-from robot_mbrl.learning.pretrain import PretrainConfig, differing_settings
+from robot_mbrl.learning.pretrain import PretrainConfig, differing_settings, pretrain
 from robot_mbrl.onboard import Controller, EpisodePlan, load_controller, run_episodes
 from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import RunFolder
@@ -96,8 +97,14 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             config = replace(base, updates=settings.updates, seed=seed, randomization=kind)
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
+<<<<<<< HEAD
                 pretrain_here(spec, config, out)
             yield TrainedRun(kind, seed, out)
+=======
+                with progress(f"pretrain {kind}") as report:
+                    pretrain(spec, sim.make_vec_env, config, out, report)
+            yield Training(kind, seed, out)
+>>>>>>> ready/h4
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
