@@ -16,16 +16,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import sim
 from launch.operator_stop import OperatorStop, open_session
 from launch.studies.realities import keep_reality, name_realities
+from launch.terminal import progress
 from launch.verb import Outcome, Verb, plain
-from launch.verbs.pretrain import pretrain_here
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.learning.actors import PolicyController
-from robot_mbrl.learning.pretrain import PretrainConfig, differing_settings
+from robot_mbrl.learning.pretrain import PretrainConfig, differing_settings, pretrain
 from robot_mbrl.onboard import Controller, EpisodePlan, load_controller, run_episodes
 from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import RunFolder
@@ -56,7 +57,7 @@ class Settings(Verb):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedRun:
     """One trained run."""
 
     kind: str
@@ -89,15 +90,16 @@ def measure_randomization(settings: Settings, base: PretrainConfig | None = None
     return {"rows": rows}
 
 
-def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[Training]:
+def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[TrainedRun]:
     """Train, or find, each run."""
     for seed in settings.seeds:
         for kind in settings.kinds:
             config = replace(base, updates=settings.updates, seed=seed, randomization=kind)
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
-                pretrain_here(spec, config, out)
-            yield Training(kind, seed, out)
+                with progress(f"pretrain {kind}") as report:
+                    pretrain(spec, sim.make_vec_env, config, out, report)
+            yield TrainedRun(kind, seed, out)
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
@@ -114,7 +116,7 @@ def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
 
 
 def evaluated(
-    settings: Settings, spec: RobotSpec, training: Training, name: str, reality: str, actor: str
+    settings: Settings, spec: RobotSpec, training: TrainedRun, name: str, reality: str, actor: str
 ) -> dict[str, Any]:
     """Episodes on one reality, unless they are there already."""
     saved = training.run / f"{actor}-{name}-{settings.episodes}.json"
@@ -136,7 +138,7 @@ def evaluated(
     }
 
 
-def make_actor(spec: RobotSpec, training: Training, actor: str) -> Controller:
+def make_actor(spec: RobotSpec, training: TrainedRun, actor: str) -> Controller:
     """The policy alone, or the exported controller."""
     if actor == "policy":
         return PolicyController(load_agent(training.run, spec)[0].policy())

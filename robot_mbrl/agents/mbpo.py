@@ -230,7 +230,7 @@ class Mbpo:
         rollouts = branch_rollouts(
             self.model,
             self.task,
-            self.sac,
+            self.sac.actor,
             starts,
             ticks or config.horizon,
             config,

@@ -22,7 +22,7 @@ class Actor(nn.Module):
         view: PolicyView | None = None,
     ) -> None:
         super().__init__()
-        self.view = view or PolicyView(obs_size)
+        self.action_size, self.view = action_size, view or PolicyView(obs_size)
         self.inputs = make_whitener(self.view.size)
         sizes = [(self.view.size, hidden), (hidden, hidden), (hidden, 2 * action_size)]
         layers = [BatchedLinear(1, a, b, rng) for a, b in sizes]

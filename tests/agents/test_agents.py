@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import robot_mbrl
 from robot_mbrl.agents.agent import Agent, ModelAgent, RefinableAgent, refinable, with_model
 from robot_mbrl.agents.registry import AGENTS, default_config, find_agent, make_agent
 from robot_mbrl.contract.errors import SettingsError
@@ -105,3 +106,13 @@ def test_wrong_names_are_named() -> None:
 def test_settings_find_their_agent_by_themselves() -> None:
     config = replace(default_config("simulation"), real_share=0.5)
     assert type(make_agent(LAYOUT, Centre(), config, 10, 0)) is find_agent("mbpo")
+
+
+@pytest.mark.parametrize("room", ["runs", "learning", "export"])
+def test_who_stores_trains_and_exports_knows_no_agent_by_name(room: str) -> None:
+    modules = [path.partition(":")[0] for path in AGENTS.values()]
+    files = list((Path(robot_mbrl.__file__).parent / room).rglob("*.py"))
+    assert len(files) > 3
+    for file in files:
+        source = file.read_text(encoding="utf-8")
+        assert not [name for name in modules if name in source], file

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.agents.imagination.schedules import LengthConfig
-from robot_mbrl.agents.sac import Sac
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
+from robot_mbrl.networks.actor import Actor
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Rollouts:
 def branch_rollouts(
     model: DynamicsEnsemble,
     task: Task,
-    sac: Sac,
+    actor: Actor,
     starts: np.ndarray,
     ticks: int,
     config: ImaginationConfig,
@@ -75,7 +75,7 @@ def branch_rollouts(
     Args:
         model: draws each next observation and says how much its members disagree.
         task: rewards, terminates.
-        sac: its actor is the policy; actions are sampled.
+        actor: the policy; its actions are sampled.
         starts: real observations (B, O).
         ticks: of a rollout that nothing stops, at least 1.
         config: settings.
@@ -84,8 +84,8 @@ def branch_rollouts(
     """
     obs, parts, rows = torch.as_tensor(starts), [], 0
     for _ in range(ticks):
-        noise = torch.randn(len(obs), sac.action_size, generator=rng)
-        action = sac.actor.sample(obs, noise)[0]
+        noise = torch.randn(len(obs), actor.action_size, generator=rng)
+        action = actor.sample(obs, noise)[0]
         next_obs, disagreement = model.sample(obs, action, rng)
         reward = task.reward(next_obs, action, xp=torch)
         sane = torch.isfinite(next_obs).all(-1) & torch.isfinite(reward)

@@ -1,9 +1,9 @@
-"""How far the model is trusted: which share of a batch stays real, and how long rollouts become.
+"""Schedules of imagination: which share of a batch stays real, and how long rollouts become.
 
 By steps: along a line, as MBPO lengthens its rollouts (Janner et al. 2019; `rollout_schedule`
 [20, 150, 1, 15] of jannerm/mbpo goes from 1 to 15 ticks over epochs 20 to 150). By error: what the
-model reached on rows that it was never fitted to, see models/relative_error.py; a model that has
-not been judged yet is not trusted.
+model reached on rows that it was never fitted to, see models/judging; a model that has not been
+evaluated yet is not used.
 """
 
 from dataclasses import dataclass
