@@ -97,14 +97,9 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             config = replace(base, updates=settings.updates, seed=seed, randomization=kind)
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
-<<<<<<< HEAD
-                pretrain_here(spec, config, out)
-            yield TrainedRun(kind, seed, out)
-=======
                 with progress(f"pretrain {kind}") as report:
                     pretrain(spec, sim.make_vec_env, config, out, report)
-            yield Training(kind, seed, out)
->>>>>>> ready/h4
+            yield TrainedRun(kind, seed, out)
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
