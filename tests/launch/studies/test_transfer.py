@@ -8,7 +8,7 @@ import pytest
 
 import launch.studies.transfer as study
 from launch.main import main
-from robot_mbrl.contract.description.read_robot import BUILT_IN
+from robot_mbrl.contract import load_robot
 
 ROW = {"success": 0.0, "return": 1.0, "episodes": 2, "stops": [], "alarms": 0}
 
@@ -42,7 +42,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """As much of a run folder as the study itself reads."""
-    head = {"robot_folder": str(BUILT_IN / "furuta")}
+    spec = load_robot("furuta")
+    head = {"robot_folder": str(spec.folder), "fingerprint": spec.fingerprint}
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(head))
     return tmp_path / "run"
