@@ -53,5 +53,5 @@ def _friction(joint: str, torque_nm: float) -> dict[str, Variation]:
 
 
 def uniform(low: float, high: float) -> Variation:
-    """In the parameter's own unit."""
+    """The range, in the parameter's own unit."""
     return Variation(low, high, operation="set")

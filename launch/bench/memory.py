@@ -14,7 +14,7 @@ STATM = Path("/proc/self/statm")
 
 
 def bytes_per_world(robot: str) -> float:
-    """By how much each world of a vector environment lets its process grow, once worlds have been
+    """Bytes that each world of a vector environment adds to its process, once worlds have been
     reset and stepped; prepared worlds, observations and info are in it. NaN without /proc.
     """
     if not STATM.exists():

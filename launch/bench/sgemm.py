@@ -95,5 +95,5 @@ def fastest(rates: Mapping[str, float]) -> Sgemm:
 
 
 def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of each library over the rounds."""
+    """The median of each library over the rounds."""
     return {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}

@@ -117,7 +117,7 @@ def make_data(seed: int) -> Transitions:
     return Transitions(obs, action, next_obs, -(next_obs[:, 0] ** 2), np.zeros(ROWS, bool))
 
 
-def furuta_sized_agent(
+def agent_with_data(
     data: Transitions, sac: SacConfig, real_share: float, ensemble: EnsembleConfig = ENSEMBLE
 ) -> Mbpo:
     """An agent that holds the data and knows their statistics."""
@@ -138,11 +138,8 @@ def measure_training(bench: Settings) -> TrainRates:
     torch.set_num_threads(1)
     data = make_data(0)
     ensemble = replace(ENSEMBLE, activation=bench.activation)
-    agent = furuta_sized_agent(data, SacConfig(), 0.1, ensemble)
-    plain, default = (
-        furuta_sized_agent(data, PLAIN, 1.0),
-        furuta_sized_agent(data, SacConfig(), 1.0),
-    )
+    agent = agent_with_data(data, SacConfig(), 0.1, ensemble)
+    plain, default = agent_with_data(data, PLAIN, 1.0), agent_with_data(data, SacConfig(), 1.0)
     reference = make_reference(data, hidden=HIDDEN, batch=BATCH)
     config = FitConfig(batch=BATCH)
     training = Training(agent.model, [Mix([Source(data, 1.0)])], config, [np.random.default_rng(0)])
@@ -203,12 +200,12 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> float:
 
 def layer_sizes(model: DynamicsEnsemble) -> list[int]:
     """Width of inputs, hidden layers and outputs."""
-    shapes = [w.shape for w in weights(model)]
+    shapes = [w.shape for w in layer_weights(model)]
     return [shapes[0][1], *(shape[2] for shape in shapes)]
 
 
-def weights(model: DynamicsEnsemble) -> list[torch.Tensor]:
-    """Of each layer, (E, n_in, n_out)."""
+def layer_weights(model: DynamicsEnsemble) -> list[torch.Tensor]:
+    """The weights of each layer, (E, n_in, n_out)."""
     return [cast(BatchedLinear, layer).weight.detach() for layer in model.layers]
 
 
@@ -224,7 +221,7 @@ class Products:
 
     def __init__(self, model: DynamicsEnsemble, batch: int) -> None:
         members, sizes = model.members, layer_sizes(model)
-        self.weights = weights(model)
+        self.weights = layer_weights(model)
         self.gradients = [torch.empty_like(w) for w in self.weights]
         self.values = [torch.ones(members, batch, size) for size in sizes]
         self.slopes = [torch.ones(members, batch, size) for size in sizes]

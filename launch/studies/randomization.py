@@ -57,7 +57,7 @@ class Settings(Verb):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedRun:
     """One trained run."""
 
     kind: str
@@ -90,7 +90,7 @@ def measure_randomization(settings: Settings, base: PretrainConfig | None = None
     return {"rows": rows}
 
 
-def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[Training]:
+def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[TrainedRun]:
     """Train, or find, each run."""
     for seed in settings.seeds:
         for kind in settings.kinds:
@@ -99,7 +99,7 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             if not finished(out, spec, config):
                 with progress(f"pretrain {kind}") as report:
                     pretrain(spec, sim.make_vec_env, config, out, report)
-            yield Training(kind, seed, out)
+            yield TrainedRun(kind, seed, out)
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
@@ -116,7 +116,7 @@ def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
 
 
 def evaluated(
-    settings: Settings, spec: RobotSpec, training: Training, name: str, reality: str, actor: str
+    settings: Settings, spec: RobotSpec, training: TrainedRun, name: str, reality: str, actor: str
 ) -> dict[str, Any]:
     """Episodes on one reality, unless they are there already."""
     saved = training.run / f"{actor}-{name}-{settings.episodes}.json"
@@ -138,7 +138,7 @@ def evaluated(
     }
 
 
-def make_actor(spec: RobotSpec, training: Training, actor: str) -> Controller:
+def make_actor(spec: RobotSpec, training: TrainedRun, actor: str) -> Controller:
     """The policy alone, or the exported controller."""
     if actor == "policy":
         return PolicyController(load_agent(training.run, spec)[0].policy())

@@ -50,7 +50,7 @@ def run_real_log(robot: str, logs: Path, seeds: tuple[int, ...]) -> dict[str, An
         print_table(kind, errors, result["windows"][kind], len(seeds))
     for choice in result["seeds"]:
         held = ", ".join(f"{n} {e:.4f}" for n, e in choice["held_out_rad"].items())
-        print(f"seed {choice['seed']}: held-out mean error in rad: {held}")
+        print(f"seed {choice['seed']}: held-out error in rad: {held}")
     return result
 
 

@@ -25,11 +25,10 @@ from robot_mbrl.data import import_csv, read_episode
 from robot_mbrl.data.segment import Segment, long_enough, transitions_of
 from robot_mbrl.data.transitions import concatenate
 from robot_mbrl.data.windows import Windows
-from robot_mbrl.learning.finetune.config import FinetuneConfig
+from robot_mbrl.learning.finetune.config import FinetuneConfig, no_progress
 from robot_mbrl.learning.finetune.model import (
     FinetuneData,
-    ModelFinetuning,
-    Start,
+    Simulate,
     finetune_model,
 )
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
@@ -141,9 +140,11 @@ class Bench:
             fit_normalizers(fresh, data.real)
             return fresh
 
-        tuned = self.finetune(pretrained, config)
-        alone = replace(config, real_shares=(1.0,))
-        scratch = self.finetune(pretrained, alone, start=whitened)
+        tuned = finetune_model(pretrained, self.runs, self.simulator(seed), config, no_progress)
+        alone = replace(config, real_shares=(1.0,))  # what is simulated is not learned from
+        scratch = finetune_model(
+            pretrained, self.runs, transitions_of, alone, no_progress, start=whitened
+        )
         choice = {
             "accepted": tuned.report.accepted,
             "held_out_rad": {
@@ -158,14 +159,11 @@ class Bench:
         models = {"pretrained": pretrained, "scratch": scratch.model, "finetuned": kept}
         return models, choice
 
-    def finetune(
-        self, model: DynamicsEnsemble, config: FinetuneConfig, start: Start | None = None
-    ) -> ModelFinetuning:
-        """What `robot-mbrl finetune` does to a model; no policy was pretrained, so the posterior
-        worlds move by excitation."""
-        act = exciting(self.spec, np.random.default_rng((config.seed, 5)))
-        simulate = resimulator(self.spec, make_task(self.spec), act, config.seed)
-        return finetune_model(model, self.runs, simulate, config, lambda *_: None, start=start)
+    def simulator(self, seed: int) -> Simulate:
+        """What `robot-mbrl finetune` simulates; no policy was pretrained, so the posterior worlds
+        move by excitation."""
+        act = exciting(self.spec, np.random.default_rng((seed, 5)))
+        return resimulator(self.spec, make_task(self.spec), act, seed)
 
     def fresh(self, seed: int) -> DynamicsEnsemble:
         """An ensemble that knows nothing."""

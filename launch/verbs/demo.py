@@ -100,12 +100,12 @@ def run(settings: Settings) -> Outcome:
         print(f"{settings.port} stays closed; longer pretraining (--pretraining.updates) may help")
         return judged
     stages = run_stages(settings)
-    rows = measure(stages)
+    rows = measure_stages(stages)
     print_table(rows)
     seconds = time.monotonic() - start
     good = rows[-1]["success"] >= settings.required
     result = {"stages": rows, "seconds": seconds, "required": settings.required, "good": good}
-    draw(settings, stages, rows)
+    draw_summary(settings, stages, rows)
     (settings.out / FINISHED).write_text(json.dumps(plain(result), indent=1), encoding="utf-8")
     verdict = "does its task" if good else "does NOT do its task"
     share = f"{rows[-1]['success']:.0%} success, at least {settings.required:.1%} required"
@@ -240,7 +240,7 @@ def whole(report: EpisodesReport) -> EpisodesReport:
     return report
 
 
-def measure(stages: list[Stage]) -> list[dict[str, Any]]:
+def measure_stages(stages: list[Stage]) -> list[dict[str, Any]]:
     """One row a stage; models are compared on the last deployment, which none has seen."""
     test = load_episodes([r.path for r in stages[-1].report.results])
     return [measure_stage(stage, test) for stage in stages]
@@ -299,7 +299,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     Console().print(table)
 
 
-def draw(s: Settings, stages: list[Stage], rows: list[dict[str, Any]]) -> None:
+def draw_summary(s: Settings, stages: list[Stage], rows: list[dict[str, Any]]) -> None:
     """report.html over the episodes of every deployment."""
     paths = [r.path for stage in stages for r in stage.report.results]
     caption = f"on {s.port}; error on the last deployment's episodes; alarms are noted, not obeyed"

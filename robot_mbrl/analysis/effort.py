@@ -11,7 +11,7 @@ from robot_mbrl.data import Episode
 
 @dataclass(frozen=True)
 class Effort:
-    """Of each of A actuators, in its own unit; nan where no tick counts.
+    """Effort of each of A actuators, in its own unit; nan where no tick counts.
 
     Attributes:
         rms: root mean square of the applied command (A,).

@@ -42,7 +42,7 @@ class Segment:
         return Segment(self.obs[begin : end + 1], self.action[begin:end])
 
     def transitions(self, task: Task | None = None) -> Transitions:
-        """Its ticks one by one, rewarded by `task`; without one by 0 and never ended, enough for a
+        """The ticks one by one, rewarded by `task`; without one by 0 and never ended, enough for a
         dynamics model."""
         obs, action = self.obs.astype(np.float32), self.action.astype(np.float32)
         if task is None:

@@ -63,7 +63,7 @@ class PlannerModule(nn.Module):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the inputs."""
+        """Shapes of the inputs."""
         layout = self.imagination.model.layout
         return {
             "observation": (layout.size,),

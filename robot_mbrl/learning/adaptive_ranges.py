@@ -71,7 +71,7 @@ class Boundary:
 
     @property
     def name(self) -> str:
-        """For files and people."""
+        """The boundary's name, for files and people."""
         return f"{self.path} {'low' if self.side < 0 else 'high'}"
 
     def value(self, extent: float | None = None) -> float:

@@ -208,5 +208,5 @@ class InThisProcess:
         self._result = getattr(self._physics, call)(*arguments)
 
     def finish(self) -> Any:
-        """Its result."""
+        """The result of the work that was begun."""
         return self._result

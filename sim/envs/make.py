@@ -1,4 +1,4 @@
-"""One robot or B robots as gymnasium environments: what `sim.make_env` and its sibling do."""
+"""One robot or B robots as gymnasium environments: `sim.make_env` and `sim.make_vec_env`."""
 
 from pathlib import Path
 from typing import Any, Literal, overload

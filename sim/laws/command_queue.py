@@ -31,7 +31,7 @@ class CommandQueue(PerWorld):
         return newest
 
     def fill(self, commands: FloatArray, ids: np.ndarray) -> None:
-        """As if worlds `ids` (n,) had had commands (n, A) for ever."""
+        """Let worlds `ids` (n,) be as if they had had commands (n, A) for ever."""
         self._coming[:, ids], self._due[ids] = commands, 0
 
     def take(self, other: PerWorld, rows: slice, ids: np.ndarray) -> None:

@@ -38,7 +38,7 @@ class DelayLine(PerWorld):
         self._lag[ids] = lag
 
     def fill(self, values: FloatArray, ids: np.ndarray) -> None:
-        """As if worlds `ids` (n,) had held values (n, K) for ever."""
+        """Let worlds `ids` (n,) be as if they had held values (n, K) for ever."""
         self._values[ids] = values[:, None]
 
     def put(self, values: FloatArray) -> None:

@@ -67,7 +67,8 @@ class Latency:
         return np.ceil(late_ms * self._per_ms - ROUNDING).astype(np.int64)
 
     def start(self, angles: FloatArray, commands: FloatArray | None, ids: np.ndarray) -> None:
-        """As if worlds `ids` (n,) had always been at `angles` (n, J) under `commands` (n, A).
+        """Let worlds `ids` (n,) be as if they had always been at `angles` (n, J) under `commands`
+        (n, A).
 
         None leaves the commands that are on their way.
         """

@@ -56,8 +56,9 @@ def bootstrapped_values(sac: Sac, updates: int) -> Counter[int]:
 def test_a_target_is_the_minimum_of_m_critics_drawn_anew(subset: int, shares: list[float]) -> None:
     """Of M out of 5, the smallest is k with the share of subsets whose others are all above k."""
     sac = make(subset=subset, tau=0.0, temperature=1e-9, lr=0.0, policy_delay=10_000)
-    found = bootstrapped_values(sac, 400)
-    assert [found[k] / 400 for k in range(5)] == pytest.approx(shares, abs=0.09)
+    updates = 400 if 0 < subset < 5 else 40  # nothing is drawn without a choice
+    found = bootstrapped_values(sac, updates)
+    assert [found[k] / updates for k in range(5)] == pytest.approx(shares, abs=0.09)
 
 
 def weights(sac: Sac, updates: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

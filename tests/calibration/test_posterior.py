@@ -69,6 +69,7 @@ def sticking(spec: RobotSpec, static_nm: float, windows: int = 40, ticks: int = 
     return LogWindows(start, speed, actions[:, 0], actions, np.stack(travel, 1))
 
 
+@pytest.mark.slow
 def test_a_log_of_a_sticking_arm_tells_so() -> None:
     found = {}
     for static in (0.0, 2e-3):

@@ -1,5 +1,6 @@
 """Simulated episodes of the worlds that explain real ones."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ SPEC = load_robot("furuta")
 LENGTH = "links.pendulum.length"
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: Any) -> None:
-    for name, value in (("WINDOWS", 12), ("WORLDS", 12), ("SECONDS", 2.0)):
-        monkeypatch.setattr(resimulate, name, value)
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("WINDOWS", 4), ("ROUNDS", 2), ("WORLDS", 12), ("SECONDS", 2.0)):
+            patch.setattr(resimulate, name, value)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,13 @@ def simulated(agent: Mbpo, length: float, seed: int = 0) -> Transitions:
     return resimulate.resimulator(SPEC, agent.task, agent.policy(), seed)(recorded(length))
 
 
+@pytest.fixture(scope="module")
+def rows(agent: Mbpo) -> Transitions:
+    """Of a machine as the description says; tests share them and leave them as they are."""
+    return simulated(agent, 1.0)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0.85, 1.15])
 def test_worlds_resemble_the_machine_that_was_recorded(
     agent: Mbpo, length: float, monkeypatch: Any
@@ -57,33 +67,31 @@ def test_worlds_resemble_the_machine_that_was_recorded(
 
     monkeypatch.setattr(resimulate, "act_in_worlds", keep)
     monkeypatch.setattr(resimulate, "WINDOWS", 30)
+    monkeypatch.setattr(resimulate, "ROUNDS", 4)
     simulated(agent, length)
     assert given[0].mean() == pytest.approx(length, abs=0.05)
 
 
-def test_worlds_follow_each_other_tick_by_tick(agent: Mbpo) -> None:
-    rows = simulated(agent, 1.0)
+def test_worlds_follow_each_other_tick_by_tick(rows: Transitions) -> None:
     assert stride_of(rows) == 1
     assert 12 * 100 >= len(rows) > 12 * 20
     assert len(draw_windows(rows, 10, 50, np.random.default_rng(0))) > 30
 
 
-def test_rewards_are_the_tasks(agent: Mbpo) -> None:
-    rows = simulated(agent, 1.0)
+def test_rewards_are_the_tasks(agent: Mbpo, rows: Transitions) -> None:
     assert rows.reward == pytest.approx(agent.task.reward(rows.next_obs, rows.action), abs=1e-5)
     assert (rows.terminated == agent.task.terminated(rows.next_obs)).all()
 
 
-def test_a_seed_reproduces_it_and_another_does_not(agent: Mbpo) -> None:
-    one, same, other = (simulated(agent, 1.0, seed) for seed in (0, 0, 1))
-    assert np.array_equal(one.next_obs, same.next_obs)
-    assert not np.array_equal(one.obs[:50], other.obs[:50])
+def test_a_seed_reproduces_it_and_another_does_not(agent: Mbpo, rows: Transitions) -> None:
+    same, other = simulated(agent, 1.0), simulated(agent, 1.0, seed=1)
+    assert np.array_equal(rows.next_obs, same.next_obs)
+    assert not np.array_equal(rows.obs[:50], other.obs[:50])
 
 
-def test_noise_explores(agent: Mbpo, monkeypatch: Any) -> None:
-    def spread() -> float:
-        return float(np.abs(np.diff(simulated(agent, 1.0).action[:, 0])).mean())
+def test_noise_explores(agent: Mbpo, rows: Transitions, monkeypatch: Any) -> None:
+    def spread(rows: Transitions) -> float:
+        return float(np.abs(np.diff(rows.action[:, 0])).mean())
 
-    loud = spread()
     monkeypatch.setattr(resimulate, "NOISE", 0.0)
-    assert spread() < 0.3 * loud
+    assert spread(simulated(agent, 1.0)) < 0.3 * spread(rows)

@@ -10,6 +10,10 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 """(stage, done, total, numbers)"""
 
 
+def no_progress(stage: str, done: int, total: int, numbers: dict[str, float]) -> None:
+    """Report nothing."""
+
+
 @dataclass(frozen=True)
 class FinetuneConfig:
     """Settings of finetuning."""

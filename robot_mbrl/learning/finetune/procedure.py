@@ -14,7 +14,12 @@ from robot_mbrl.data import Episode
 from robot_mbrl.data.segment import Segment
 from robot_mbrl.learning.false_stops import at_least, calibrate_alarms
 from robot_mbrl.learning.finetune.agent import finetune
-from robot_mbrl.learning.finetune.config import FinetuneConfig, FinetuneReport, Progress
+from robot_mbrl.learning.finetune.config import (
+    FinetuneConfig,
+    FinetuneReport,
+    Progress,
+    no_progress,
+)
 from robot_mbrl.learning.finetune.model import Simulate
 from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.models.judging.surprise import surprise
@@ -27,10 +32,6 @@ from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder
 MakeSimulate = Callable[[RobotSpec, Task, Policy, int], Simulate]
 """(robot, task, policy, seed) -> a simulator of worlds like the recorded one, such as
 `calibration.resimulate.resimulator`."""
-
-
-def no_progress(stage: str, done: int, total: int, numbers: dict[str, float]) -> None:
-    """Say nothing."""
 
 
 def finetune_run(

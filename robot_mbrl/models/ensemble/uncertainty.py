@@ -56,11 +56,11 @@ class Uncertainty:
         return value
 
     def normalized(self) -> "Uncertainty":
-        """In units of the data's residual spread, in which joints can be compared."""
+        """Uncertainty in units of the data's residual spread, in which joints can be compared."""
         return self._scaled(1 / self.normalized_unit)
 
     def of_velocity(self) -> "Uncertainty":
-        """In rad/s, of the observed velocity; `mean` is its part that the increment gives."""
+        """Uncertainty of the observed velocity, rad/s; `mean` is the part by the increment."""
         return self._scaled(self.velocity_gain)
 
     def rescaled(self, noise: FloatArray, spread_scale: FloatArray) -> "Uncertainty":

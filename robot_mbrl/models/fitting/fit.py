@@ -20,7 +20,7 @@ from robot_mbrl.models.fitting.best_weights import BestWeights
 from robot_mbrl.models.fitting.bootstrap import RowBatches, WindowBatches
 from robot_mbrl.models.fitting.loss import Rows
 from robot_mbrl.models.fitting.multistep import WindowBatch, error_scale, multistep_loss
-from robot_mbrl.models.fitting.noise_scale import calibrate_std, measure_error
+from robot_mbrl.models.fitting.noise_scale import calibrate_std, set_error_scale
 from robot_mbrl.models.fitting.one_step import one_step_gradient
 from robot_mbrl.networks.parameter_buffer import flatten
 
@@ -195,7 +195,7 @@ def _finish(
     elites = np.sort(np.argsort(score)[: config.elites])
     model.elites = torch.as_tensor(elites)
     if model.kind == "deterministic":
-        measure_error(model, Rows.of(model, holdout))
+        set_error_scale(model, Rows.of(model, holdout))
     scale = calibrate_std(model, holdout)
     return FitReport(nll, step, tuple(int(e) for e in elites), scale)
 

@@ -20,7 +20,7 @@ class Rows:
 
     @classmethod
     def of(cls, model: DynamicsEnsemble, t: Transitions) -> "Rows":
-        """Those of transitions, increments taken in float64."""
+        """The rows of transitions, increments taken in float64."""
         dq = model.layout.increments(t.obs.astype(np.float64), t.next_obs.astype(np.float64))
         return cls(torch.as_tensor(t.obs), torch.as_tensor(t.action), torch.as_tensor(dq).float())
 

@@ -10,7 +10,7 @@ from robot_mbrl.models.judging.intervals import interval_scale
 
 
 @torch.no_grad()
-def measure_error(model: DynamicsEnsemble, held: Rows) -> None:
+def set_error_scale(model: DynamicsEnsemble, held: Rows) -> None:
     """Give a deterministic model its noise: each coordinate's held-out error, that of the elites'
     members on average (root mean square)."""
     mean, _ = model.residual(model.spread(held.obs), model.spread(held.action))

@@ -30,8 +30,8 @@ def one_step_gradient(
 
 
 class ByAutograd:
-    """Of `member_loss`: for dry friction, which needs velocities, for noise on inputs, and for
-    members that learn from different sources."""
+    """Gradients of `member_loss`: for dry friction, which needs velocities, for noise on inputs,
+    and for members that learn from different sources."""
 
     def __init__(
         self, model: DynamicsEnsemble, batches: Sequence[RowBatches], weights: nn.Parameter
@@ -50,7 +50,7 @@ class ByAutograd:
 
 
 class ByHand:
-    """Of the same loss, written out. What does not change is whitened once, not in each batch."""
+    """Gradients of the same loss, written out; what does not change is whitened once."""
 
     @torch.no_grad()
     def __init__(self, model: DynamicsEnsemble, rows: Sequence[Rows], bootstrap: Bootstrap) -> None:

@@ -89,7 +89,7 @@ class MonitorThresholds:
 
     @classmethod
     def of_controller(cls, stored: dict[str, Any]) -> "MonitorThresholds | None":
-        """Those in a controller's metadata; None where it was exported without."""
+        """The thresholds in a controller's metadata; None where it was exported without."""
         return cls.from_json(stored) if stored else None
 
     @classmethod

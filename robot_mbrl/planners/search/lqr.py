@@ -15,7 +15,7 @@ from robot_mbrl.planners.objective.staged import StagedModel
 
 @dataclass(frozen=True)
 class Derivatives:
-    """Of the discounted cost and the dynamics along a trajectory, in double precision."""
+    """Derivatives of discounted cost and dynamics along a trajectory, in double precision."""
 
     fx: Tensor
     fu: Tensor

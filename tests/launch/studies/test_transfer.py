@@ -8,7 +8,7 @@ import pytest
 
 import launch.studies.transfer as study
 from launch.main import main
-from robot_mbrl.contract import load_robot
+from robot_mbrl.contract.description.read_robot import BUILT_IN, load_robot
 
 ROW = {"success": 0.0, "return": 1.0, "episodes": 2, "stops": [], "alarms": 0}
 
@@ -33,7 +33,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(study, "pretrain_oracle", lambda s, spec, reality, out: note(out))
     monkeypatch.setattr(study, "deployed", deployed)
-    monkeypatch.setattr(study, "collect", lambda s, spec, reality, file, folder, *_: note(folder))
+    monkeypatch.setattr(
+        study, "record_round", lambda s, spec, reality, file, folder, *_: note(folder)
+    )
     monkeypatch.setattr(study, "finetuned", lambda s, folders, out, changes: note(out))
     monkeypatch.setattr(study, "add_errors", add_errors)
     return paths
@@ -42,8 +44,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """As much of a run folder as the study itself reads."""
-    spec = load_robot("furuta")
-    head = {"robot_folder": str(spec.folder), "fingerprint": spec.fingerprint}
+    fingerprint = load_robot("furuta").fingerprint
+    head = {"robot_folder": str(BUILT_IN / "furuta"), "fingerprint": fingerprint}
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(head))
     return tmp_path / "run"

@@ -1,6 +1,7 @@
 """Finetuning learns what the episodes show and keeps what they do not show."""
 
 import copy
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -65,7 +66,12 @@ def segment(steps: Transitions) -> Segment:
 
 
 def pretrained() -> Mbpo:
-    """Knows a simulator that shows the right of 0 only."""
+    """A new copy of the agent that knows a simulator which shows the right of 0 only."""
+    return copy.deepcopy(pretraining())
+
+
+@functools.cache
+def pretraining() -> Mbpo:
     config = MbpoConfig(
         sac=SacConfig(actor_hidden=4, critic_hidden=4, batch=16),
         ensemble=EnsembleConfig(members=2, hidden=24),
@@ -174,7 +180,7 @@ def test_friction_is_added_and_kept_in_the_settings() -> None:
 def test_friction_helps_on_a_machine_that_sticks() -> None:
     errors = {}
     for dry_friction in (False, True):
-        agent, fit = pretrained(), replace(FIT, steps=600)
+        agent, fit = pretrained(), replace(FIT, steps=300)
         config = FinetuneConfig(
             real_shares=(1.0,), error_steps=5, fit=fit, updates=0, dry_friction=dry_friction
         )

@@ -23,7 +23,7 @@ from tests.support.linear_model import drift, layout, transitions
 
 REAL, SIMULATED, HELD = transitions(90, 1), transitions(200, 2), transitions(60, 3)
 CONFIG = FitConfig(
-    steps=60, batch=24, lr=3e-3, check_every=10, elites=2, input_noise=0.05, multistep_weight=2.0
+    steps=30, batch=24, lr=3e-3, check_every=10, elites=2, input_noise=0.05, multistep_weight=2.0
 )
 SHARES = (0.9, 0.3, 0.6)
 
