@@ -1,4 +1,4 @@
-"""Transitions of simulated worlds under many kinds of motion, where no policy is wanted."""
+"""Segments of simulated worlds under many kinds of motion, where no policy is wanted."""
 
 import dataclasses
 
@@ -8,10 +8,9 @@ import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.noise import correlated_noise
-from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.segment import Segment
+from robot_mbrl.envs.episodes import Act
 
-Piece = tuple[FloatArray, FloatArray]
-"""Observations (T, O) and actions (T, A) of one stretch; action t acts between t and t + 1."""
 IDEAL_COUNTS = 2**24
 JUMP = 0.03  # per tick: a new level, noise and direction every 33 ticks
 PUSHED_WORLDS, PUSH_START, PUSH_END, PUSH = 0.15, 0.015, 0.06, 0.6
@@ -50,6 +49,19 @@ class Excitation:
         return np.clip(held + self._amplitude * self._noise, -1, 1).astype(np.float32)
 
 
+def exciting(spec: RobotSpec, rng: np.random.Generator) -> Act:
+    """Excitation as a policy, observations (B, O) -> actions (B, A), for where there is none."""
+    layout, sources = ObservationLayout.from_spec(spec), dict[int, Excitation]()
+
+    def act(obs: FloatArray) -> FloatArray:
+        worlds = len(obs)
+        if worlds not in sources:
+            sources[worlds] = Excitation(worlds, layout.action_size, rng)
+        return sources[worlds].next(layout.velocities(obs)[:, list(spec.actuated)])
+
+    return act
+
+
 class Pushes:
     """Unrecorded disturbances (B, A), in units of the action: people touch real robots.
 
@@ -74,8 +86,8 @@ class Pushes:
 
 def explore(
     spec: RobotSpec, worlds: int, ticks: int, seed: int, parameters: Parameters | None = None
-) -> list[Piece]:
-    """Let randomized worlds move for `ticks` ticks; one piece of `ticks` + 1 rows a world.
+) -> list[Segment]:
+    """Let randomized worlds move for `ticks` ticks; one segment a world.
 
     `parameters` (n,) each: worlds draw from those n instead of from the whole of [randomization].
     """
@@ -98,8 +110,8 @@ def explore(
         actions.append(action)
         path.append(with_history(env.layout, obs, actions))
     env.close()
-    rows, acts = np.stack(path, 1), np.stack([*actions, actions[-1]], 1)
-    return list(zip(rows, acts, strict=True))
+    both = zip(np.stack(path, 1), np.stack(actions, 1), strict=True)
+    return [Segment(rows, action) for rows, action in both]
 
 
 def with_ideal_sensors(spec: RobotSpec) -> RobotSpec:
@@ -124,12 +136,3 @@ def with_history(
         columns = [layout.column(f"{a}.action[-{back}]") for a in layout.actuators]
         obs[:, columns] = action
     return obs
-
-
-def transitions_of(pieces: list[Piece]) -> Transitions:
-    """Every step of some pieces, without rewards: enough for a dynamics model."""
-    obs = np.concatenate([o[:-1] for o, _ in pieces]).astype(np.float32)
-    next_obs = np.concatenate([o[1:] for o, _ in pieces]).astype(np.float32)
-    action = np.concatenate([a[:-1] for _, a in pieces]).astype(np.float32)
-    nothing = np.zeros(len(obs), dtype=np.float32)
-    return Transitions(obs, action, next_obs, nothing, nothing > 0)

@@ -1,28 +1,64 @@
 """Windows of recorded observations as a simulator wants them: joint states, commands, travel."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from calibration.posterior import LogWindows
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.models.judging.open_loop import Starts
+from robot_mbrl.data.windows import Windows
 
 
-def log_windows(layout: ObservationLayout, starts: Starts, *, centred: bool = False) -> LogWindows:
-    """What a simulator needs of windows: a state, the command before it, and what is to come.
+@dataclass(frozen=True)
+class LogWindows:
+    """W windows of K ticks of a log, in joint space.
 
-    The observation's speed is half a tick old, which a simulator would take for friction. `centred`
-    averages it with that of the next tick: for looking back at a log, not for predicting.
+    Attributes:
+        q_rad: positions at the start, (W, J).
+        qd_rad_s: velocities at the start, (W, J).
+        before: action of the tick before, (W, A); with latency it acts longer.
+        action: (W, K, A) in [-1, 1].
+        travel_rad: how far the joints travelled after 1..K ticks, (W, K, J).
     """
-    obs = starts.obs[:, 0]
-    steps = layout.increments(starts.obs[:, :-1], starts.obs[:, 1:])
-    columns = [layout.column(f"{a}.action[-1]") for a in layout.actuators]
-    speed = layout.velocities(obs)
-    if centred:
-        speed = (speed + layout.velocities(starts.obs[:, 1])) / 2
-    return LogWindows(
-        positions(layout, obs), speed, obs[:, columns], starts.actions, np.cumsum(steps, 1)
-    )
+
+    q_rad: FloatArray
+    qd_rad_s: FloatArray
+    before: FloatArray
+    action: FloatArray
+    travel_rad: FloatArray
+
+    def __len__(self) -> int:
+        """Windows W."""
+        return len(self.q_rad)
+
+    @classmethod
+    def of(
+        cls, layout: ObservationLayout, windows: Windows, *, centred: bool = False
+    ) -> "LogWindows":
+        """Joint states of observations.
+
+        The observation's speed is half a tick old, which a simulator would take for friction.
+        `centred` averages it with that of the next tick: for looking back at a log, not for
+        predicting.
+        """
+        obs = np.asarray(windows.obs, np.float64)
+        steps = layout.increments(obs[:, :-1], obs[:, 1:])
+        speed = layout.velocities(obs[:, 0])
+        if centred:
+            speed = (speed + layout.velocities(obs[:, 1])) / 2
+        columns = [layout.column(f"{a}.action[-1]") for a in layout.actuators]
+        before = obs[:, 0, columns]
+        return cls(positions(layout, obs[:, 0]), speed, before, windows.action, np.cumsum(steps, 1))
+
+    def take(self, index: np.ndarray) -> "LogWindows":
+        """Windows of an index (N,)."""
+        return LogWindows(
+            self.q_rad[index],
+            self.qd_rad_s[index],
+            self.before[index],
+            self.action[index],
+            self.travel_rad[index],
+        )
 
 
 def positions(layout: ObservationLayout, obs: FloatArray) -> FloatArray:

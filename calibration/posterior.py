@@ -1,9 +1,13 @@
-"""Which of many randomized worlds could have made a log: those that predict it best."""
+"""Posterior worlds: of many randomized ones, those that explain a log, for they predict it best.
+
+Rejection sampling with a distance, as in approximate Bayesian computation (Beaumont et al. 2002).
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from calibration.log_windows import LogWindows
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.variation import sample_parameters
@@ -12,39 +16,14 @@ from sim.worlds import Worlds
 
 
 @dataclass(frozen=True)
-class Plausible:
+class PosteriorWorlds:
     """The worlds kept, best first: parameters and mean capped errors in rad, (n,) each."""
 
     parameters: Parameters
     error_rad: FloatArray
 
 
-@dataclass(frozen=True)
-class LogWindows:
-    """W windows of K ticks of a log.
-
-    q and qd at the start (W, J), the action before (W, A), actions (W, K, A) in [-1, 1] and how far
-    the joints travelled after 1..K ticks (W, K, J) rad.
-    """
-
-    q_rad: FloatArray
-    qd_rad_s: FloatArray
-    before: FloatArray
-    actions: FloatArray
-    travel_rad: FloatArray
-
-    def take(self, index: np.ndarray) -> "LogWindows":
-        """Some of them."""
-        return LogWindows(
-            self.q_rad[index],
-            self.qd_rad_s[index],
-            self.before[index],
-            self.actions[index],
-            self.travel_rad[index],
-        )
-
-
-def plausible_worlds(
+def posterior_worlds(
     spec: RobotSpec,
     windows: LogWindows,
     rng: np.random.Generator,
@@ -54,33 +33,31 @@ def plausible_worlds(
     most: int = 200,
     cap_rad: float = 0.3,
     rounds: int = 3,
-) -> Plausible:
+) -> PosteriorWorlds:
     """Draw `worlds` from [randomization], keep the `keep` that predict the windows best.
 
-    Rejection sampling with a distance, as in approximate Bayesian computation (Beaumont et al.
-    2002). Each further round draws `worlds` more between and around those kept. At most `most`
-    windows are looked at. Errors count up to `cap_rad`: a push by hand would otherwise decide
-    alone.
+    Each further round draws `worlds` more between and around those kept. At most `most` windows are
+    compared. Errors count up to `cap_rad`: a push by hand would otherwise decide alone.
     """
-    windows = windows.take(rng.permutation(len(windows.q_rad))[:most])
+    windows = windows.take(rng.permutation(len(windows))[:most])
     drawn = sample_parameters(spec.randomization, spec.nominal, rng, worlds)
     bounds = {path: (values.min(), values.max()) for path, values in drawn.items()}
     engine = MujocoWorlds(spec, worlds)
-    kept = Plausible({path: values[:0] for path, values in drawn.items()}, np.zeros(0))
+    kept = PosteriorWorlds({path: values[:0] for path, values in drawn.items()}, np.zeros(0))
     for number in range(rounds):
         if number:
             drawn = offspring(kept.parameters, bounds, rng, worlds)
         score = world_errors(engine, drawn, windows, cap_rad)
-        kept = best_of(kept, Plausible(drawn, score), keep)
+        kept = best_of(kept, PosteriorWorlds(drawn, score), keep)
     return kept
 
 
-def best_of(a: Plausible, b: Plausible, keep: int) -> Plausible:
+def best_of(a: PosteriorWorlds, b: PosteriorWorlds, keep: int) -> PosteriorWorlds:
     """The best `keep` worlds of both."""
     score = np.concatenate([a.error_rad, b.error_rad])
     best = np.argsort(score)[:keep]
     joint = {p: np.concatenate([a.parameters[p], b.parameters[p]])[best] for p in a.parameters}
-    return Plausible(joint, score[best])
+    return PosteriorWorlds(joint, score[best])
 
 
 def offspring(
@@ -105,7 +82,7 @@ def world_errors(
     """Mean capped error of each world (n,) over the windows, rad."""
     worlds = len(next(iter(drawn.values())))
     everyone, errors = np.arange(worlds), []
-    for w in range(len(windows.q_rad)):
+    for w in range(len(windows)):
 
         def same(x: FloatArray) -> FloatArray:
             return np.broadcast_to(x, (worlds, *x.shape))
@@ -114,7 +91,7 @@ def world_errors(
         start, speed = same(windows.q_rad[w]), same(windows.qd_rad_s[w])
         engine.set_true_state(start, speed, everyone, action=same(windows.before[w]))
         gaps = []
-        for action, travel in zip(windows.actions[w], windows.travel_rad[w], strict=True):
+        for action, travel in zip(windows.action[w], windows.travel_rad[w], strict=True):
             engine.step(same(action))
             gaps.append(np.abs(engine.true_state()[0] - start - travel))
         errors.append(np.minimum(gaps, cap_rad).mean((0, 2)))

@@ -33,7 +33,7 @@ class Connection:
         robot: the driver.
         clock: the time it lives by.
         port: as given to `open_connection`.
-        device: the mock behind the robot where it runs in this process, for looking inside.
+        device: the mock device behind the robot where it runs in this process.
     """
 
     robot: Driver

@@ -41,8 +41,9 @@ class Worlds(Protocol):
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
-        """Advance every world under actions (B, A) in [-1, 1], by one control period if not
-        told. What happens by chance is drawn from `rng`; without one it does not happen."""
+        """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
+        default one control period. What happens by chance is drawn from `rng`; without one it does
+        not happen."""
 
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`. Raises SpecError as `reset`."""

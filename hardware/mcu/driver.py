@@ -71,7 +71,7 @@ class McuDriver(PortDriver):
     def send(self, command: Command) -> Command:
         """Clamp to the limits, drive, and return the device's echo of what it applied.
 
-        The echo is 0 when the device is not enabled or has a fault; `read` tells which. When the
+        The echo is 0 when the device is not enabled or has a fault; `read` says which. When the
         reply is lost (LinkTimeout), the command may or may not be in force.
         Raises NotFiniteError, ShapeError, LinkError.
         """

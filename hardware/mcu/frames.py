@@ -125,8 +125,8 @@ class FrameReader:
         """Frames completed by `chunk`; what cannot be decoded is counted in `errors`."""
         frames: list[Frame] = []
         *ended, rest = chunk.split(DELIMITER)
-        for piece in ended:
-            self._append(piece)
+        for part in ended:
+            self._append(part)
             frames += self._finish()
         self._append(rest)
         return frames
@@ -136,8 +136,8 @@ class FrameReader:
         self.errors += bool(self._buffer)
         self._buffer.clear()
 
-    def _append(self, piece: bytes) -> None:
-        self._buffer += piece
+    def _append(self, part: bytes) -> None:
+        self._buffer += part
         if len(self._buffer) >= MAX_FRAME_BYTES:
             self._buffer.clear()
             self._skipping = True

@@ -1,4 +1,4 @@
-"""The serial line as the device sees it: it loses, delays and corrupts what it is told to."""
+"""The serial line as the device sees it: it loses, delays and corrupts as its plan says."""
 
 import math
 from collections import deque

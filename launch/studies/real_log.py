@@ -44,8 +44,8 @@ def run_real_log(robot: str, logs: Path, seeds: tuple[int, ...]) -> dict[str, An
     """Run with default settings, print, and return the result."""
     if not seeds:
         raise DataError("real-log: no seeds; give at least one")
-    with progress("real-log") as tell:
-        result = bench_real_log(load_robot(robot), logs, RealLogConfig(seeds=seeds), tell)
+    with progress("real-log") as report:
+        result = bench_real_log(load_robot(robot), logs, RealLogConfig(seeds=seeds), report)
     for kind, errors in result["errors"].items():
         print_table(kind, errors, result["windows"][kind], len(seeds))
     for choice in result["seeds"]:
@@ -64,13 +64,13 @@ def print_table(kind: str, errors: dict[str, Any], windows: dict[str, int], seed
         table.add_column(name, justify="right")
     for run, models in errors.items():
         for model in MODELS:
-            cells = [spell(models, model, measure) for measure in MEASURES]
+            cells = [format_cell(models, model, measure) for measure in MEASURES]
             table.add_row(run if model == MODELS[0] else "", model, *cells)
         table.add_section()
     Console(width=120).print(table)
 
 
-def spell(models: dict[str, Any], model: str, measure: str) -> str:
+def format_cell(models: dict[str, Any], model: str, measure: str) -> str:
     """Mean over seeds, its range, and a star for the best of the four."""
     value = models[model][measure]
     best = min(models[m][measure]["mean"] for m in MODELS) == value["mean"]

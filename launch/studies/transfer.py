@@ -16,17 +16,19 @@ import numpy as np
 import torch
 
 import sim
+from calibration.resimulate import resimulator
 from launch.operator_stop import OperatorStop, open_session
 from launch.studies.realities import keep_reality, name_realities
 from launch.terminal import print_episode
 from launch.verb import Outcome, Verb, plain
 from launch.verbs.export import export
-from launch.verbs.finetune import finetune_run
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.parameters.variation import Variation
+from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
+from robot_mbrl.learning.finetune.config import FinetuneConfig
+from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
 from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import (
@@ -148,7 +150,8 @@ def add_errors(
     for key, folder in tests.items():
         episodes = load_episodes([folder])
         for row in rows:
-            row[key] = measure_error(Path(row["run"]), episodes, ERROR_STEPS).scalar(ERROR_STEPS)
+            error = measure_error(Path(row["run"]), episodes, ERROR_STEPS)
+            row[key] = error.summary()["rms_rad"]
 
 
 def print_row(row: dict[str, Any]) -> None:
@@ -214,7 +217,8 @@ def finetuned(s: Settings, folders: list[Path], out: Path, changes: dict[str, An
     """The run finetuned on every episode so far, always from the pretrained one."""
     if not (out / "state.json").exists():
         config = FinetuneConfig(seed=s.seed, **changes)
-        finetune_run(s.run, load_episodes(folders), out, config)
+        episodes = load_episodes(folders)
+        finetune_run(s.run, episodes, out, config, resimulate=resimulator)
     return out
 
 

@@ -11,7 +11,7 @@ import tyro
 import sim
 from launch.verb import Outcome, Verb, plain
 from robot_mbrl.analysis.measure import Analysis, AnalysisConfig, analyze
-from robot_mbrl.learning.finetune.agent import load_episodes
+from robot_mbrl.data import load_episodes
 from robot_mbrl.report.analysis_report import return_note, write_analysis
 
 

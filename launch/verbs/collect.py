@@ -39,7 +39,7 @@ class Settings(Verb):
     controller: Path | None = None
     """controller.onnx; not needed with --policy random"""
     policy: Literal["controller", "random"] = "controller"
-    """who acts: the controller, or noise alone for a first look at a robot"""
+    """who acts: the controller, or noise alone for the first data of a robot"""
     episodes: int = 5
     """how many"""
     seconds: float | None = None

@@ -11,17 +11,21 @@ import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from calibration.resimulate import resimulator
 from launch.operator_stop import OperatorStop
+from launch.terminal import progress
 from launch.verb import ERROR, OK, Outcome, Verb, plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
 from launch.verbs import sim2sim
 from launch.verbs.export import export
-from launch.verbs.finetune import finetune_run, print_verdict
+from launch.verbs.finetune import print_verdict
 from launch.verbs.pretrain import check_folder, pretrain
 from robot_mbrl.contract import load_robot
+from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.finetune.agent import FinetuneConfig, load_episodes
+from robot_mbrl.learning.finetune.config import FinetuneConfig
+from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.onboard import EpisodesReport, load_for_robot
 from robot_mbrl.report.html import Table
@@ -155,7 +159,15 @@ def run_stages(s: Settings) -> list[Stage]:
         step(f"round {number} of {rounds_in_all}: finetune on {transitions} real transitions")
         rounds = [out / "episodes" / f"collect-{n}" for n in range(1, number + 1)]
         target = out / ("finetuned" if last else f"round-{number}")
-        result = finetune_run(pretrained, load_episodes(rounds), target, s.finetuning)
+        with progress("finetune") as report_progress:
+            result = finetune_run(
+                pretrained,
+                load_episodes(rounds),
+                target,
+                s.finetuning,
+                resimulate=resimulator,
+                progress=report_progress,
+            )
         print_verdict(target, result)
         name = FINETUNED if last else f"round {number}"
         file = out / ("controller.onnx" if last else f"round-{number}.onnx")
@@ -244,7 +256,7 @@ def measure_stage(stage: Stage, test: dict[str, Any]) -> dict[str, Any]:
         "episodes": len(results),
         "success": stage.report.success,
         "return": sum(r.score.returns for r in results) / max(1, len(results)),
-        "error_rad": measure_error(stage.run, test, ERROR_STEPS).scalar(ERROR_STEPS),
+        "error_rad": measure_error(stage.run, test, ERROR_STEPS).summary()["rms_rad"],
         "stops": len(ended),
         "alarms": sum(bool(r.alarm) for r in results),
         "plan_p99_ms": max(r.report.plan_ms.p99 for r in results),

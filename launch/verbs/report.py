@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launch.verb import Outcome, Verb
-from robot_mbrl.learning.finetune.agent import load_episodes
+from robot_mbrl.data import load_episodes
 from robot_mbrl.report.run_report import write_report
 
 

@@ -22,15 +22,16 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.data.segment import Segment, long_enough
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
-from robot_mbrl.models.judging.relative_error import relative_error
+from robot_mbrl.models.judging.open_loop import relative_error
 from robot_mbrl.networks.task_view import TaskView
 
 Progress = Callable[[int, int], None]
 Policy = Callable[[np.ndarray], np.ndarray]
-Piece = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -114,27 +115,28 @@ class Mbpo:
 
     @property
     def judged_ticks(self) -> int:
-        """Length of the held-out stretches by which `model_fitted` judges the model; 0 for none."""
+        """Length of the held-out segments by which `model_fitted` judges the model; 0 for none."""
         share, imagination = self.config.share, self.config.imagination
         by_error = imagination.length.by == "error"
         return max(
             share.ticks if share.by == "error" else 0, imagination.horizon if by_error else 0
         )
 
-    def model_fitted(self, data: Transitions, held: Sequence[Piece] = ()) -> None:
+    def model_fitted(self, data: Transitions, held: Sequence[Segment] = ()) -> None:
         """After a fit to real transitions: forget what the old model imagined, judge the new one.
 
         Args:
             data: all real transitions.
-            held: stretches of them that were held out, obs (T + 1, O) and actions (T, A); without
-                one of `judged_ticks` the model stays unproven.
+            held: segments of them that were held out; without one of `judged_ticks` the model stays
+                unproven.
         """
         self.sac.set_observation_statistics(data.obs.astype(np.float64))
         self.measure_disagreement(data)
         self.imagined.clear()
         ticks = self.judged_ticks
-        long = [piece for piece in held if len(piece[1]) >= ticks]
-        self.relative_error = relative_error(self.model, long, ticks) if ticks and long else None
+        long = long_enough(held, ticks)
+        judged = Windows.cut(long, ticks) if ticks and long else None
+        self.relative_error = relative_error(self.model, judged) if judged else None
 
     def improve(self, step: int, updates: int) -> None:
         """SAC updates after learning's step `step`, with new imagined rollouts where due.

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import Piece, Policy
+from robot_mbrl.agents.mbpo import Policy
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.planners.objective.imagination import Imagination
@@ -79,7 +80,7 @@ class Pets:
         """The planned actions (B, A) for observations (B, O): planning explores enough."""
         return self.planner.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
 
-    def model_fitted(self, data: Transitions, held: Sequence[Piece] = ()) -> None:
+    def model_fitted(self, data: Transitions, held: Sequence[Segment] = ()) -> None:
         """Plan on the new model; what was planned on the old one is still a warm start."""
         plan, kept = self.planner.plan, self.planner.kept
         self.planner = self._planner()

@@ -28,7 +28,7 @@ from robot_mbrl.models.judging.intervals import (
 
 
 @dataclass(frozen=True)
-class Judged:
+class Predicted:
     """One episode against its one-step predictions.
 
     Attributes:
@@ -48,7 +48,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Calibration of one version of the predicted spread, on the judging episodes.
+    """Calibration of one version of the predicted spread, on the test episodes.
 
     Attributes:
         scale: factor on the network's own noise, (J,).
@@ -103,7 +103,7 @@ class CoverageReport:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class ConformalAlarm:
     """A conformal threshold and the rate that other episodes really show."""
 
     name: str
@@ -116,24 +116,24 @@ class Alarm:
         return math.isinf(self.threshold.limit)
 
 
-def judge(model: DynamicsEnsemble, recording: Recording) -> Judged:
+def predict_recording(model: DynamicsEnsemble, recording: Recording) -> Predicted:
     """Predict every tick of an episode one step ahead."""
-    return judge_rows(model, recording.obs, recording.action, recording.next_obs)
+    return predict_rows(model, recording.obs, recording.action, recording.next_obs)
 
 
-def judge_rows(
+def predict_rows(
     model: DynamicsEnsemble, obs: np.ndarray, action: np.ndarray, next_obs: np.ndarray
-) -> Judged:
+) -> Predicted:
     """Predict transitions obs (B, O), action (B, A), next_obs (B, O) one step ahead."""
     uncertainty = estimate_uncertainty(model, obs, action)
     before, after = (np.asarray(x, np.float64) for x in (obs, next_obs))
-    return Judged(model.layout.increments(before, after) - uncertainty.mean, uncertainty)
+    return Predicted(model.layout.increments(before, after) - uncertainty.mean, uncertainty)
 
 
 def measure_coverage(
-    model: DynamicsEnsemble, calibrate: Sequence[Judged], test: Sequence[Judged], level: float
+    model: DynamicsEnsemble, calibrate: Sequence[Predicted], test: Sequence[Predicted], level: float
 ) -> CoverageReport:
-    """Choose the scales on some episodes and judge them on others."""
+    """Choose the scales on some episodes and test them on others."""
     own, whole = model.std_scale.double().numpy(), np.ones(len(model.std_scale))
     run = IntervalScale(own, model.spread_scale.double().numpy())
     error = np.concatenate([j.error for j in calibrate])
@@ -164,29 +164,29 @@ def cross_validated_coverage(
 ) -> FloatArray:
     """Coverage (J,) of intervals of `level` on transitions that the model was not fitted to.
 
-    For when there are only a few hundred: each fold is judged with the scales that the others
+    For when there are only a few hundred: each fold is tested with the scales that the others
     give. Raises DataError when a fold would be empty.
     """
     if len(held) < folds:
         raise DataError(f"coverage needs at least {folds} held-out transitions, got {len(held)}")
-    judged = judge_rows(model, held.obs, held.action, held.next_obs)
+    predicted = predict_rows(model, held.obs, held.action, held.next_obs)
     own = model.std_scale.double().numpy()
-    inside = np.zeros(judged.error.shape, bool)
+    inside = np.zeros(predicted.error.shape, bool)
     fold = np.arange(len(held)) % folds
     for k in range(folds):
         known, test = fold != k, fold == k
-        noise = (judged.uncertainty.aleatoric / own) ** 2
-        spread = judged.uncertainty.epistemic**2
-        scale = interval_scale(judged.error[known], noise[known], spread[known], level)
+        noise = (predicted.uncertainty.aleatoric / own) ** 2
+        spread = predicted.uncertainty.epistemic**2
+        scale = interval_scale(predicted.error[known], noise[known], spread[known], level)
         std = np.sqrt(scale.noise**2 * noise[test] + scale.spread**2 * spread[test])
-        inside[test] = np.abs(judged.error[test]) <= half_width(level) * std
+        inside[test] = np.abs(predicted.error[test]) <= half_width(level) * std
     coverage: FloatArray = inside.mean(0)
     return coverage
 
 
 def conformal_alarms(
-    calibrate: Sequence[Judged], test: Sequence[Judged], alarm_rate: float
-) -> tuple[Alarm, ...]:
+    calibrate: Sequence[Predicted], test: Sequence[Predicted], alarm_rate: float
+) -> tuple[ConformalAlarm, ...]:
     """Thresholds of disagreement and innovation, per tick and per episode."""
     alarms = []
     for name in ("disagreement", "innovation"):
@@ -194,16 +194,19 @@ def conformal_alarms(
         per_tick, per_episode = (f(known, alarm_rate) for f in (tick_threshold, episode_threshold))
         ticks = float(np.mean([(s > per_tick.limit).mean() for s in fresh]))
         episodes = float(np.mean([(s > per_episode.limit).any() for s in fresh]))
-        alarms += [Alarm(name, per_tick, ticks), Alarm(name, per_episode, episodes)]
+        alarms += [
+            ConformalAlarm(name, per_tick, ticks),
+            ConformalAlarm(name, per_episode, episodes),
+        ]
     return tuple(alarms)
 
 
-def _scores(judged: Judged, name: str) -> FloatArray:
-    return judged.innovation if name == "innovation" else judged.uncertainty.disagreement
+def _scores(predicted: Predicted, name: str) -> FloatArray:
+    return predicted.innovation if name == "innovation" else predicted.uncertainty.disagreement
 
 
 def _coverage(
-    test: Sequence[Judged], own: FloatArray, scale: IntervalScale, level: float
+    test: Sequence[Predicted], own: FloatArray, scale: IntervalScale, level: float
 ) -> Coverage:
     """Coverage when the network's spreads are scaled; `own` is the run's noise scale, taken out."""
     stds = [j.uncertainty.rescaled(scale.noise / own, scale.spread).total for j in test]

@@ -9,22 +9,23 @@ import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.analysis.coverage import (
-    Alarm,
+    ConformalAlarm,
     CoverageReport,
     conformal_alarms,
-    judge,
     measure_coverage,
+    predict_recording,
 )
-from robot_mbrl.analysis.drift import Drift, measure_drift
 from robot_mbrl.analysis.growth import ErrorGrowth, measure_growth
+from robot_mbrl.analysis.lineage_error import LineageError, measure_lineage_error
 from robot_mbrl.analysis.novelty import Novelty, measure_novelty
-from robot_mbrl.analysis.recordings import Recording, of_episode, sample_starts, split
+from robot_mbrl.analysis.recordings import Recording, of_episode, segments_of, split
 from robot_mbrl.analysis.returns import ReturnError, measure_return_error
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.envs.episodes import actor_policy, record_worlds
-from robot_mbrl.report.run_report import check_episodes
+from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.runs.learned_from import kept_out_of, learned_from, without
 from robot_mbrl.runs.run_folder import load_agent
 
@@ -37,7 +38,7 @@ class AnalysisConfig:
     """Settings of an analysis."""
 
     worlds: int = 256
-    """simulated episodes, one in each unseen world; half calibrates, half judges"""
+    """simulated episodes, one in each unseen world; half calibrates, half tests"""
     horizon: int = 50
     """longest prediction and planning horizon, ticks"""
     starts: int = 2000
@@ -65,7 +66,7 @@ class Analysis:
         coverage: calibration of predicted spreads.
         alarms: conformal thresholds.
         novelty: disagreement inside and outside.
-        drift: along the line of runs.
+        lineage_error: along the line of runs.
         notes: what is missing and why.
     """
 
@@ -78,9 +79,9 @@ class Analysis:
     growth: ErrorGrowth | None
     returns: ReturnError | None
     coverage: CoverageReport
-    alarms: tuple[Alarm, ...]
+    alarms: tuple[ConformalAlarm, ...]
     novelty: Novelty | None
-    drift: Drift | None
+    lineage_error: LineageError | None
     notes: tuple[str, ...]
 
 
@@ -118,10 +119,10 @@ def simulate(
     """Episodes of the policy alone in worlds that no training has seen."""
     env = make_env(spec, config.worlds, seed=0)
     act = actor_policy(agent.sac.average)
-    pieces = record_worlds(env, act, seed=UNSEEN + config.seed)
+    segments = record_worlds(env, act, seed=UNSEEN + config.seed)
     env.close()
     source = f"{config.worlds} simulated episodes of the policy alone, worlds unseen in training"
-    return [Recording((piece,)) for piece in pieces], source
+    return [Recording((segment,)) for segment in segments], source
 
 
 def held_out(
@@ -134,7 +135,7 @@ def held_out(
     check_episodes(episodes, spec)
     fresh = without(episodes, learned_from(run))
     unbiased = without(fresh, kept_out_of(run))
-    recordings = [r for e in fresh.values() if (r := of_episode(e)).pieces]
+    recordings = [r for e in fresh.values() if (r := of_episode(e)).segments]
     source = f"{len(recordings)} recorded episodes"
     if len(fresh) < len(episodes):
         source += f"; {len(episodes) - len(fresh)} that the run learned from are left out"
@@ -163,12 +164,13 @@ def measure(
 
     model = agent.model
     calibrate, test = split(recordings, rng)
-    known, fresh = ([judge(model, r) for r in group] for group in (calibrate, test))
+    known, fresh = ([predict_recording(model, r) for r in group] for group in (calibrate, test))
     coverage = measure_coverage(model, known, fresh, config.level)
     alarms = conformal_alarms(known, fresh, config.false_alarm_rate)
     notes += [f"{a.name} per {a.threshold.per}: {a.threshold.guarantee}" for a in alarms if a.none]
-    starts = attempt(
-        "error growth", lambda: sample_starts(recordings, config.horizon, config.starts, rng)
+    windows = attempt(
+        "error growth",
+        lambda: Windows.sample(segments_of(recordings), config.horizon, config.starts, rng),
     )
     returns = attempt(
         "return error",
@@ -183,21 +185,23 @@ def measure(
         "disagreement",
         lambda: measure_novelty(model, rows, test, fresh, limit, rng),
     )
-    drift = measure_drift(run, agent, starts) if starts else None
-    if drift and len(drift.runs) == 1:
-        notes.append("drift: this run was not made from another one, so there are no iterations")
+    lineage = measure_lineage_error(run, agent, windows) if windows else None
+    if lineage and len(lineage.runs) == 1:
+        notes.append(
+            "lineage error: this run was not made from another one, so there are no iterations"
+        )
     return Analysis(
         robot=spec.name,
         run=run,
         source=source,
         episodes=len(recordings),
-        ticks=sum(len(a) for r in recordings for _, a in r.pieces),
+        ticks=sum(map(len, segments_of(recordings))),
         rate_hz=spec.control.rate_hz,
-        growth=measure_growth(model, starts) if starts else None,
+        growth=measure_growth(model, windows) if windows else None,
         returns=returns,
         coverage=coverage,
         alarms=alarms,
         novelty=novelty,
-        drift=drift,
+        lineage_error=lineage,
         notes=tuple(notes),
     )

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_mbrl.analysis.coverage import Judged
-from robot_mbrl.analysis.recordings import Recording, sample_starts
+from robot_mbrl.analysis.coverage import Predicted
+from robot_mbrl.analysis.recordings import Recording, segments_of
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
-from robot_mbrl.models.judging.open_loop import Starts
 
 SPEEDS = (1.5, 2.0, 3.0, 5.0)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -49,7 +49,7 @@ def measure_novelty(
     model: DynamicsEnsemble,
     replay: Transitions,
     recordings: Sequence[Recording],
-    judged: Sequence[Judged],
+    predicted: Sequence[Predicted],
     limit: float,
     rng: np.random.Generator,
 ) -> Novelty:
@@ -57,15 +57,15 @@ def measure_novelty(
     layout = model.layout
     if not isinstance(layout, ObservationLayout):
         raise DataError("motion at other speeds: expected a robot's columns, got plain ones")
-    starts = sample_starts(recordings, _memory(layout) + 1, len(replay), rng)
-    replay = replay.take(slice(len(starts)))
+    windows = Windows.sample(segments_of(recordings), _memory(layout) + 1, len(replay), rng)
+    replay = replay.take(slice(len(windows)))
     sets = {"replay buffer": _disagreement(model, replay.obs, replay.action)}
     for speed in (1.0, *SPEEDS):
         name = "held out" if speed == 1.0 else f"held out, {speed:g} x as fast"
-        sets[name] = _disagreement(model, *faster(layout, starts, speed))
+        sets[name] = _disagreement(model, *faster(layout, windows, speed))
     inside = sets["held out"]
     values = np.stack(list(sets.values()))
-    disagreement, error, z = _bins(judged)
+    disagreement, error, z = _bins(predicted)
     return Novelty(
         names=tuple(sets),
         quantiles=np.quantile(values, QUANTILES, axis=1).T,
@@ -79,7 +79,7 @@ def measure_novelty(
 
 
 def faster(
-    layout: ObservationLayout, starts: Starts, speed: float
+    layout: ObservationLayout, windows: Windows, speed: float
 ) -> tuple[FloatArray, FloatArray]:
     """The same motion so many times as fast: last observations (W, O) and their actions (W, A).
 
@@ -87,13 +87,14 @@ def faster(
     is consistent: a state that the robot could be in, though perhaps never was. Windows must be
     longer by one tick than the observation remembers.
     """
-    dq = speed * layout.increments(starts.obs[:, :-1], starts.obs[:, 1:])
-    x = np.array(starts.obs[:, 0], dtype=np.float64)
+    obs = np.asarray(windows.obs, np.float64)
+    dq = speed * layout.increments(obs[:, :-1], obs[:, 1:])
+    x = obs[:, 0].copy()
     joints, block = len(layout.joints), len(layout.block)
     x[:, block - joints : block] *= speed
     for k in range(dq.shape[1] - 1):
-        x = layout.advance(x, dq[:, k], starts.actions[:, k])
-    return x, starts.actions[:, -1]
+        x = layout.advance(x, dq[:, k], windows.action[:, k])
+    return x, windows.action[:, -1]
 
 
 def auroc(inside: FloatArray, outside: FloatArray) -> float:
@@ -111,11 +112,11 @@ def _disagreement(model: DynamicsEnsemble, obs: np.ndarray, action: np.ndarray) 
     return estimate_uncertainty(model, obs, action).disagreement
 
 
-def _bins(judged: Sequence[Judged]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _bins(predicted: Sequence[Predicted]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Held-out ticks in tenths by disagreement."""
-    disagreement = np.concatenate([j.uncertainty.disagreement for j in judged])
-    error = np.concatenate([j.error / j.uncertainty.normalized_unit for j in judged])
-    z = np.concatenate([j.error / j.uncertainty.total for j in judged])
+    disagreement = np.concatenate([j.uncertainty.disagreement for j in predicted])
+    error = np.concatenate([j.error / j.uncertainty.normalized_unit for j in predicted])
+    z = np.concatenate([j.error / j.uncertainty.total for j in predicted])
     tenths = np.array_split(np.argsort(disagreement, kind="stable"), BINS)
     return (
         np.array([np.median(disagreement[t]) for t in tenths]),

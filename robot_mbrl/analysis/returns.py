@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.agents.mbpo import Mbpo
-from robot_mbrl.analysis.recordings import Piece, Recording
+from robot_mbrl.analysis.recordings import Recording, segments_of
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.data.segment import Segment
+from robot_mbrl.data.windows import Windows
 
 TAIL = 0.05  # weight gamma^n at which the value may stand in for the rest of the true return
 
@@ -56,13 +58,6 @@ class ReturnError:
     truth_ticks: int
 
 
-@dataclass(frozen=True)
-class _Windows:
-    obs: Tensor  # (W, H + 1, O)
-    actions: Tensor  # (W, H, A)
-    truth: FloatArray  # (W,)
-
-
 def measure_return_error(
     agent: Mbpo,
     recordings: Sequence[Recording],
@@ -77,11 +72,12 @@ def measure_return_error(
     """
     gamma = agent.config.sac.gamma
     tail = max(horizon, math.ceil(math.log(TAIL) / math.log(gamma)))
-    windows = _cut(agent, recordings, horizon, tail, count, rng)
-    summed, value = _estimate(agent, *_roll(agent, windows, policy_acts=False))
-    acted, acted_value = _estimate(agent, *_roll(agent, windows, policy_acts=True))
-    true_summed, true_value = _estimate(agent, windows.obs[None, :, 1:], windows.actions)
-    truth = windows.truth[:, None]
+    windows, true = _sample(agent, segments_of(recordings), horizon, tail, count, rng)
+    obs, action = (torch.as_tensor(x).float() for x in (windows.obs, windows.action))
+    summed, value = _estimate(agent, *_roll(agent, obs[:, 0], action, policy_acts=False))
+    acted, acted_value = _estimate(agent, *_roll(agent, obs[:, 0], action, policy_acts=True))
+    true_summed, true_value = _estimate(agent, obs[None, :, 1:], action)
+    truth = true[:, None]
     errors = {
         "with_value": summed + value - truth,
         "without_value": summed - truth,
@@ -96,47 +92,43 @@ def measure_return_error(
         bias_with_value=errors["with_value"].mean(0),
         best_horizon=int(np.argmin(rms["with_value"])) + 1,
         best_horizon_policy_acts=int(np.argmin(rms["policy_acts"])) + 1,
-        true_spread=float(windows.truth.std()),
-        starts=len(windows.truth),
+        true_spread=float(true.std()),
+        starts=len(true),
         truth_ticks=tail,
     )
 
 
-def _cut(
+def _sample(
     agent: Mbpo,
-    recordings: Sequence[Recording],
+    segments: Sequence[Segment],
     horizon: int,
     tail: int,
     count: int,
     rng: np.random.Generator,
-) -> _Windows:
-    """Random windows with the true return of their first state."""
-    pieces = [p for r in recordings for p in r.pieces]
-    candidates = []
-    for number, (obs, action) in enumerate(pieces):
-        ended = bool(agent.task.terminated(obs[-1:])[0])
-        last = len(action) - (horizon if ended else tail)
-        candidates += [(number, t) for t in range(max(0, last + 1))]
-    if not candidates:
+) -> tuple[Windows, FloatArray]:
+    """Random windows, and the true return (W,) of their first states."""
+    # where the truth is known without the value, a window may reach up to the segment's end
+    rooms = [
+        len(s) - (horizon if agent.task.terminated(s.obs[-1:])[0] else tail) + 1 for s in segments
+    ]
+    usable = [
+        (s.take(0, room + horizon - 1), _true_returns(agent, s)[:room])
+        for s, room in zip(segments, rooms, strict=True)
+        if room > 0
+    ]
+    if not usable:
         raise DataError(
             f"no episode has {tail} ticks in a row, which the true return needs; record longer ones"
         )
-    chosen = [candidates[i] for i in np.sort(rng.permutation(len(candidates))[:count])]
-    returns = {n: _true_returns(agent, pieces[n]) for n in {n for n, _ in chosen}}
-    obs = np.stack([pieces[n][0][t : t + horizon + 1] for n, t in chosen])
-    actions = np.stack([pieces[n][1][t : t + horizon] for n, t in chosen])
-    truth = np.array([returns[n][t] for n, t in chosen])
-    return _Windows(
-        torch.as_tensor(obs, dtype=torch.float32),
-        torch.as_tensor(actions, dtype=torch.float32),
-        truth,
-    )
+    windows = Windows.cut([s for s, _ in usable], horizon)
+    chosen = np.sort(rng.permutation(len(windows))[:count])
+    return windows.take(chosen), np.concatenate([r for _, r in usable])[chosen]
 
 
-def _true_returns(agent: Mbpo, piece: Piece) -> FloatArray:
-    """Discounted return from every tick of a piece, (T,); the value follows its end unless that is
-    a termination."""
-    obs, action = piece
+def _true_returns(agent: Mbpo, segment: Segment) -> FloatArray:
+    """Discounted return from every tick, (T,); the value follows the end unless that is a
+    termination."""
+    obs, action = segment.obs, segment.action
     reward = np.asarray(agent.task.reward(obs[1:], action), np.float64)
     last = torch.as_tensor(obs[-1:], dtype=torch.float32)
     ahead = 0.0 if agent.task.terminated(obs[-1:])[0] else float(_value(agent, last)[0])
@@ -148,15 +140,17 @@ def _true_returns(agent: Mbpo, piece: Piece) -> FloatArray:
 
 
 @torch.no_grad()
-def _roll(agent: Mbpo, windows: _Windows, *, policy_acts: bool) -> tuple[Tensor, Tensor]:
-    """States 1..H of every elite, (E, W, H, O), and actions (W, H, A).
+def _roll(
+    agent: Mbpo, start: Tensor, applied: Tensor, *, policy_acts: bool
+) -> tuple[Tensor, Tensor]:
+    """States 1..H of every elite, (E, W, H, O), and actions (W, H, A), from start (W, O).
 
-    Actions are those really applied, or the policy's at the elites' mean state, as in planning.
+    Actions are those applied, or the policy's at the elites' mean state, as in planning.
     """
     model = agent.model.elite_model()
-    x, states, actions = model.spread(windows.obs[:, 0]), [], []
-    for h in range(windows.actions.shape[1]):
-        action = agent.sac.average.act(x.mean(0)) if policy_acts else windows.actions[:, h]
+    x, states, actions = model.spread(start), [], []
+    for h in range(applied.shape[1]):
+        action = agent.sac.average.act(x.mean(0)) if policy_acts else applied[:, h]
         x = model.advance(x, model.spread(action))
         states.append(x)
         actions.append(action)

@@ -88,7 +88,7 @@ class Command:
 
 @runtime_checkable
 class Robot(Protocol):
-    """A machine. Nothing but `onboard.safety.SafeRobot` may hold a Robot's `send`."""
+    """A machine. Nothing but `onboard.SafeRobot` may hold a Robot's `send`."""
 
     def read(self) -> RobotState:
         """Return the newest sample; never blocks past the link's deadline. Raises LinkError."""

@@ -49,7 +49,7 @@ class StopReason(Enum):
 SENTENCES = {
     StopReason.FINISHED: "The episode ran to its end.",
     StopReason.OPERATOR: "An operator asked to stop.",
-    StopReason.EXCEPTION: "The program failed; the traceback tells where.",
+    StopReason.EXCEPTION: "The program failed; the traceback says where.",
     StopReason.NON_FINITE: "A state or an action was not a finite number.",
     StopReason.LINK_LOST: "The robot does not answer: look at cable, port and power.",
     StopReason.STALE: "The robot answers but its samples stand still: look at the sensors.",

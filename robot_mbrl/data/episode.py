@@ -13,6 +13,7 @@ import numpy.typing as npt
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.header import EpisodeHeader
+from robot_mbrl.data.segment import Segment, transitions_of
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.data.transitions import Transitions
 
@@ -52,10 +53,10 @@ class Episode:
     def __len__(self) -> int:
         return len(self.index)
 
-    def segments(self) -> list[slice]:
-        """Runs of rows that follow each other without a gap, two rows or more each.
+    def segments(self) -> list[Segment]:
+        """Ticks that follow each other without a gap, one tick or more each, oldest first.
 
-        A run breaks where the index or the device clock jumps, and around ticks whose observation
+        A segment ends where the index or the device clock jumps, and around ticks whose observation
         or action is not the truth (stale, held, not confirmed, beyond the limit).
         """
         period = 1.0 / self.metadata.rate_hz
@@ -64,20 +65,13 @@ class Episode:
         usable = (self.flags & int(UNUSABLE)) == 0
         linked &= usable[:-1] & usable[1:] & ((self.flags[1:] & TickFlag.NEW_SEGMENT) == 0)
         edges = np.diff(np.concatenate([[0], linked.astype(int), [0]]))
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        return [slice(int(a), int(b) + 1) for a, b in zip(starts, ends, strict=True)]
+        begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        return [
+            Segment(self.observations[a : b + 1], self.actions[a:b])
+            for a, b in zip(begins, ends, strict=True)
+        ]
 
     def transitions(self, task: Task | None = None) -> Transitions:
-        """Every step within a segment; reward 0 and never terminated without a task."""
-        first = [np.arange(s.start, s.stop - 1) for s in self.segments()]
-        rows = np.concatenate([np.zeros(0, dtype=np.int64), *first]).astype(np.int64)
-        action, next_obs = self.actions[rows], self.observations[rows + 1]
-        reward = np.zeros(len(rows)) if task is None else task.reward(next_obs, action)
-        terminated = np.zeros(len(rows), bool) if task is None else task.terminated(next_obs)
-        return Transitions(
-            self.observations[rows].astype(np.float32),
-            action.astype(np.float32),
-            next_obs.astype(np.float32),
-            reward.astype(np.float32),
-            terminated,
-        )
+        """Every tick of its segments; reward 0 and never terminated without a task."""
+        nothing = Segment(np.zeros((1, self.observations.shape[1])), self.actions[:0])
+        return transitions_of(self.segments() or [nothing], task)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from robot_mbrl.contract.arrays import FloatArray, check_shape
+from robot_mbrl.contract.arrays import check_shape
 from robot_mbrl.contract.task import Task
-from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.transitions import Transitions, concatenate
+
+Rows = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,13 @@ class Segment:
     Raises ShapeError when one is not one row longer than the other.
     """
 
-    obs: FloatArray
-    action: FloatArray
+    obs: Rows
+    action: Rows
 
     def __post_init__(self) -> None:
         """Check the lengths."""
-        ticks = len(self.action)
-        check_shape("obs", self.obs, (ticks + 1, self.obs.shape[-1]))
-        check_shape("action", self.action, (ticks, self.action.shape[-1]))
+        check_shape("obs", self.obs, (len(self.action) + 1, None))
+        check_shape("action", self.action, (None, None))
 
     def __len__(self) -> int:
         """Ticks T."""
@@ -39,12 +41,6 @@ class Segment:
         """Ticks begin..end - 1."""
         return Segment(self.obs[begin : end + 1], self.action[begin:end])
 
-    def cut(self, ticks: int) -> list["Segment"]:
-        """Neighbouring segments of about `ticks` ticks each, all of them kept; an edge row is the
-        last of one and the first of the next."""
-        edges = np.linspace(0, len(self), max(1, round(len(self) / ticks)) + 1).astype(int)
-        return [self.take(a, b) for a, b in pairwise(edges)]
-
     def transitions(self, task: Task | None = None) -> Transitions:
         """Its ticks one by one, rewarded by `task`; without one by 0 and never ended, enough for a
         dynamics model."""
@@ -52,11 +48,15 @@ class Segment:
         if task is None:
             nothing = np.zeros(len(self), np.float32)
             return Transitions(obs[:-1], action, obs[1:], nothing, nothing > 0)
-        next_obs = np.asarray(self.obs[1:], np.float64)
-        reward = np.asarray(task.reward(next_obs, self.action), np.float32)
-        return Transitions(obs[:-1], action, obs[1:], reward, task.terminated(next_obs))
+        reward = np.asarray(task.reward(self.obs[1:], self.action), np.float32)
+        return Transitions(obs[:-1], action, obs[1:], reward, task.terminated(self.obs[1:]))
 
 
 def long_enough(segments: Sequence[Segment], ticks: int) -> list[Segment]:
-    """Those of at least `ticks` ticks."""
+    """The segments of at least `ticks` ticks."""
     return [s for s in segments if len(s) >= ticks]
+
+
+def transitions_of(segments: Sequence[Segment], task: Task | None = None) -> Transitions:
+    """Every tick of one or more segments, in order; see `Segment.transitions`."""
+    return concatenate([s.transitions(task) for s in segments])

@@ -9,6 +9,7 @@ import torch
 
 from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.task import Task
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.networks.actor import Actor
 
 Act = Callable[[np.ndarray], np.ndarray]
@@ -68,11 +69,11 @@ def evaluate(
 
 def record_worlds(
     env: Any, act: Act, *, seed: int, parameters: Parameters | None = None
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[Segment]:
     """Run one whole episode in every world of a vector environment.
 
-    Arguments as in `evaluate`; `parameters` (B,) each are set instead of drawn. Returns
-    observations (T + 1, O) and actions (T, A) of each world.
+    Arguments as in `evaluate`; `parameters` (B,) each are set instead of drawn. Returns one segment
+    a world.
     """
     obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
     seen, done, running = [obs], [], np.ones(len(obs), bool)
@@ -86,7 +87,7 @@ def record_worlds(
         lengths += running
         running &= ~ended[:, 0]
     stacked, actions = np.stack(seen, 1), np.stack(done, 1)
-    return [(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]
+    return [Segment(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]
 
 
 def actor_policy(actor: Actor) -> Act:

@@ -16,12 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from robot_mbrl.agents.mbpo import Piece, Policy
+from robot_mbrl.agents.mbpo import Policy
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.contract.observation.protocol import Layout
-from robot_mbrl.data.chains import linked_stretches
+from robot_mbrl.data.buffer_segments import linked_segments
 from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.envs.rewind import Start, begin, next_start, rewind, start_with
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
@@ -77,7 +78,7 @@ class OnlineAgent(Protocol):
 
     @property
     def judged_ticks(self) -> int:
-        """Least length of held-out stretches that `model_fitted` needs."""
+        """Least length of held-out segments that `model_fitted` needs."""
 
     def begin_episode(self) -> None:
         """The environment was reset."""
@@ -85,11 +86,8 @@ class OnlineAgent(Protocol):
     def explore(self, obs: np.ndarray) -> np.ndarray:
         """Actions (B, A) that collect data, for observations (B, O)."""
 
-    def model_fitted(self, data: Transitions, held: Sequence[Piece]) -> None:
-        """The model was fitted anew to all real transitions but the held-out ones.
-
-        Those are given as stretches that follow each other, obs (n + 1, O) and actions (n, A).
-        """
+    def model_fitted(self, data: Transitions, held: Sequence[Segment]) -> None:
+        """The model was fitted anew to all real transitions but the held-out segments."""
 
     def improve(self, step: int, updates: int) -> None:
         """Learn something else after step `step` since the first fit."""
@@ -259,7 +257,7 @@ class OnlineLearning:
             agent.task.fit(train, holdout, self.config.reward_fit, self.rng)
         fit_normalizers(agent.model, train)
         report = fit_ensemble(agent.model, [Source(train, 1.0)], holdout, self.config.fit, self.rng)
-        agent.model_fitted(data, linked_stretches(data, held))
+        agent.model_fitted(data, linked_segments(data, held))
         self.report.holdout_nll.append(float(report.holdout_nll.mean()))
 
     def _state(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class ExploringController:
     """Another controller's actions with correlated noise.
 
     Its prediction was made for another action, so it is marked unknown (NaN): the innovation is not
-    judged while exploring.
+    watched while exploring.
     """
 
     def __init__(

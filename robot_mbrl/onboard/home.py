@@ -12,7 +12,7 @@ from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 
 REST_S = 0.5
-"""A pendulum at its turning point is slow for a moment; rest lasts. Speed is judged by the travel
+"""A pendulum at its turning point is slow for a moment; rest lasts. Speed is measured by the travel
 in this time, as a tick's difference of a noisy encoder jitters by tenths of rad/s at rest."""
 
 

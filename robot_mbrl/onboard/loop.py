@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from robot_mbrl.contract import Clock, Observer
+from robot_mbrl.contract import Clock, Observer, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite
 from robot_mbrl.contract.errors import DataError, NotFiniteError
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import Tick, TickFlag
 from robot_mbrl.onboard.controller.output import Controller, ControllerOutput
-from robot_mbrl.onboard.loop_report import Histogram, LoopReport
+from robot_mbrl.onboard.loop_report import Histogram, LoopReport, LoopTimes
 from robot_mbrl.onboard.monitor.monitor import Monitor, innovation
 from robot_mbrl.onboard.recorder import Recorder
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState, reason_of
@@ -43,7 +43,7 @@ def run_episode(
     again. Raises SafetyError when the robot is stopped from before.
     """
     if safe.state is SafetyState.STOPPED:
-        safe.arm()  # refuses, and tells why
+        safe.arm()  # refuses, and says why
     loop = Loop(safe, clock, controller, observer, recorder, monitor)
     try:
         with no_garbage_collection():
@@ -107,11 +107,7 @@ class Loop:
         self._counts_before = dict(safe.counts)
         self._previous: ControllerOutput | None = None
         self._applied = np.zeros(observer.layout.action_size)
-        self._lateness: list[float] = []
-        self._plan: list[float] = []
-        self._round_trip: list[float] = []
-        self._skipped = 0
-        self._done = 0
+        self._times = LoopTimes()
 
     def run(self, ticks: int, stop_requested: Callable[[], bool]) -> None:
         """All ticks; raises the error of the reason that ends them early."""
@@ -132,31 +128,23 @@ class Loop:
             # A wait that came back whole periods late leaves those out and stays on the grid.
             skipped = math.floor(lateness / dt)
             lateness -= skipped * dt
-            self._skipped += skipped
+            self._times.skipped_periods += skipped
             due, index = due + (1 + skipped) * dt, index + 1 + skipped
 
     def tick(self, index: int, lateness_s: float, last_duration_s: float) -> None:
         """Read, check, plan, guard, send, record."""
-        safe = self.safe
         asked = time.perf_counter()
-        state = safe.read()
-        round_trip = time.perf_counter() - asked
-        safe.check_timing(lateness_s, last_duration_s)
-        q = state.q_rad if state.fresh else None
-        if self._done == 0:
-            observation = self.observer.reset(state.q_rad)
-        else:
-            observation = self.observer.update(q, self._applied)
-        self._check(observation)
-        z = innovation(self.observer.layout, observation, self._previous)
-        if not state.fresh:
-            z = np.full_like(z, np.nan)
+        state = self.safe.read()
+        round_trip_s = time.perf_counter() - asked
+        self.safe.check_timing(lateness_s, last_duration_s)
+        observation = self._observe(state)
+        z = self._innovation(state, observation)
         output = self.controller.act(observation)
         disagreement = float(output.disagreement[0])  # of the step that is really taken
         self._watch(z, disagreement)
         asked = time.perf_counter()
-        applied = safe.send(output.action)
-        round_trip += time.perf_counter() - asked
+        applied = self.safe.send(output.action)
+        round_trip_s += time.perf_counter() - asked
         self._remember(output, applied)
         self._write(
             Tick(
@@ -171,19 +159,28 @@ class Loop:
                 innovation=z,
                 lateness_s=lateness_s,
                 plan_time_s=output.plan_time_s,
-                flags=int(safe.flags),
+                flags=int(self.safe.flags),
             )
         )
-        self._lateness.append(lateness_s)
-        self._plan.append(output.plan_time_s)
-        self._round_trip.append(round_trip)
-        self._done += 1
+        self._times.add(lateness_s, output.plan_time_s, round_trip_s)
 
-    def _check(self, observation: FloatArray) -> None:
+    def _observe(self, state: RobotState) -> FloatArray:
+        """The observation (O,) of a sample, all of it finite."""
+        if len(self._times) == 0:
+            observation = self.observer.reset(state.q_rad)
+        else:
+            q = state.q_rad if state.fresh else None
+            observation = self.observer.update(q, self._applied)
         try:
             check_finite("observation", observation, self.observer.layout.columns)
         except NotFiniteError as error:
             self.safe.trip(StopReason.NON_FINITE, str(error))
+        return observation
+
+    def _innovation(self, state: RobotState, observation: FloatArray) -> FloatArray:
+        """z (J,) of this tick, NaN where nothing was predicted or measured."""
+        z = innovation(self.observer.layout, observation, self._previous)
+        return z if state.fresh else np.full_like(z, np.nan)
 
     def _watch(self, z: FloatArray, disagreement: float) -> None:
         alarm = self.monitor.update(z, disagreement) if self.monitor is not None else None
@@ -208,13 +205,13 @@ class Loop:
         """What happened so far."""
         reason = self.safe.reason or StopReason.FINISHED
         return LoopReport(
-            ticks=self._done,
+            ticks=len(self._times),
             stop_reason=reason,
             message=self.safe.message or reason.sentence,
-            lateness_ms=Histogram.of(self._lateness),
-            plan_ms=Histogram.of(self._plan),
-            round_trip_ms=Histogram.of(self._round_trip),
-            skipped_periods=self._skipped,
+            lateness_ms=Histogram.of(self._times.lateness_s),
+            plan_ms=Histogram.of(self._times.plan_s),
+            round_trip_ms=Histogram.of(self._times.round_trip_s),
+            skipped_periods=self._times.skipped_periods,
             counts={k: n - self._counts_before[k] for k, n in self.safe.counts.items()},
             monitor=self.monitor.report() if self.monitor is not None else {},
         )

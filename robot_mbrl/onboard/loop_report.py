@@ -27,6 +27,25 @@ class Histogram:
         return cls(*(float(np.quantile(ms, q)) for q in (0.5, 0.99, 0.999, 1.0)))
 
 
+@dataclass
+class LoopTimes:
+    """Times of each tick in s, as they come in."""
+
+    lateness_s: list[float] = field(default_factory=list)
+    plan_s: list[float] = field(default_factory=list)
+    round_trip_s: list[float] = field(default_factory=list)
+    skipped_periods: int = 0
+
+    def __len__(self) -> int:
+        return len(self.plan_s)
+
+    def add(self, lateness_s: float, plan_s: float, round_trip_s: float) -> None:
+        """Keep those of a tick that is done."""
+        self.lateness_s.append(lateness_s)
+        self.plan_s.append(plan_s)
+        self.round_trip_s.append(round_trip_s)
+
+
 @dataclass(frozen=True)
 class LoopReport:
     """The end of an episode.

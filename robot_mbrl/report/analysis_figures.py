@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from robot_mbrl.analysis.coverage import CoverageReport
-from robot_mbrl.analysis.drift import TICKS, Drift
 from robot_mbrl.analysis.growth import ErrorGrowth
+from robot_mbrl.analysis.lineage_error import TICKS, LineageError
 from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
 from robot_mbrl.contract.arrays import FloatArray
@@ -144,7 +144,7 @@ def coverage_figure(coverage: CoverageReport) -> str:
     return draw(plot, 9, 3.6)
 
 
-def drift_figure(drift: Drift) -> str | None:
+def drift_figure(drift: LineageError) -> str | None:
     """Error of each run of the line on the same data; None for a single run."""
     if len(drift.runs) < 2:
         return None

@@ -48,8 +48,8 @@ def write_analysis(analysis: Analysis, out: Path) -> None:
         parts.append(_novelty_table(a.novelty))
     parts.append(section("Coverage", figures.coverage_figure(a.coverage), COVERAGE))
     parts += [_coverage_table(a.coverage), section("Thresholds", _alarm_table(analysis))]
-    if a.drift:
-        parts.append(section("Drift over iterations", figures.drift_figure(a.drift), DRIFT))
+    if a.lineage_error:
+        parts.append(section("Drift over iterations", figures.drift_figure(a.lineage_error), DRIFT))
     write_page(out, f"{a.robot}: analysis of {a.run.name}", parts)
 
 

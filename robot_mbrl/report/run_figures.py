@@ -12,7 +12,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data import Episode
-from robot_mbrl.models.judging.rollout_error import RolloutError
+from robot_mbrl.models.judging.open_loop import OpenLoopError
 from robot_mbrl.report.drawing import BLUE, GREEN, GREY, JOINT_COLORS, OUTSIDE, RED, draw
 
 SHOWN_SIGMA = 20.0  # an innovation beyond this is drawn at the edge
@@ -36,7 +36,7 @@ def learning_curve(metrics: Sequence[dict[str, Any]]) -> str | None:
     return draw(plot, 9, 2.8)
 
 
-def prediction_error(errors: dict[str, RolloutError], joints: Sequence[str], dt: float) -> str:
+def prediction_error(errors: dict[str, OpenLoopError], joints: Sequence[str], dt: float) -> str:
     """Root mean square position error over the prediction's length, one panel a joint."""
     colors = dict(zip(errors, (GREY, BLUE) if len(errors) == 2 else (BLUE,), strict=False))
 
@@ -44,8 +44,8 @@ def prediction_error(errors: dict[str, RolloutError], joints: Sequence[str], dt:
         panels = np.atleast_1d(figure.subplots(1, len(joints)))
         for j, (axes, joint) in enumerate(zip(panels, joints, strict=True)):
             for label, error in errors.items():
-                time_ms = 1e3 * dt * np.arange(1, len(error.position_rad) + 1)
-                degrees = np.rad2deg(error.position_rad[:, j])
+                degrees = np.rad2deg(error.rms_rad[:, j])
+                time_ms = 1e3 * dt * np.arange(1, len(degrees) + 1)
                 axes.plot(time_ms, degrees, color=colors[label], label=label)
                 axes.annotate(
                     f"{degrees[-1]:.3g}°", (time_ms[-1], degrees[-1]), color=colors[label]

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode, read_episode
-from robot_mbrl.learning.finetune.agent import stretches
-from robot_mbrl.models.judging.rollout_error import RolloutError, rollout_error
+from robot_mbrl.data.windows import Windows
+from robot_mbrl.learning.finetune.split import check_episodes
+from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.episode_section import episode_section
 from robot_mbrl.report.html import Table, draw_table, section, write_page
@@ -47,17 +48,6 @@ def write_report(
     parts.append(_errors(run, head, shown, spec))
     parts += episode_section(shown, spec, agent.task, folder)
     write_page(out, f"{spec.name}: {run.name}", parts)
-
-
-def check_episodes(episodes: dict[str, Episode], spec: RobotSpec) -> None:
-    """Raise ContractMismatchError for an episode that this robot did not record."""
-    for name, episode in episodes.items():
-        if episode.metadata.fingerprint != spec.fingerprint:
-            raise ContractMismatchError(
-                f"{name}: recorded on robot {episode.metadata.robot!r} with fingerprint "
-                f"{episode.metadata.fingerprint}, this run is for {spec.name!r} with "
-                f"{spec.fingerprint}; pass episodes of that robot"
-            )
 
 
 def _learned_from(head: dict[str, Any]) -> dict[str, Episode]:
@@ -132,7 +122,8 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
 
 def measure_error(
     run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS
-) -> RolloutError:
+) -> OpenLoopError:
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
-    return rollout_error(agent.model, [p for e in episodes.values() for p in stretches(e)], steps)
+    segments = [s for e in episodes.values() for s in e.segments()]
+    return open_loop_error(agent.model, Windows.cut(segments, steps))

@@ -12,9 +12,11 @@ T = TypeVar("T")
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
     """Rebuild a (nested) settings dataclass from `dataclasses.asdict`.
 
+    A class may name settings of older files in `RENAMED`, old name -> new one.
     Raises DataError for a setting that this version does not know.
     """
-    hints = typing.get_type_hints(kind)
+    hints, renamed = typing.get_type_hints(kind), getattr(kind, "RENAMED", {})
+    values = {renamed.get(name, name): value for name, value in values.items()}
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise DataError(

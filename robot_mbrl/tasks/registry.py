@@ -25,26 +25,30 @@ BUILT_IN = {
 def make_task(spec: RobotSpec) -> Task:
     """The task that robot.toml names: built in, or "module:Class". Raises SpecError."""
     layout, name = ObservationLayout.from_spec(spec), spec.task.name
+    kind = _find(name)
     try:
-        if ":" in name:
-            module, _, attribute = name.partition(":")
-            kind = getattr(importlib.import_module(module), attribute)
-        else:
-            kind = BUILT_IN[name]
-        parameters: dict[str, Any] = dict(spec.task.parameters)
         if hasattr(kind, "from_spec"):
-            task: Task = kind.from_spec(spec, layout, **parameters)
+            task: Task = kind.from_spec(spec, layout, **spec.task.parameters)
         else:
-            task = kind(layout, **parameters)
-    except (KeyError, ImportError, AttributeError) as error:
-        raise SpecError(
-            f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
-        ) from error
-    except (TypeError, SpecError) as error:
+            task = kind(layout, **spec.task.parameters)
+    except (TypeError, KeyError, SpecError) as error:
         raise SpecError(f"task.parameters of {name!r}: {error}") from error
     if layout.goal and not hasattr(task, "draw_goals"):
         raise SpecError(f"task.goal: task {name!r} knows no goals; remove the key")
     return task
+
+
+def _find(name: str) -> Any:
+    """The class of a task."""
+    try:
+        if ":" not in name:
+            return BUILT_IN[name]
+        module, _, attribute = name.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    except (KeyError, ImportError, AttributeError) as error:
+        raise SpecError(
+            f"task.name: {name!r} is unknown; built in: {', '.join(BUILT_IN)}, or 'module:Class'"
+        ) from error
 
 
 def draw_goals(task: Task, rng: np.random.Generator, size: int) -> FloatArray | None:

@@ -63,18 +63,18 @@ class JointGuess:
 
     @property
     def wraps(self) -> bool:
-        """Whether it turns for ever."""
+        """Whether the joint turns for ever."""
         return self.joint.kind == "continuous"
 
 
 def soft_margin_rad(urdf: Urdf) -> float:
-    """0.1 rad, less where a joint has little room."""
+    """Margin of the soft limits: 0.1 rad, less where a joint has little room."""
     room = [j.limit_rad[1] - j.limit_rad[0] for j in urdf.turning if j.kind == "revolute"]
     return float(f"{min([0.1, *(0.1 * r for r in room)]):.2g}")
 
 
 def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
-    """Numbers for every joint that turns.
+    """First numbers for every joint that turns, in the order of `urdf.turning`.
 
     Args:
         urdf: the robot.
@@ -123,7 +123,7 @@ def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
 
 
 def ends(joint: UrdfJoint) -> tuple[float, float]:
-    """Limits in rad, infinite where it wraps."""
+    """Limits of a joint in rad, infinite where it wraps."""
     return joint.limit_rad if joint.kind == "revolute" else (-math.inf, math.inf)
 
 
@@ -146,14 +146,14 @@ class _Body:
         self._dof = np.array([j.dofadr[0] for j in joints])
 
     def load(self, q: FloatArray) -> FloatArray:
-        """Torque (J,) that holds positions q (J,)."""
+        """Torque (J,) in N m that holds positions q (J,) in rad, without its sign."""
         self._data.qpos[self._qpos] = q
         mujoco.mj_forward(self._model, self._data)
         load: FloatArray = np.abs(self._data.qfrc_bias[self._dof])
         return load
 
     def worst_load(self, home: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-        """The largest of each joint (J,) over random poses."""
+        """The largest load of each joint (J,) in N m over random poses."""
         rng = np.random.default_rng(0)
         low, high = np.maximum(low, home - np.pi), np.minimum(high, home + np.pi)
         loads = [self.load(rng.uniform(low, high)) for _ in range(POSES)]

@@ -1,15 +1,13 @@
-"""Several robots in one PyBullet server, and what PyBullet has to be told so that it adds nothing.
+"""Several robots in one PyBullet server, set so that PyBullet adds no physics of its own.
 
 Left alone, PyBullet brakes every joint with a motor, damps links and joints, clamps joint speed at
 100 rad/s, keeps files it has once read, and prints.
 """
 
 import contextlib
-import os
-import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SettingsError, SpecError
+from sim.bullet_engine.import_pybullet import import_pybullet
 
 GRAVITY_M_S2 = 9.81
 FASTEST = 1e9  # rad/s
@@ -193,33 +192,6 @@ class BulletClient:
             }
             joints[info[1].decode()] = {"limit_rad": (info[8], info[9])}
         return {"links": links, "joints": joints}
-
-
-def import_pybullet() -> Any:
-    """The module, without the line that it prints; raises SettingsError where it is missing."""
-    with contextlib.nullcontext() if sys.modules.get("pybullet") else _quiet_stderr():
-        try:
-            import pybullet
-        except ImportError as error:
-            raise SettingsError(
-                "backend 'pybullet' needs the package pybullet, which is not installed here: "
-                "pip install 'robot-mbrl[train]', or use backend 'mujoco'"
-            ) from error
-    return pybullet
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """C code writes to the file, whatever sys.stderr is."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _disconnect(engine: Any, client: int) -> None:

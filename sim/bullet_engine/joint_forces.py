@@ -15,8 +15,13 @@ from sim.laws.per_world import State
 
 @dataclass(frozen=True)
 class JointLoad:
-    """Of one physics step, (B, J) each: torque in N m at its start; damping in N m s/rad, to be
-    taken with the speed at its end; bound of dry friction in N m."""
+    """Load of the joints in one physics step, (B, J) each.
+
+    Attributes:
+        torque: at its start, in N m.
+        damping: to be taken with the speed at its end, in N m s/rad.
+        friction: bound of dry friction, in N m.
+    """
 
     torque: FloatArray
     damping: FloatArray
@@ -67,7 +72,7 @@ class JointForces:
         return self._motors.brake
 
     def load(self, commands: FloatArray, q: FloatArray, v: FloatArray) -> JointLoad:
-        """Under commands (B, A) at angles and velocities (B, J)."""
+        """The load under commands (B, A) at angles in rad and velocities in rad/s, (B, J) each."""
         resistance = self._heat.resistance(commands) if self._heat else None
         torque, damping = self._motors.drive(commands, q, v, resistance)
         torque = torque - self._cable * (q - self._rest)

@@ -38,10 +38,10 @@ def next_velocity(
     system = inertia + dt * damping[:, :, None] * diagonal
     inverse = np.linalg.inv(system).astype(np.float64, copy=False)
     free = multiply(inverse, multiply(inertia, velocity) + dt * torque)
-    return stick(free, inverse, dt * friction)
+    return apply_friction(free, inverse, dt * friction)
 
 
-def stick(velocity: FloatArray, inverse: FloatArray, bound: FloatArray) -> FloatArray:
+def apply_friction(velocity: FloatArray, inverse: FloatArray, bound: FloatArray) -> FloatArray:
     """Apply the friction impulses, at most `bound` (B, J), that bring velocity nearest to zero.
 
     Projected Gauss-Seidel: joint after joint, the impulse that would stop it, as far as the bound

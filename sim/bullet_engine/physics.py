@@ -30,7 +30,7 @@ from sim.laws.per_world import State
 
 @dataclass(frozen=True)
 class Readings:
-    """Of B worlds: true angles and velocities, and the delayed angles at the encoders, (B, J)."""
+    """B worlds now, (B, J) each: true angles and velocities, delayed angles at the encoders."""
 
     q_rad: FloatArray
     qd_rad_s: FloatArray
@@ -38,7 +38,7 @@ class Readings:
 
 
 class BulletPhysics:
-    """Worlds of one process.
+    """The PyBullet worlds of one process.
 
     Args:
         spec: the robot.
@@ -109,7 +109,7 @@ class BulletPhysics:
             self._place(number)
         self._outdated.clear()
 
-    def set_state(
+    def set_true_state(
         self, q: FloatArray, v: FloatArray, ids: np.ndarray, commands: FloatArray | None
     ) -> Readings:
         """Put worlds `ids` (n,) at q and v (n, J); `commands` (n, A) are what was given before."""
@@ -130,7 +130,7 @@ class BulletPhysics:
     def step(
         self, commands: FloatArray, substeps: int, chance: Disturbance | None = None
     ) -> Readings:
-        """Advance all worlds under commands (B, A) in physical units."""
+        """Advance all worlds `substeps` physics steps under commands (B, A) in physical units."""
         if self._payloads:
             arrived = self._payloads.arrive(substeps * self._dt)
             self._write(np.flatnonzero(arrived.any(1)))
@@ -187,7 +187,7 @@ class BulletPhysics:
         return [(client, self._worlds_of(k)) for k, client in enumerate(self._clients)]
 
     def readings(self) -> Readings:
-        """What is to be known of all worlds now; fresh arrays."""
+        """The state of all worlds now; fresh arrays."""
         return Readings(self._q.copy(), self._v.copy(), self._latency.late_angles())
 
     def get_state(self) -> State:
@@ -196,7 +196,7 @@ class BulletPhysics:
         state |= self._latency.get_state() | self._forces.get_state()
         return state | (self._payloads.get_state("payloads.") if self._payloads else {})
 
-    def go_on(self, parameters: Parameters, state: State) -> Readings:
+    def set_state(self, parameters: Parameters, state: State) -> Readings:
         """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
         everyone = np.arange(len(self._q))
         self.reset(parameters, everyone)

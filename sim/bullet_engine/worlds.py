@@ -10,7 +10,8 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
-from sim.bullet_engine.client import WORLDS_PER_CLIENT, import_pybullet
+from sim.bullet_engine.client import WORLDS_PER_CLIENT
+from sim.bullet_engine.import_pybullet import import_pybullet
 from sim.bullet_engine.physics import BulletPhysics, Readings
 from sim.bullet_engine.process import BulletProcess
 from sim.laws.delay_line import EVERY
@@ -78,8 +79,9 @@ class BulletWorlds:
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
-        """Advance every world under actions (B, A) in [-1, 1], by one control period if not
-        told. What happens by chance is drawn from `rng`; without one it does not happen."""
+        """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
+        default one control period. What happens by chance is drawn from `rng`; without one it does
+        not happen."""
         commands = np.asarray(self._electronics.commands(action))
         steps = substeps or self.spec.control.substeps
         chance = self._disturbances.draw(rng) if self._disturbances and rng else None
@@ -129,7 +131,7 @@ class BulletWorlds:
             given = None if commands is None else commands[chosen]
             values = (q[chosen], v[chosen], ids[chosen] - part[0], given)
             arguments.append(values if chosen.any() else None)
-        self._call_all("set_state", arguments)
+        self._call_all("set_true_state", arguments)
 
     def get_state(self) -> State:
         """All that decides what comes next, beside the parameters; plain arrays."""
@@ -148,7 +150,7 @@ class BulletWorlds:
             tuple({name: values[part] for name, values in of.items()} for of in (parameters, state))
             for part in self._parts
         ]
-        self._call_all("go_on", arguments)
+        self._call_all("set_state", arguments)
 
     def mass_matrix(self, world: int) -> FloatArray:
         """Inertia (J, J) of one world as it stands, rotors included."""

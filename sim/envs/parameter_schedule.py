@@ -23,6 +23,9 @@ class Redrawn:
 class ParameterSchedule:
     """Draws what robot.toml's [randomization] says when it says so.
 
+    Attributes:
+        built: what each world keeps for ever, (B,) each by path.
+
     Args:
         spec: the robot.
         variations: of the parameters that vary; the others stay nominal.

@@ -11,8 +11,9 @@ from sim.worlds import Worlds
 
 
 class PreparedWorlds:
-    """Drawing three worlds costs as much as drawing three hundred: this draws `size` when none is
-    left, to the first observation.
+    """Worlds drawn and built `size` at a time, up to their first observation.
+
+    Drawing three worlds costs as much as drawing three hundred.
 
     Attributes:
         table: parameters of the worlds drawn last, (P, size).
@@ -50,8 +51,8 @@ class PreparedWorlds:
         self._next = self._size
 
     def take(self, ids: np.ndarray) -> slice:
-        """Make worlds `ids` (n,), n <= size, of the next n; returns which of those drawn they
-        are."""
+        """Turn worlds `ids` (n,), n <= size, into the next n prepared; returns which rows of
+        `table` and `observer` they are."""
         if self._next + len(ids) > self._size:
             self._fill()
         rows = slice(self._next, self._next + len(ids))

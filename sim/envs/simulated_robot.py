@@ -20,6 +20,11 @@ ONE = np.array([0])
 class SimulatedRobot:
     """Implements `contract.Robot` and `contract.Clock`.
 
+    Attributes:
+        spec: the robot.
+        worlds: the engine, of one world.
+        parameters: those now in force, by path.
+
     Args:
         spec: the robot.
         variations: what is drawn, and when; empty for the nominal world.
@@ -56,7 +61,7 @@ class SimulatedRobot:
         self._sequence, self._time_s = 0, 0.0
 
     def read(self) -> RobotState:
-        """The encoders now. Raises LinkTimeout for a sample that is lost."""
+        """What the encoders show now. Raises LinkTimeout for a sample that is lost."""
         self._sequence += 1
         q = self.worlds.measure(self._rng)
         if self._faults and self._time_s > 0:  # the first one is there: else nothing could begin
@@ -79,7 +84,7 @@ class SimulatedRobot:
         return Command(self._command.copy())
 
     def stop(self) -> None:
-        """Zero command."""
+        """Command zero from now on."""
         self._command = np.zeros_like(self._command)
 
     def close(self) -> None:
@@ -88,11 +93,12 @@ class SimulatedRobot:
         self.worlds.close()
 
     def now(self) -> float:
-        """Simulated seconds."""
+        """Simulated time in s since the last restart."""
         return self._time_s
 
     def wait_until(self, time_s: float) -> float:
-        """Advance the physics up to `time_s`; in simulation nothing is ever late."""
+        """Advance the physics up to `time_s`; returns by how many seconds it was late, which a
+        simulation never is."""
         rate = self.spec.control.physics_rate_hz
         end = round(time_s * rate)
         while (now := round(self._time_s * rate)) < end:

@@ -16,11 +16,10 @@ from robot_mbrl.tasks import draw_goals, make_task
 from sim.envs.generator_state import generator_array, generator_of
 from sim.envs.parameter_schedule import ParameterSchedule
 from sim.envs.prepared_worlds import PreparedWorlds
+from sim.envs.start_anywhere import start_anywhere
 from sim.laws.per_world import State
 from sim.laws.sensor_faults import SensorFaults
 from sim.worlds import make_worlds
-
-ANYWHERE_SPEED = 0.15  # of a joint's velocity limit
 
 
 class SimVecEnv(VectorEnv):
@@ -28,6 +27,27 @@ class SimVecEnv(VectorEnv):
 
     Worlds reset in the step in which they end; the true last observation is `info["final_obs"]`.
     `info["parameters"]` holds the parameters now in force, (B,) each.
+
+    Args:
+        spec: the robot.
+        num_envs: B.
+        variations: of the parameters that vary; the others stay nominal.
+        seed: of the generator that draws parameters and sensor noise, until `reset(seed=...)`.
+        episode_s: how long episodes are; by default as long as the task says.
+        backend: the engine, see `sim.worlds.make_worlds`.
+        threads: of MuJoCo, or processes of PyBullet; 0 takes one per core.
+        task: reward and termination; by default that of robot.toml.
+        anywhere: share of the worlds that start with wrapping joints at any angle, moving.
+
+    Attributes:
+        robot_spec: the robot.
+        layout: of the observations.
+        worlds: the engine.
+        parameters: those now in force, by path (B,) each, as views.
+        steps: how many ticks old each world's episode is, (B,).
+        max_steps: how many ticks an episode has.
+
+    Raises SettingsError for a backend that is unknown or not installed.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012
@@ -123,27 +143,8 @@ class SimVecEnv(VectorEnv):
 
     def _draw(self, size: int) -> Parameters:
         drawn = self._schedule.draw(self._rng, size)
-        self._start_anywhere(drawn, size)
+        start_anywhere(drawn, self.robot_spec, self.anywhere, self._rng)
         return drawn
-
-    def _start_anywhere(self, drawn: Parameters, size: int) -> None:
-        """For training: let a share of the worlds start with wrapping joints at any angle,
-        moving."""
-        chosen = self._rng.uniform(size=size) < self.anywhere
-        for joint in self.robot_spec.joints:
-            if joint.wraps:
-                initial, fastest = (
-                    f"initial.{joint.name}.",
-                    ANYWHERE_SPEED * joint.velocity_limit_rad_s,
-                )
-                angle = self._rng.uniform(-np.pi, np.pi, size)
-                speed = self._rng.uniform(-fastest, fastest, size)
-                drawn[initial + "position_rad"] = np.where(
-                    chosen, angle, drawn[initial + "position_rad"]
-                )
-                drawn[initial + "velocity_rad_s"] = np.where(
-                    chosen, speed, drawn[initial + "velocity_rad_s"]
-                )
 
     def step(
         self, actions: np.ndarray

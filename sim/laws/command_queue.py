@@ -35,7 +35,7 @@ class CommandQueue(PerWorld):
         self._coming[:, ids], self._due[ids] = commands, 0
 
     def take(self, other: PerWorld, rows: slice, ids: np.ndarray) -> None:
-        """Make worlds `ids` (n,) such as another's worlds `rows` (n,) are."""
+        """Make worlds `ids` (n,) like another's worlds `rows` (n,)."""
         assert isinstance(other, CommandQueue)
         self._due[ids] = other._due[rows]
         self._coming[:, ids] = other._coming[:, rows]

@@ -16,7 +16,7 @@ PUSHED_LINKS = ("pushes_per_s", "push_n_s")
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Of one control period in B worlds.
+    """What happens by chance in one control period of B worlds.
 
     Attributes:
         command_late_ms: later than the latency, (B, A); may be negative.
@@ -33,12 +33,12 @@ class Disturbance:
     force_n: FloatArray
 
     def of(self, worlds: np.ndarray) -> Self:
-        """The part of some worlds."""
+        """The same of some worlds, by index (n,)."""
         return type(self)(*(getattr(self, field.name)[worlds] for field in fields(self)))
 
 
 class Disturbances(PerWorld):
-    """How likely and how strong; drawn anew for each control period.
+    """Disturbances of B worlds: how likely and how strong; drawn anew for each control period.
 
     Pushes come as a Poisson process, at most one in a period; their impulse is uniform up to its
     size, either way at a joint and in any direction at a link.
@@ -89,7 +89,7 @@ class Disturbances(PerWorld):
                 array[ids, k] = effect_values(parameters, thing + key, len(ids))
 
     def draw(self, rng: np.random.Generator) -> Disturbance:
-        """Of the next control period."""
+        """What happens in the next control period."""
 
         def either_way(size: FloatArray) -> FloatArray:
             return size * rng.uniform(-1.0, 1.0, size.shape)

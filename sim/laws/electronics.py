@@ -70,7 +70,7 @@ class Electronics(PerWorld):
     def read_encoders(
         self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY
     ) -> FloatArray:
-        """Joint angles (n, J) in rad of worlds `ids` as noisy, quantized encoders tell them."""
+        """Joint angles (n, J) in rad of worlds `ids` as noisy, quantized encoders report them."""
         if self._shifted:
             angles = angles - self._zero[ids]
         noise = self._noise_counts[ids, None] * rng.standard_normal(angles.shape)

@@ -1,4 +1,4 @@
-"""What a joint does beyond viscous damping and Coulomb friction: it sticks, and it cogs."""
+"""What a joint does beyond viscous damping and Coulomb friction: static friction and cogging."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
 from sim.laws.per_world import PerWorld
 
-STICKING = ("static_friction_nm", "stribeck_velocity_rad_s")
+STATIC_FRICTION = ("static_friction_nm", "stribeck_velocity_rad_s")
 COGGING = ("cogging_nm", "cogging_periods_per_rev", "cogging_phase_rad")
 
 
@@ -33,8 +33,8 @@ class JointLaw(PerWorld):
 
     @staticmethod
     def needed(parameters: dict[str, float]) -> bool:
-        """Whether any joint sticks or cogs."""
-        return names_any(parameters, "joints", STICKING + COGGING)
+        """Whether any joint has static friction or cogs."""
+        return names_any(parameters, "joints", STATIC_FRICTION + COGGING)
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray, coulomb: FloatArray) -> None:
         """Give worlds `ids` (n,) parameters (n,) each and Coulomb friction (n, J) in N m."""

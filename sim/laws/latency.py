@@ -54,11 +54,11 @@ class Latency:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """Of each world (B, ...), what `take` leaves to copy; the same objects for ever."""
+        """Arrays (B, ...) that `take` leaves to the caller to copy; the same objects for ever."""
         return [self._command_ms, self._command_lag, self._angle_ms, *self._angles.arrays]
 
     def take(self, other: "Latency", rows: slice, ids: np.ndarray) -> None:
-        """Make worlds `ids` (n,) such as another's worlds `rows` (n,), but for the `arrays`."""
+        """Make worlds `ids` (n,) like another's worlds `rows` (n,), but for the `arrays`."""
         self._commands.take(other._commands, rows, ids)
         if self._play and other._play:
             self._play.take(other._play, rows, ids)
@@ -91,7 +91,7 @@ class Latency:
         return self._commands.send(commands, lag, steps)
 
     def move(self, angles: FloatArray) -> None:
-        """The true angles (B, n, J) after each of the next n physics steps."""
+        """Take in the true angles (B, n, J) in rad after each of the next n physics steps."""
         self._angles.put(self._play.follow(angles) if self._play else angles)
 
     def late_angles(self, ids: np.ndarray | slice = EVERY) -> FloatArray:

@@ -25,7 +25,7 @@ from sim.laws.per_world import PerWorld
 
 @dataclass(frozen=True)
 class MotorLaw:
-    """Of one actuator in n worlds.
+    """How one actuator turns commands into torque in n worlds.
 
     Attributes:
         gain: N m per unit of the command, (n,).
@@ -45,7 +45,7 @@ class MotorLaw:
 
 
 def motor_law(actuator: ActuatorSpec, parameters: Parameters) -> MotorLaw:
-    """The law under parameters (n,) each."""
+    """The law of an actuator under parameters (n,) each."""
     path, motor = f"actuators.{actuator.name}.", actuator.motor
     if motor.kind == "servo":
         return _servo_law(actuator, parameters)
@@ -69,7 +69,7 @@ def motor_law(actuator: ActuatorSpec, parameters: Parameters) -> MotorLaw:
 
 
 def full_torque(actuator: ActuatorSpec, parameters: Parameters) -> FloatArray:
-    """At standstill under full command, (n,) in N m at the joint."""
+    """Torque at standstill under full command, (n,) in N m at the joint."""
     law = motor_law(actuator, parameters)
     return law.limit if actuator.motor.kind == "servo" else law.gain * actuator.limit
 

@@ -9,7 +9,12 @@ from sim.laws.per_world import PerWorld
 
 
 class Payloads(PerWorld):
-    """Which links of B worlds get how much, where and when.
+    """Payloads of B worlds: which links get how much, where and when.
+
+    Attributes:
+        mass_kg: of each link's payload, (B, L).
+        distance_m: from the link's joint, (B, L); NaN is twice that of the centre of mass.
+        there: whether it has arrived, (B, L).
 
     Args:
         spec: the robot.

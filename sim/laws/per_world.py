@@ -18,11 +18,11 @@ def by_world(array: np.ndarray) -> np.ndarray:
 
 
 class PerWorld:
-    """Holds something of B worlds; subclasses name their attributes that are arrays (B, ...).
+    """A part of B worlds, whose subclasses name those attributes that are arrays (B, ...).
 
     Attributes:
-        drawn: those that follow from a world's parameters.
-        moving: those that change as time passes.
+        drawn: names of arrays that follow from a world's parameters.
+        moving: names of arrays that change as time passes.
     """
 
     drawn: ClassVar[tuple[str, ...]] = ()
@@ -30,11 +30,11 @@ class PerWorld:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """All of its arrays."""
+        """All arrays that are named."""
         return [getattr(self, name) for name in self.drawn + self.moving]
 
     def take(self, other: "PerWorld", rows: slice, ids: np.ndarray) -> None:
-        """Make worlds `ids` (n,) such as another's worlds `rows` (n,) are."""
+        """Make worlds `ids` (n,) like another's worlds `rows` (n,)."""
         for mine, theirs in zip(self.arrays, other.arrays, strict=True):
             mine[ids] = theirs[rows]
 

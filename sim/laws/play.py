@@ -39,8 +39,8 @@ class Play(PerWorld):
 
     def follow(self, path: FloatArray) -> FloatArray:
         """Angles (B, n, J) of the joints after each of n steps -> those of the encoders' sides."""
-        seen = np.empty_like(path)
+        shown = np.empty_like(path)
         for n in range(path.shape[1]):
             low, high = path[:, n] - self._half, path[:, n] + self._half
-            self._held = seen[:, n] = np.minimum(np.maximum(self._held, low), high)
-        return seen
+            self._held = shown[:, n] = np.minimum(np.maximum(self._held, low), high)
+        return shown

@@ -1,4 +1,4 @@
-"""Encoders that stick, samples that come twice or never: what the robot's link and sensors do."""
+"""Encoders that freeze, samples that come twice or never: faults of the link and the sensors."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from sim.laws.per_world import PerWorld
 
 
 class SensorFaults(PerWorld):
-    """Of B worlds; asked once in a control period, between the encoders and the observer.
+    """Sensor faults of B worlds, met once in a control period, between encoders and observer.
 
     Args:
         spec: the robot.
@@ -49,9 +49,9 @@ class SensorFaults(PerWorld):
         self._shown[ids], self._stuck[ids] = q, 0
 
     def pass_on(self, q: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, np.ndarray]:
-        """What arrives of the samples q (B, J): angles (B, J), and whether anything did, (B,)."""
-        sticks = rng.random(q.shape) < -np.expm1(-self._rate * self._dt)
-        self._stuck = np.where(sticks & (self._stuck == 0), self._duration, self._stuck)
+        """What arrives of samples q (B, J) in rad: angles (B, J), and whether any did, (B,)."""
+        freezes = rng.random(q.shape) < -np.expm1(-self._rate * self._dt)
+        self._stuck = np.where(freezes & (self._stuck == 0), self._duration, self._stuck)
         repeated = rng.random(len(q)) < self._repeated
         old = (self._stuck > 0) | repeated[:, None]
         self._stuck = np.maximum(self._stuck - 1, 0)

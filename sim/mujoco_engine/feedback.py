@@ -1,4 +1,4 @@
-"""What follows the state of MuJoCo's worlds, in each physics step, by laws that MuJoCo has not."""
+"""What follows the state of MuJoCo's worlds, in each physics step, by laws that MuJoCo lacks."""
 
 from typing import Protocol
 
@@ -14,11 +14,11 @@ from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
 
 
 class Part(Protocol):
-    """One thing that follows the state."""
+    """One law that follows the state of the worlds."""
 
     @property
     def law(self) -> PerWorld:
-        """What it follows."""
+        """The law itself, which knows no engine."""
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) parameters (n,) each, after MuJoCo's fields were written."""
@@ -27,7 +27,7 @@ class Part(Protocol):
         """Worlds `ids` (n,) begin an episode."""
 
     def take(self, other: "Part", rows: slice, ids: np.ndarray) -> None:
-        """Make worlds `ids` (n,) such as another's `rows` (n,), after MuJoCo's fields were."""
+        """Make worlds `ids` (n,) like another's `rows` (n,), after MuJoCo's fields were."""
 
     def before(self, commands: FloatArray) -> FloatArray | float:
         """A physics step under commands (B, A) begins; returns torque on the joints, (B, J)."""
@@ -76,7 +76,7 @@ class Feedback:
             part.start(ids)
 
     def take(self, other: "Feedback", rows: slice, ids: np.ndarray) -> None:
-        """Make worlds `ids` (n,) such as another's `rows` (n,), after MuJoCo's fields were."""
+        """Make worlds `ids` (n,) like another's `rows` (n,), after MuJoCo's fields were."""
         for name, part in self._parts.items():
             part.take(other._parts[name], rows, ids)
 

@@ -26,8 +26,8 @@ NO_FIELDS = ("supply", "latency_ms", "noise_counts", "position_rad", "velocity_r
 """Last words of the parameters that are no numbers of an MjModel."""
 
 
-class PhysicalFields:
-    """Writes parameters into arrays of the nominal model's fields.
+class ParameterFields:
+    """Writes parameters into arrays of the nominal model's fields, whose names are `names`.
 
     Inertia follows mass and length: I ~ m l^2, centre of mass and child joints ~ l. Whoever writes
     calls MuJoCo's setConst afterwards. Supply, noise, latency and initial state are no fields, nor
@@ -154,7 +154,7 @@ def apply_parameters(spec: RobotSpec, model: mujoco.MjModel, parameters: dict[st
     nominal."""
     named = spec.nominal | parameters
     limit_weak_motors(spec, model, named)
-    physical = PhysicalFields(spec, model, named)
+    physical = ParameterFields(spec, model, named)
     fields = {name: model_array(model, name)[None] for name in physical.names}  # views
     values = {path: np.array([value]) for path, value in named.items()}
     physical.write(fields, values, np.array([0]))

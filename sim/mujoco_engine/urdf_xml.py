@@ -11,7 +11,8 @@ DRAWABLE = (".obj", ".stl", ".msh")
 
 
 def physics_xml(urdf: Path) -> str:
-    """Nothing collides, and inertia stands in the file: meshes are neither read nor needed."""
+    """The URDF without geometry, as text for MuJoCo: nothing collides, and inertia stands in the
+    file, so meshes are neither read nor needed. Raises SpecError for a file that is no URDF."""
     root = parse_xml(urdf)
     for link in root.findall("link"):
         for element in _geometry(link):
@@ -21,7 +22,7 @@ def physics_xml(urdf: Path) -> str:
 
 
 def picture_xml(urdf: Path) -> tuple[str, dict[str, bytes]]:
-    """With what can be drawn: the visual geometry, or the collision geometry of a link without.
+    """The URDF with what can be drawn: visual geometry, or else the collision geometry of a link.
 
     Returns the XML and the meshes it names. Raises SpecError for a mesh that is missing.
     """

@@ -19,7 +19,7 @@ from sim.laws.per_world import State, by_world
 from sim.mujoco_engine.body_fields import load_bodies
 from sim.mujoco_engine.feedback import Feedback
 from sim.mujoco_engine.model import mujoco_model
-from sim.mujoco_engine.parameter_fields import PhysicalFields, is_field
+from sim.mujoco_engine.parameter_fields import ParameterFields, is_field
 from sim.mujoco_engine.profiling_clock import stop_engine_clock
 
 
@@ -63,12 +63,11 @@ class MujocoWorlds:
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
         self._aside: MujocoWorlds | None = None  # where worlds are prepared
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
-        self._physical = PhysicalFields(spec, self.model)
+        self._physical = ParameterFields(spec, self.model)
         self._fields = {name: self._batch.expand(name) for name in self._physical.names}
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
-        """Rebuild worlds `ids` (n,) with parameters of shape (n,) each, relative to the nominal
-        model.
+        """Rebuild worlds `ids` (n,) with parameters (n,) each, relative to the nominal model.
 
         Raises SpecError for a latency longer than any that robot.toml names.
         """
@@ -145,8 +144,9 @@ class MujocoWorlds:
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
-        """Advance every world under actions (B, A) in [-1, 1], by one control period if not
-        told. What happens by chance is drawn from `rng`; without one it does not happen."""
+        """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
+        default one control period. What happens by chance is drawn from `rng`; without one it does
+        not happen."""
         steps = substeps or self.spec.control.substeps
         chance = self._disturbances.draw(rng) if self._disturbances and rng else None
         late = self._latency.late_commands(self._electronics.commands(action), steps, chance)

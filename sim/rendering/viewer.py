@@ -14,7 +14,8 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, check_shape
 from robot_mbrl.contract.errors import SettingsError
-from sim.rendering.picture import mark_goal, picture_model
+from sim.rendering.picture import mark_goal
+from sim.rendering.picture_model import picture_model
 
 HOW = (
     "run it on a desktop (over ssh: with X forwarding, ssh -X), or use render_mode='rgb_array', "

@@ -16,6 +16,7 @@ from robot_mbrl.agents.sac import Batch
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.replay import ReplayBuffer
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from tests.support.robots import toy_layout
@@ -85,11 +86,11 @@ def imagined(agent: Mbpo) -> dict[float, int]:
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("sticks", [False, True])
-def test_the_model_has_dry_friction_where_the_settings_say_so(sticks: bool) -> None:
-    model = make(ensemble=replace(CONFIG.ensemble, sticks=sticks)).model
-    assert model.sticks == sticks
-    assert model.layers[2].bias.shape[-1] == (3 if sticks else 2) * len(LAYOUT.joints)
+@pytest.mark.parametrize("dry_friction", [False, True])
+def test_the_model_has_dry_friction_where_the_settings_say_so(dry_friction: bool) -> None:
+    model = make(ensemble=replace(CONFIG.ensemble, dry_friction=dry_friction)).model
+    assert model.dry_friction == dry_friction
+    assert model.layers[2].bias.shape[-1] == (3 if dry_friction else 2) * len(LAYOUT.joints)
 
 
 def test_rollouts_last_their_horizon() -> None:
@@ -304,13 +305,13 @@ def test_a_fitted_model_forgets_what_the_old_one_imagined() -> None:
     assert 0 < agent.disagreement_limit < np.inf  # measured anew as well
 
 
-def test_stretches_too_short_to_judge_by_leave_the_model_unproven() -> None:
+def test_segments_too_short_to_judge_by_leave_the_model_unproven() -> None:
     agent = make(share=ShareConfig("error", ticks=3))
     t = rows(30, 1.0)
-    pieces = [(t.obs[: n + 1], t.action[:n]) for n in (2, 4)]
-    agent.model_fitted(t, pieces[:1])
+    segments = [Segment(t.obs[: n + 1], t.action[:n]) for n in (2, 4)]
+    agent.model_fitted(t, segments[:1])
     assert agent.judged_ticks == 3 and agent.relative_error is None
-    agent.model_fitted(t, pieces)
+    agent.model_fitted(t, segments)
     assert agent.relative_error is not None and agent.relative_error.shape == (3,)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from robot_mbrl.analysis.coverage import (
-    Judged,
+    Predicted,
     conformal_alarms,
     cross_validated_coverage,
-    judge,
     measure_coverage,
+    predict_recording,
 )
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
@@ -18,7 +18,7 @@ from tests.support.coasting import biased, coast, layout
 TRUE = np.array([1e-3, 5e-2])  # rad
 
 
-def judged(seed: int, *, told: float, epistemic: float = 0.0, ticks: int = 300) -> Judged:
+def judged(seed: int, *, told: float, epistemic: float = 0.0, ticks: int = 300) -> Predicted:
     """Errors of spread TRUE where the model says told * TRUE."""
     error = TRUE * np.random.default_rng(seed).standard_normal((ticks, 2))
     whole = np.ones((ticks, 2))
@@ -30,7 +30,7 @@ def judged(seed: int, *, told: float, epistemic: float = 0.0, ticks: int = 300) 
         np.ones(2),
         np.ones(2),
     )
-    return Judged(error, spread)
+    return Predicted(error, spread)
 
 
 def model(scale: float) -> object:
@@ -105,7 +105,7 @@ def test_alarm_rates_on_other_episodes_stay_near_the_request():
 
 def test_judging_a_coasting_machine_finds_the_bias():
     model = biased(1e-3, 3e-3, 9.0, elites=[0, 1])
-    j = judge(model, coast(20))
+    j = predict_recording(model, coast(20))
     np.testing.assert_allclose(j.error, -2e-3, atol=2e-6)
     np.testing.assert_allclose(j.uncertainty.epistemic, 1e-3, rtol=1e-2)
     noise = j.uncertainty.aleatoric

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from robot_mbrl.analysis import drift
-from robot_mbrl.analysis.drift import TICKS, ancestors, measure_drift
-from robot_mbrl.analysis.recordings import sample_starts
+from robot_mbrl.analysis import lineage_error
+from robot_mbrl.analysis.lineage_error import TICKS, ancestors, measure_lineage_error
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.runs.run_folder import RunFolder
 from tests.support.coasting import biased, coast
 
@@ -38,12 +38,14 @@ def test_errors_of_the_line_are_measured_on_the_same_windows(tmp_path, monkeypat
     old = make_run(tmp_path / "old")
     new = make_run(tmp_path / "new", old)
     monkeypatch.setattr(
-        drift, "load_agent", lambda path: (SimpleNamespace(model=biased(2e-3, elites=[0])), None)
+        lineage_error,
+        "load_agent",
+        lambda path: (SimpleNamespace(model=biased(2e-3, elites=[0])), None),
     )
     agent = SimpleNamespace(model=biased(1e-3, elites=[0]))
     agent.layout = agent.model.layout
-    starts = sample_starts([coast(60)], TICKS + 5, 8, np.random.default_rng(0))
-    d = measure_drift(new, agent, starts)
+    windows = Windows.sample(coast(60).segments, TICKS + 5, 8, np.random.default_rng(0))
+    d = measure_lineage_error(new, agent, windows)
     assert d.runs == (old, new) and d.joints == ("slide", "hinge")
     grown = TICKS * (TICKS + 1) / 2
     np.testing.assert_allclose(d.error_rad, [[2e-3 * grown] * 2, [1e-3 * grown] * 2], rtol=1e-3)

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.analysis.coverage import judge
+from robot_mbrl.analysis.coverage import predict_recording
 from robot_mbrl.analysis.novelty import SPEEDS, auroc, faster, measure_novelty
-from robot_mbrl.analysis.recordings import sample_starts
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from tests.support.coasting import SPEED, biased, coast, layout
 
 
 def windows(ticks: int = 3):
-    return sample_starts([coast(30, start=0.3)], ticks, 12, np.random.default_rng(0))
+    return Windows.sample(coast(30, start=0.3).segments, ticks, 12, np.random.default_rng(0))
 
 
 def test_the_same_speed_gives_the_same_observation():
-    starts = windows()
-    obs, action = faster(layout(), starts, 1.0)
-    np.testing.assert_allclose(obs, starts.obs[:, -2], atol=1e-9)
-    np.testing.assert_array_equal(action, starts.actions[:, -1])
+    cut = windows()
+    obs, action = faster(layout(), cut, 1.0)
+    np.testing.assert_allclose(obs, cut.obs[:, -2], atol=1e-9)
+    np.testing.assert_array_equal(action, cut.action[:, -1])
 
 
 @pytest.mark.parametrize("speed", [2.0, 5.0])
@@ -65,9 +65,9 @@ def test_disagreement_tells_speeds_that_were_never_seen():
         np.zeros(50, np.float32),
         np.zeros(50, bool),
     )
-    judged = [judge(model, r) for r in recordings]
+    predicted = [predict_recording(model, r) for r in recordings]
     limit = 0.01 * SPEED * 1.75
-    n = measure_novelty(model, rows, recordings, judged, limit, np.random.default_rng(0))
+    n = measure_novelty(model, rows, recordings, predicted, limit, np.random.default_rng(0))
     assert n.names[:2] == ("replay buffer", "held out")
     assert n.names[2:] == tuple(f"held out, {s:g} x as fast" for s in SPEEDS)
     np.testing.assert_allclose(

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import launch.plausible as plausible
+import calibration.resimulate as resimulate
 import sim
-from calibration.excitation import Piece
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import load_robot
-from robot_mbrl.data.chains import draw_chains, stride_of
+from robot_mbrl.data.buffer_segments import draw_windows, stride_of
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.envs.episodes import record_worlds
 
@@ -22,7 +22,7 @@ LENGTH = "links.pendulum.length"
 @pytest.fixture(autouse=True)
 def small(monkeypatch: Any) -> None:
     for name, value in (("WINDOWS", 12), ("WORLDS", 12), ("SECONDS", 2.0)):
-        monkeypatch.setattr(plausible, name, value)
+        monkeypatch.setattr(resimulate, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +32,17 @@ def agent() -> Mbpo:
     return Mbpo(env.layout, env.task, config, 1, seed=0)
 
 
-def recorded(length: float) -> list[Piece]:
-    """Stretches of a machine with a pendulum of this length, relative to the nominal one."""
+def recorded(length: float) -> list[Segment]:
+    """Segments of a machine with a pendulum of this length, relative to the nominal one."""
     fixed = {path: np.full(6, value) for path, value in SPEC.nominal.items()}
     env = sim.make_vec_env(SPEC, 6, anywhere=1.0, episode_s=1.0)
-    act = plausible.noisy(lambda obs: np.zeros((len(obs), 1)), 0.4, np.random.default_rng(3))
+    act = resimulate.with_noise(lambda obs: np.zeros((len(obs), 1)), 0.4, np.random.default_rng(3))
     free = {p: v for p, v in fixed.items() if not p.startswith("initial.")}
     return record_worlds(env, act, seed=7, parameters=free | {LENGTH: np.full(6, length)})
 
 
 def simulated(agent: Mbpo, length: float, seed: int = 0) -> Transitions:
-    return plausible.plausible_simulator(SPEC, agent, seed)(recorded(length))
+    return resimulate.resimulator(SPEC, agent.task, agent.policy(), seed)(recorded(length))
 
 
 @pytest.mark.parametrize("length", [0.85, 1.15])
@@ -51,12 +51,12 @@ def test_worlds_resemble_the_machine_that_was_recorded(
 ) -> None:
     given: list[np.ndarray] = []
 
-    def look(spec: Any, agent: Any, parameters: Any, rng: Any) -> Transitions:
+    def keep(spec: Any, act: Any, parameters: Any, rng: Any) -> list[Segment]:
         given.append(parameters[LENGTH])
-        return agent.real.all()
+        return recorded(length)[:1]
 
-    monkeypatch.setattr(plausible, "act_in_worlds", look)
-    monkeypatch.setattr(plausible, "WINDOWS", 30)
+    monkeypatch.setattr(resimulate, "act_in_worlds", keep)
+    monkeypatch.setattr(resimulate, "WINDOWS", 30)
     simulated(agent, length)
     assert given[0].mean() == pytest.approx(length, abs=0.05)
 
@@ -65,8 +65,7 @@ def test_worlds_follow_each_other_tick_by_tick(agent: Mbpo) -> None:
     rows = simulated(agent, 1.0)
     assert stride_of(rows) == 1
     assert 12 * 100 >= len(rows) > 12 * 20
-    stretches = draw_chains(rows, 10, 50, np.random.default_rng(0))
-    assert len(stretches) > 30
+    assert len(draw_windows(rows, 10, 50, np.random.default_rng(0))) > 30
 
 
 def test_rewards_are_the_tasks(agent: Mbpo) -> None:
@@ -86,5 +85,5 @@ def test_noise_explores(agent: Mbpo, monkeypatch: Any) -> None:
         return float(np.abs(np.diff(simulated(agent, 1.0).action[:, 0])).mean())
 
     loud = spread()
-    monkeypatch.setattr(plausible, "NOISE", 0.0)
+    monkeypatch.setattr(resimulate, "NOISE", 0.0)
     assert spread() < 0.3 * loud

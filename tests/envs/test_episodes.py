@@ -101,9 +101,9 @@ def test_recorded_worlds_end_with_their_true_last_observation() -> None:
     env = Scripted(["..g..", "gg.", "....g"], [False, True, False])
     episodes = record_worlds(env, lambda obs: np.full((3, 2), 0.5), seed=4)
     assert env.seed == 4
-    assert [o[:, 0].tolist() for o, _ in episodes] == [
+    assert [s.obs[:, 0].tolist() for s in episodes] == [
         [0, 0, 0, 1, 0, 0],
         [0, 1, 1, 0],
         [0, 0, 0, 0, 0, 1],
     ]
-    assert [a.shape for _, a in episodes] == [(5, 2), (3, 2), (5, 2)]
+    assert [s.action.shape for s in episodes] == [(5, 2), (3, 2), (5, 2)]

@@ -121,7 +121,7 @@ def exported(furuta: RobotSpec, tmp_path_factory: pytest.TempPathFactory) -> Exp
     data, env = record(furuta), sim.make_vec_env(furuta, 1)
     config = MbpoConfig(
         sac=SacConfig(actor_hidden=8, critic_hidden=9),
-        ensemble=EnsembleConfig(members=5, hidden=12, sticks=True),
+        ensemble=EnsembleConfig(members=5, hidden=12, dry_friction=True),
     )
     agent = Mbpo(env.layout, env.task, config, capacity=10, seed=0)
     fit_normalizers(agent.model, data)
@@ -311,7 +311,7 @@ def test_networks_of_any_depth_go_on_board(
     tmp_path: Path,
 ) -> None:
     agent = copy.copy(exported.agent)
-    sizes = EnsembleConfig(4, 12, sticks=True, layers=layers, activation=activation)
+    sizes = EnsembleConfig(4, 12, dry_friction=True, layers=layers, activation=activation)
     agent.model = make_ensemble(agent.layout, sizes, torch.Generator().manual_seed(layers))
     fit_normalizers(agent.model, record(exported.spec))
     path, config = tmp_path / "controller.onnx", dataclasses.replace(SMALL, planner=planner)

@@ -13,9 +13,10 @@ import hardware.protocols
 from hardware import open_connection
 from hardware.protocols import PROTOCOLS, Protocol, make_driver
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import DeviceFault, SpecError
 from robot_mbrl.contract.interface import Fault
-from tests.conformance.protocol import ProtocolConformance, make_pair
+from robot_mbrl.onboard import SafeRobot, StopReason
+from tests.conformance.protocol import ProtocolConformance, make_rig
 from tests.support.lockstep_rig import IntegratorPlant
 from tests.support.toy_protocol.lines import ToyFault
 
@@ -47,12 +48,16 @@ class TestToy(ProtocolConformance):
 
     def test_its_overload_is_not_taken_for_the_watchdog(self, spec: RobotSpec) -> None:
         """Bit 1 is the watchdog in protocol mcu."""
-        pair = make_pair(spec)
-        pair.driver.connect()
-        pair.driver.arm()
-        pair.board.trip(Fault.OVERLOAD)
+        rig = make_rig(spec)
+        rig.driver.connect()
+        rig.driver.arm()
+        rig.board.trip(Fault.OVERLOAD)
         assert ToyFault.OVERLOAD == 1
-        assert Fault(pair.driver.read().faults) == Fault.OVERLOAD | Fault.NOT_ENABLED
+        assert Fault(rig.driver.read().faults) == Fault.OVERLOAD | Fault.NOT_ENABLED
+        safe = SafeRobot(rig.driver, spec, rig.clock)
+        with pytest.raises(DeviceFault, match="overload"):
+            safe.arm()
+        assert safe.reason is StopReason.DEVICE_FAULT
 
     def test_a_connection_finds_driver_and_device_by_the_name_in_robot_toml(
         self, spec: RobotSpec

@@ -1,8 +1,14 @@
 import time
 
+import numpy as np
 import pytest
 
-from launch.terminal import Lines, format_numbers, progress
+from launch.terminal import Lines, LiveLine, format_numbers, progress
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.onboard import SafeRobot
+from robot_mbrl.onboard.controller.watched import WatchedController
+from robot_mbrl.onboard.session import EpisodeView
+from tests.support.onboard_fakes import FakeController, FakeRobot, LockstepClock
 
 
 def test_without_a_terminal_only_the_end_of_a_phase_is_printed_at_once(capsys):
@@ -29,3 +35,16 @@ def test_a_line_comes_every_ten_seconds(capsys, monkeypatch):
 )
 def test_numbers_are_short(numbers, text):
     assert format_numbers(numbers) == text
+
+
+def test_the_live_line_says_what_the_robot_does(spec: RobotSpec) -> None:
+    clock = LockstepClock()
+    watched = WatchedController(FakeController(spec, action=0.25))
+    safe = SafeRobot(FakeRobot(spec, clock), spec, clock)
+    line = LiveLine(EpisodeView("episode 1 of 2", 100, safe, watched))
+    assert line.text() == "episode 1 of 2 |   0.0 of 2.0 s | disarmed"
+    for _ in range(50):
+        watched.act(np.linspace(0, 1, line._layout.size))
+    parts = line.text().split(" | ")
+    assert parts[1] == "  1.0 of 2.0 s" and parts[-1] == "action +0.25"
+    assert len(parts) == 4 + len(line._layout.block)

@@ -1,7 +1,5 @@
 import numpy as np
-import pytest
 
-from robot_mbrl.contract.noise import CorrelatedNoise
 from robot_mbrl.onboard import ControllerOutput
 from robot_mbrl.onboard.exploration import ExploringController, RandomController
 
@@ -26,15 +24,6 @@ class Constant:
             0.0,
             0.0,
         )
-
-
-def test_noise_has_the_asked_deviation_and_correlation():
-    """n' = .8 n + .6 e is stationary with variance 1 and correlation .8 from tick to tick."""
-    noise = CorrelatedNoise(1, 0.3, np.random.default_rng(0))
-    noise.reset()
-    x = np.array([noise.sample()[0] for _ in range(40_000)])
-    assert x.std() == pytest.approx(0.3, rel=0.03)
-    assert np.corrcoef(x[1:], x[:-1])[0, 1] == pytest.approx(0.8, abs=0.02)
 
 
 def test_the_explored_action_stays_in_range_and_its_prediction_is_unknown():

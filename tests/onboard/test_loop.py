@@ -268,8 +268,8 @@ class ConstantVelocity(FakeController):
 def test_one_bad_encoder_sample_does_not_stop_but_a_jump_every_tick_does(safe, robot, clock, spec):
     layout = ObservationLayout.from_spec(spec)
     rng = np.random.default_rng(0)
-    nominal, calm = list(rng.standard_normal((40, 200, 2))), [np.full(200, 0.1)] * 40
-    monitor = Monitor(calibrate_monitor(nominal, calm, 50.0, 0.5), ("arm", "pendulum"))
+    nominal, certain = list(rng.standard_normal((40, 200, 2))), [np.full(200, 0.1)] * 40
+    monitor = Monitor(calibrate_monitor(nominal, certain, 50.0, 0.5), ("arm", "pendulum"))
 
     def run_with(shake):
         controller = ConstantVelocity(spec)

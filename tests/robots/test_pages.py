@@ -46,12 +46,15 @@ def test_the_page_lists_every_shipped_reality() -> None:
 def test_the_page_says_what_lies_outside_the_randomized_range(path: Path) -> None:
     spec = load_robot("furuta")
     reality = load_reality(path, spec)
-    _, ranges, effects = shipped()[path.name]
+    differs, ranges, effects = shipped()[path.name]
     said = {p: float(v) for p, v in re.findall(r"`([\w.]+)` ([\d.]+)", ranges)}
     assert said == outside(reality, spec)
     unknown = reality.parameters.keys() - spec.nominal.keys()
     assert set(re.findall(r"`(\w+)`", effects)) == {p.rsplit(".", 1)[-1] for p in unknown}
     assert all(effect_of(p) for p in unknown)
+    assert f"{reality.parameters['actuators.motor.latency_ms']:g} ms command latency" in differs
+    lost = reality.effect("sensors.lost_share")
+    assert (f"{100 * lost:.1f} % lost frames" in differs) == (lost > 0)
 
 
 @pytest.mark.parametrize("path", REALITIES, ids=lambda p: p.stem)

@@ -70,9 +70,9 @@ def test_hanging_rests_and_upright_is_an_unstable_rest(backend: str, furuta: Rob
 @each_engine
 def test_a_constant_torque_is_held_where_gravity_balances_it(backend: str, tmp_path: Path) -> None:
     """m g l sin q = tau, reached through strong damping."""
-    spec = pendulum(tmp_path, damping=0.1)
+    spec = pendulum(tmp_path, damping=0.07)  # critical
     share = 0.5 * WEIGHT / spec.actuators[0].limit
-    at = follow(build(spec, backend, [0.4]), share, 4.0, 50)[-1]
+    at = follow(build(spec, backend, [0.4]), share, 1.5, 50)[-1]
     assert at[0, 0] == pytest.approx(math.asin(0.5), abs=1e-4)
 
 
@@ -88,12 +88,12 @@ def test_dry_friction_holds_a_pendulum_off_its_rest(backend: str, tmp_path: Path
 
 @each_engine
 def test_an_undamped_swing_keeps_its_energy(backend: str, tmp_path: Path) -> None:
-    path = follow(build(pendulum(tmp_path), backend, [2.5]), 0.0, 3.0)[:, :, 0]
+    path = follow(build(pendulum(tmp_path), backend, [2.5]), 0.0, 2.4)[:, :, 0]
     energy = (INERTIA + ROTOR) * path[:, 1] ** 2 / 2 + WEIGHT * (1 - np.cos(path[:, 0]))
     start = WEIGHT * (1 - math.cos(2.5))
     # semi-implicit Euler: within a swing it wavers by the order of the time step; it does not drift
     assert np.abs(energy / start - 1).max() < 0.01
-    assert energy[-1500:].mean() == pytest.approx(energy[:1500].mean(), rel=1e-3)
+    assert energy[1200:].mean() == pytest.approx(energy[:1200].mean(), rel=1e-3)
 
 
 def furuta_energy(q: np.ndarray, v: np.ndarray, rotor: float) -> np.ndarray:
@@ -128,7 +128,7 @@ def test_both_joints_of_the_furuta_in_wild_motion_keep_their_energy(
 
 @each_engine
 def test_a_small_swing_has_the_period_of_a_compound_pendulum(backend: str, tmp_path: Path) -> None:
-    angle = follow(build(pendulum(tmp_path), backend, [0.02]), 0.0, 3.0)[:, 0, 0]
+    angle = follow(build(pendulum(tmp_path), backend, [0.02]), 0.0, 1.5)[:, 0, 0]
     at = np.flatnonzero((angle[:-1] < 0) & (angle[1:] >= 0))
     crossings = at - angle[at] / (angle[at + 1] - angle[at])
     expected = 2 * math.pi * math.sqrt((INERTIA + ROTOR) / WEIGHT)

@@ -12,7 +12,7 @@ from sim.bullet_engine.worlds import BulletWorlds
 from sim.mujoco_engine.worlds import MujocoWorlds
 from tests.sim.laws.test_servo import servo
 
-B, TICKS = 8, 50  # 1 s at 50 Hz
+B, TICKS = 4, 50  # 1 s at 50 Hz
 FRICTIONLESS_RAD, FRICTION_RAD = 5e-4, 0.02
 """Largest difference of any joint within 1 s. The engines take the same kind of step and differ by
 1e-4 rad; dry friction is exact in PyBullet and a soft constraint, which creeps, in MuJoCo."""

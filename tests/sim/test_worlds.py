@@ -127,7 +127,7 @@ def test_supply_scales_the_voltage(backend: str, tmp_path: Path) -> None:
 @each_engine
 def test_torque_constant_also_counts_in_the_back_emf(backend: str, tmp_path: Path) -> None:
     """Twice the constant: half the no-load speed V / k."""
-    slow = {"control": FAST["control"] | {"rate_hz": 1, "physics_rate_hz": 1000}}
+    slow = {"control": FAST["control"] | {"rate_hz": 1, "physics_rate_hz": 500}}
     spec = one_joint(tmp_path, edit=slow)
     worlds = make_worlds(spec, 2, backend=backend, threads=1)
     worlds.reset(parameters(spec, 2, actuators__motor__torque_constant=[1.0, 2.0]), np.arange(2))

@@ -5,6 +5,7 @@ import torch
 
 from robot_mbrl.analysis.recordings import Recording
 from robot_mbrl.contract import ObservationLayout, Observer
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from tests.support.robots import toy_layout
 
@@ -22,7 +23,7 @@ def coast(ticks: int, *, start: float = 0.0) -> Recording:
     observer.reset(np.zeros(2))
     step, action = SPEED * plant.dt, np.zeros(2)
     path = [observer.update(np.full(2, start + k * step), action) for k in range(-9, ticks + 1)]
-    return Recording(((np.array(path[9:]), np.zeros((ticks, 2))),))
+    return Recording((Segment(np.array(path[9:]), np.zeros((ticks, 2))),))
 
 
 def biased(*bias: float, elites: list[int]) -> DynamicsEnsemble:

@@ -39,7 +39,7 @@ def transitions(
 
 
 def ensemble(
-    members: int = 3, hidden: int = 24, seed: int = 0, *, sticks: bool = False
+    members: int = 3, hidden: int = 24, seed: int = 0, *, dry_friction: bool = False
 ) -> DynamicsEnsemble:
     rng = torch.Generator().manual_seed(seed)
-    return DynamicsEnsemble(layout(), members, hidden, rng, sticks=sticks)
+    return DynamicsEnsemble(layout(), members, hidden, rng, dry_friction=dry_friction)

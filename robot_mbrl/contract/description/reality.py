@@ -1,6 +1,6 @@
 """Reality: a particular machine the simulator does not know; read from a TOML file.
 
-Parameters use the vocabulary of `parameters.py`, effects that of `effects.py`. The page for people
+Parameters and effects use the words of `contract/parameters`. The page for people
 who write such files is `robots/reality.md`.
 """
 

@@ -275,6 +275,10 @@ class RobotSpec:
     def fingerprint(self) -> str:
         """Hash of all that a controller relies on: rate, histories, joints, actuators, task; 16 hex
         digits. How finely a simulator integrates is no concern of a controller."""
+        text = json.dumps(self._relevant_to_controllers(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _relevant_to_controllers(self) -> dict[str, Any]:
         control = asdict(self.control)
         del control["physics_rate_hz"]
         joints = [asdict(j) for j in self.joints]
@@ -299,5 +303,4 @@ class RobotSpec:
                 [j.parent, j.child, j.origin_m.tolist(), j.rotation.tolist(), j.axis.tolist()]
                 for j in read_urdf(self.urdf).joints
             ]
-        text = json.dumps(relevant, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return relevant

@@ -39,7 +39,7 @@ JOINT_EFFECTS = {
     # play between joint and encoder, full width, and the true angle at which the encoder shows 0
     "backlash_rad": Effect(0.0, 0.0, 1.0, "rad"),
     "encoder_offset_rad": Effect(0.0, -100.0, 100.0, "rad"),
-    # the encoder sticks now and then, each time for so long
+    # the encoder freezes now and then, each time for so long
     "freezes_per_s": Effect(0.0, 0.0, 100.0, "1/s"),
     "freeze_s": Effect(0.1, 0.0, 100.0, "s"),
     # somebody pushes: impulses up to this size, either way, spread over a control period
@@ -57,7 +57,7 @@ LINK_EFFECTS = {
     "payload_distance_m": Effect(math.nan, 0.0, 100.0, "m"),
 }
 ACTUATOR_EFFECTS = {
-    # the winding: so much warmer after a long time at full torque; its resistance grows by derating
+    # motor heat: so much warmer after a long time at full torque; resistance grows by derating
     "heating_k": Effect(0.0, 0.0, 1000.0, "K"),
     "heating_s": Effect(60.0, 1e-3, 1e5, "s"),
     "derating_per_k": Effect(0.0039, 0.0, 1.0, "1/K"),  # copper

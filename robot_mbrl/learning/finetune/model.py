@@ -1,162 +1,150 @@
-"""Finetune a dynamics model alone on stretches of real log: no policy, few and long runs.
+"""Finetune a dynamics model on what was recorded: many short episodes or a few long logs.
 
-`finetune` keeps whole episodes out; a log may be one single run, so here whole stretches of it are.
-
-    cut runs into stretches -> hold some out
-    -> fit candidates that differ in how much of the multi-step loss is simulated
-    -> keep the one with the least held-out error -> accept only if better than before
+keep some out -> simulate the worlds that explain the rest
+-> fit the members from the old weights, each with its own share of real rows and windows
+-> accept only if the held-out k-step error is less than before
 """
 
-from dataclasses import dataclass, field
-from itertools import pairwise
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.task import Task
+from robot_mbrl.data.buffer_segments import draw_windows
+from robot_mbrl.data.segment import Segment, transitions_of
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
+from robot_mbrl.learning.finetune.config import FinetuneConfig, FinetuneReport, Progress
+from robot_mbrl.learning.finetune.split import Split, hold_out
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
-from robot_mbrl.models.fitting.fit import FitConfig, Mix, Source, fit_candidates
-from robot_mbrl.models.fitting.multistep import Windows, blend_windows
-from robot_mbrl.models.judging.open_loop import Starts, forecast_error, predict_increments
+from robot_mbrl.models.fitting.fit import Mix, Source, fit_mixes
+from robot_mbrl.models.fitting.multistep import blend_windows
+from robot_mbrl.models.judging.open_loop import open_loop_error
 
-Piece = tuple[FloatArray, FloatArray]
-
-
-@dataclass(frozen=True)
-class AdaptConfig:
-    """Settings of adaptation."""
-
-    ticks: int = 25
-    """length of the windows of the multi-step loss and of the judgement"""
-    stretch_ticks: int = 60
-    """runs are cut into stretches of about this length, of which some are held out whole; many
-    short ones, so that no single push by hand decides what is kept"""
-    folds: int = 4
-    """every folds-th stretch is held out"""
-    real_row_share: float = 0.1
-    """share of real rows in a batch of the one-step loss"""
-    real_window_shares: tuple[float, ...] = (0.8, 0.5)
-    """shares of real windows in the multi-step loss that are tried; the rest is simulated"""
-    fit: FitConfig = field(
-        default_factory=lambda: FitConfig(
-            steps=1000, lr=1e-3, check_every=50, patience=8, multistep_weight=3.0, multistep_cap=3.0
-        )
-    )
-    """the fit; simulated windows keep what was learned where real data is silent"""
+Simulate = Callable[[Sequence[Segment]], Transitions]
+"""Simulated transitions that resemble recorded segments."""
 
 
 @dataclass(frozen=True)
-class Split:
-    """Stretches to learn from and stretches held out."""
-
-    train: list[Piece]
-    held: list[Piece]
-
-
-@dataclass(frozen=True)
-class AdaptReport:
-    """The accepted model (the one that came in where nothing was better), and why.
+class FinetuneData:
+    """Everything a finetuning learns from and chooses by, made once.
 
     Attributes:
-        accepted: some candidate beat the model that came in.
-        error_before_rad: mean absolute held-out error after `ticks` ticks of the old model.
-        candidates: the same of each candidate, by share of real windows.
+        real: recorded transitions to learn from.
+        held: recorded transitions kept out.
+        simulated: transitions of a simulator.
+        real_windows, held_windows, simulated_windows: of `error_steps` ticks, from the same.
+        held_episodes: names of the episodes kept out whole.
+    """
+
+    real: Transitions
+    held: Transitions
+    simulated: Transitions
+    real_windows: Windows
+    held_windows: Windows
+    simulated_windows: Windows
+    held_episodes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, split: Split, simulated: Transitions, task: Task | None, config: FinetuneConfig
+    ) -> "FinetuneData":
+        """Transitions, rewarded by `task`, and windows of both sides of a split."""
+        ticks, rng = config.error_steps, np.random.default_rng((config.seed, 1))
+        return cls(
+            transitions_of(split.train, task),
+            transitions_of(split.held, task),
+            simulated,
+            Windows.cut(split.train, ticks),
+            Windows.cut(split.held, ticks),
+            draw_windows(simulated, ticks, config.simulated_windows, rng),
+            split.held_episodes,
+        )
+
+
+Start = Callable[[FinetuneData], DynamicsEnsemble]
+
+
+@dataclass(frozen=True)
+class ModelFinetuning:
+    """A finetuned model, what it was made of and how it did.
+
+    Attributes:
+        model: the fitted one, also where it was not accepted.
+        data: what it learned from.
+        report: whether it was accepted, and why.
     """
 
     model: DynamicsEnsemble
-    accepted: bool
-    error_before_rad: float
-    candidates: dict[float, float]
+    data: FinetuneData
+    report: FinetuneReport
 
 
-def split_stretches(runs: list[Piece], config: AdaptConfig, offset: int = 0) -> Split:
-    """Cut runs into stretches and hold every `folds`-th out, beginning with number `offset`.
-
-    No row is in two stretches, so no held-out window touches what was learned from. Raises
-    DataError when nothing long enough is left on either side.
-    """
-    train: list[Piece] = []
-    held: list[Piece] = []
-    number = 0
-    for run in runs:
-        parts = cut_evenly(run, config.stretch_ticks)
-        kept: list[Piece] = []
-        for part in parts:
-            long = len(part[0]) > config.ticks
-            if long and number % config.folds == offset % config.folds:
-                held.append(part)
-                train += joined(kept)
-                kept = []
-            else:
-                kept.append(part)
-            number += long
-        train += joined(kept)
-    if not held or not any(len(o) > config.ticks for o, _ in train):
-        raise DataError(
-            f"{number} stretches of more than {config.ticks} ticks: expected at least "
-            f"{config.folds}; give longer runs or smaller stretch_ticks"
-        )
-    return Split(train, held)
-
-
-def joined(parts: list[Piece]) -> list[Piece]:
-    """Neighbouring parts as one piece, so that windows may cross their border; or nothing."""
-    if sum(len(o) for o, _ in parts) < 2:
-        return []
-    return [(np.concatenate([o for o, _ in parts]), np.concatenate([a for _, a in parts]))]
-
-
-def cut_evenly(run: Piece, length: int) -> list[Piece]:
-    """Parts of about `length` rows each."""
-    obs, actions = run
-    edges = np.linspace(0, len(obs), max(1, round(len(obs) / length)) + 1).astype(int)
-    return [(obs[a:b], actions[a:b]) for a, b in pairwise(edges)]
-
-
-def held_error(model: DynamicsEnsemble, held: list[Piece], ticks: int) -> float:
-    """Mean absolute position error after `ticks` ticks, rad: a push counts once, not squared."""
-    starts = Starts.cut(held, ticks)
-    error = forecast_error(model.layout, starts, predict_increments(model, starts))
-    return float(np.abs(error.position_rad[:, -1]).mean())
-
-
-def adapt(
+def finetune_model(
     model: DynamicsEnsemble,
-    split: Split,
-    real: tuple[Transitions, Transitions],
-    simulated: tuple[Transitions, Windows] | None,
-    config: AdaptConfig,
-    seed: int,
-) -> AdaptReport:
-    """Fit candidates from `model`'s weights and keep the best if it is better than `model`.
+    episodes: Mapping[str, list[Segment]],
+    simulate: Simulate,
+    config: FinetuneConfig,
+    progress: Progress,
+    *,
+    task: Task | None = None,
+    start: Start | None = None,
+) -> ModelFinetuning:
+    """Fit a copy of `model` to the segments of recorded episodes by name, and compare the two.
 
     Args:
         model: not changed.
-        split: stretches.
-        real: the steps of its two sides, training and held-out.
-        simulated: steps and windows to blend in; None learns from real data alone.
+        episodes: segments by episode.
+        simulate: makes the simulated share from the segments that are learned from.
         config: settings.
-        seed: of the batches.
+        progress: of the fit.
+        task: rewards the transitions; a dynamics model needs none.
+        start: what is fitted instead of a copy of `model`, or `model` itself, which is then left as
+            it is; for controls.
+
+    Raises DataError when there are too few or too short segments.
     """
-    before = held_error(model, split.held, config.ticks)
-    windows = Windows.cut(model, [p for p in split.train if len(p[0]) > config.ticks], config.ticks)
-    held = Windows.cut(model, split.held, config.ticks)
-    mixes = {1.0: Mix.of([Source(real[0], 1.0)], windows)}
-    if simulated:
-        rows, stretches = simulated
-        sources = [Source(real[0], config.real_row_share), Source(rows, 1 - config.real_row_share)]
-        mixes = {
-            share: Mix.of(
-                sources, blend_windows(windows, stretches, share, np.random.default_rng((seed, 1)))
-            )
-            for share in config.real_window_shares
-        }
-    fitted = fit_candidates(
-        model, list(mixes.values()), real[1], config.fit, seed, holdout_windows=held
+    split = hold_out(episodes, config, np.random.default_rng(config.seed))
+    data = FinetuneData.of(split, simulate(split.train), task, config)
+    before = held_error(model, data)
+    if start:
+        fitted = start(data)
+    else:
+        fitted = model.with_dry_friction() if config.dry_friction else copy.deepcopy(model)
+    if fitted is not model:
+        fit_members(fitted, data, config, progress)
+    after = held_error(fitted, data)
+    report = FinetuneReport(
+        after < before, before, after, len(data.real), len(data.held), data.held_episodes
     )
-    models = dict(zip(mixes, fitted, strict=True))
-    errors = {share: held_error(m, split.held, config.ticks) for share, m in models.items()}
-    best = min(errors, key=lambda s: errors[s])
-    accepted = errors[best] < before
-    return AdaptReport(models[best] if accepted else model, accepted, before, errors)
+    return ModelFinetuning(fitted, data, report)
+
+
+def held_error(model: DynamicsEnsemble, data: FinetuneData) -> float:
+    """The number that decides: root mean square position error at the held-out windows' end."""
+    return open_loop_error(model, data.held_windows).summary()["rms_rad"]
+
+
+def fit_members(
+    model: DynamicsEnsemble, data: FinetuneData, config: FinetuneConfig, progress: Progress
+) -> None:
+    """Fit every member to its own blend of real and simulated data."""
+    shares, members = config.real_shares, range(model.members)
+
+    def mix(share: float) -> Mix:
+        sources = [Source(data.real, share), Source(data.simulated, 1 - share)]
+        rng = np.random.default_rng((config.seed, 2))
+        windows = blend_windows(data.real_windows, data.simulated_windows, share, rng)
+        return Mix.of(sources, windows)
+
+    fit_mixes(
+        model,
+        [mix(shares[k % len(shares)]) for k in members],
+        data.held,
+        config.fit,
+        [np.random.default_rng((config.seed, 4, k)) for k in members],
+        lambda done, total, nll: progress("model", done, total, {"nll": nll}),
+        holdout_windows=data.held_windows,
+    )

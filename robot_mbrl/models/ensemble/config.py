@@ -1,6 +1,7 @@
 """What a dynamics model is made of, and how it is made of it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -12,11 +13,13 @@ from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
 class EnsembleConfig:
     """Size of the dynamics model."""
 
+    RENAMED: ClassVar = {"sticks": "dry_friction"}
+
     members: int = 5
     """E, independent networks; 1 is a single model, which never disagrees"""
     hidden: int = 96
     """width of their hidden layers"""
-    sticks: bool = False
+    dry_friction: bool = False
     """dry friction as a part of the model: for robots that rest by friction; costs a little time"""
     kind: ModelKind = "gaussian"
     """gaussian: mean and noise by likelihood; deterministic: the mean alone by squared error"""
@@ -33,7 +36,7 @@ def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) 
         config.members,
         config.hidden,
         rng,
-        sticks=config.sticks,
+        dry_friction=config.dry_friction,
         kind=config.kind,
         depth=config.layers,
         activation=config.activation,
@@ -43,5 +46,5 @@ def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) 
 def config_of(model: DynamicsEnsemble) -> EnsembleConfig:
     """The settings that make a model of the same kind and size."""
     return EnsembleConfig(
-        model.members, model.hidden, model.sticks, model.kind, model.depth, model.activation
+        model.members, model.hidden, model.dry_friction, model.kind, model.depth, model.activation
     )

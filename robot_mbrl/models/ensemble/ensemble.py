@@ -25,9 +25,9 @@ ActivationName = Literal["silu", "relu"]
 ACTIVATIONS: dict[ActivationName, Callable[[Tensor], Tensor]] = {"silu": F.silu, "relu": F.relu}
 
 LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
-GRIP_START = -3.0  # an untrained grip is next to nothing: softplus(-3) = 0.05 residual spreads
-GRIP_ADDED = 1.0  # softplus(1 - 3) = 0.13 residual spreads: enough to be found by gradients
-SLIP = 0.05  # share of a gripped increment that is left, so that gradients pass
+FRICTION_START = -3.0  # of an untrained model, next to nothing: softplus(-3) = 0.05 spreads
+FRICTION_ADDED = 1.0  # softplus(1 - 3) = 0.13 residual spreads: gradients find that
+SLIP = 0.05  # share of a held increment that is left, so that gradients pass
 
 
 class BatchedLinear(nn.Module):
@@ -59,7 +59,7 @@ class DynamicsEnsemble(nn.Module):
         members: E.
         hidden: width of the hidden layers.
         rng: makes the initial weights.
-        sticks: dry friction is part of the model, see `grip`.
+        dry_friction: dry friction is part of the model, see `apply_friction`.
         kind: "gaussian" predicts mean and noise; "deterministic" the mean alone, fitted by squared
             error: its noise is one number per coordinate, the error on held-out rows, and what it
             imagines has none.
@@ -81,7 +81,7 @@ class DynamicsEnsemble(nn.Module):
         hidden: int,
         rng: torch.Generator,
         *,
-        sticks: bool = False,
+        dry_friction: bool = False,
         kind: ModelKind = "gaussian",
         depth: int = 2,
         activation: ActivationName = "silu",
@@ -94,7 +94,8 @@ class DynamicsEnsemble(nn.Module):
         if depth < 1:
             raise SpecError(f"layers: expected at least 1 hidden layer, got {depth}")
         self.kind: ModelKind = kind
-        self.layout, self.members, self.hidden, self.sticks = layout, members, hidden, sticks
+        self.layout, self.members, self.hidden = layout, members, hidden
+        self.dry_friction = dry_friction
         self.depth, self.activation = depth, activation
         joints = len(layout.joints)
         # a goal, the last columns, moves nothing
@@ -117,8 +118,8 @@ class DynamicsEnsemble(nn.Module):
 
     @property
     def _outputs_per_joint(self) -> int:
-        """Mean, log-std of a Gaussian, grip."""
-        return 1 + (self.kind == "gaussian") + self.sticks
+        """Mean, log-std of a Gaussian, friction."""
+        return 1 + (self.kind == "gaussian") + self.dry_friction
 
     def residual(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Normalized residual's mean and log standard deviation, (E, B, J) each.
@@ -130,12 +131,12 @@ class DynamicsEnsemble(nn.Module):
         for layer in self.layers[:-1]:
             x = ACTIVATIONS[self.activation](layer(x))
         mean, *rest = self.layers[-1](x).chunk(self._outputs_per_joint, -1)
-        mean = self.grip(obs, mean, rest[-1]) if self.sticks else mean
+        mean = self.apply_friction(obs, mean, rest[-1]) if self.dry_friction else mean
         if self.kind == "deterministic":
             return mean, self.log_error.expand_as(mean)
         return mean, bounded(rest[0])
 
-    def grip(self, obs: Tensor, mean: Tensor, raw: Tensor) -> Tensor:
+    def apply_friction(self, obs: Tensor, mean: Tensor, raw: Tensor) -> Tensor:
         """Dry friction: what is left of the normalized residual's mean (E, B, J).
 
         One tick of Coulomb friction takes up to a fixed step from the increment and holds still
@@ -143,22 +144,22 @@ class DynamicsEnsemble(nn.Module):
         layers blur this step, tiny against the range of speeds, and then creep at rest.
         """
         coast = self.layout.velocities(obs) * self.layout.dt + self.outputs.mean
-        free, most = coast / self.outputs.std + mean, F.softplus(raw + GRIP_START)
+        free, most = coast / self.outputs.std + mean, F.softplus(raw + FRICTION_START)
         held: Tensor = torch.maximum(torch.minimum(free, most), -most)
         return mean - (1 - SLIP) * held
 
-    def with_grip(self) -> "DynamicsEnsemble":
+    def with_dry_friction(self) -> "DynamicsEnsemble":
         """A copy that has dry friction, a little at first where this model has none.
 
         In simulation noise hides what friction does in one tick, so that a network learns it
         blurred; a real joint that is stiffer than any simulated one needs the sharp form.
         """
-        if self.sticks:
+        if self.dry_friction:
             return copy.deepcopy(self)
-        model = self._another(self.members, sticks=True)
+        model = self._another(self.members, dry_friction=True)
         state, joints, last = self.state_dict(), len(self.layout.joints), f"layers.{self.depth}"
         state[f"{last}.weight"] = F.pad(state[f"{last}.weight"], (0, joints))
-        state[f"{last}.bias"] = F.pad(state[f"{last}.bias"], (0, joints), value=GRIP_ADDED)
+        state[f"{last}.bias"] = F.pad(state[f"{last}.bias"], (0, joints), value=FRICTION_ADDED)
         model.elites = self.elites.clone()  # of the same number as those to load
         model.load_state_dict(state)
         return model
@@ -205,13 +206,9 @@ class DynamicsEnsemble(nn.Module):
         """A copy that holds only the elites."""
         return self.subset(self.elites)
 
-    def repeated(self, times: int) -> "DynamicsEnsemble":
-        """A copy with all members several times over, one set after the other."""
-        return self.subset(torch.arange(self.members).repeat(times))
-
     def subset(self, members: Tensor) -> "DynamicsEnsemble":
         """A copy with members of these numbers (N,), all of them elites."""
-        few = self._another(len(members), sticks=self.sticks)
+        few = self._another(len(members), dry_friction=self.dry_friction)
         state = self.state_dict()
         for name in state:
             if name.startswith("layers"):
@@ -220,14 +217,14 @@ class DynamicsEnsemble(nn.Module):
         few.load_state_dict(state)
         return few
 
-    def _another(self, members: int, *, sticks: bool) -> "DynamicsEnsemble":
+    def _another(self, members: int, *, dry_friction: bool) -> "DynamicsEnsemble":
         """An untrained model of the same kind and depth, to load weights into."""
         return DynamicsEnsemble(
             self.layout,
             members,
             self.hidden,
             torch.Generator(),
-            sticks=sticks,
+            dry_friction=dry_friction,
             kind=self.kind,
             depth=self.depth,
             activation=self.activation,

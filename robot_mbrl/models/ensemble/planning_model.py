@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from robot_mbrl.models.ensemble.ensemble import (
     ACTIVATIONS,
-    GRIP_START,
+    FRICTION_START,
     SLIP,
     BatchedLinear,
     DynamicsEnsemble,
@@ -48,7 +48,7 @@ class PlanningModel(nn.Module):
     def __init__(self, model: DynamicsEnsemble) -> None:
         super().__init__()
         self.layout, self.members = model.layout, len(model.elites)
-        self.kind, self.sticks, self.moves = model.kind, model.sticks, model.moves
+        self.kind, self.dry_friction, self.moves = model.kind, model.dry_friction, model.moves
         self.activation = model.activation
         self._joints = len(model.layout.joints)
         self._coasts = bool(model.layout.velocities(torch.ones(1, model.layout.size)).any())
@@ -85,7 +85,7 @@ class PlanningModel(nn.Module):
         mean = raw[:, :joints]
         if self._coasts:
             mean = mean + self.layout.velocities(x, axis=-2) * self.layout.dt
-        if self.sticks:  # as in DynamicsEnsemble.grip, in rad
+        if self.dry_friction:  # as in DynamicsEnsemble.apply_friction, in rad
             at = joints * (1 + (self.kind == "gaussian"))
             most = F.softplus(raw[:, at : at + joints]) * self.scale
             mean = mean - (1 - SLIP) * torch.maximum(torch.minimum(mean, most), -most)
@@ -133,7 +133,7 @@ def _folded(model: DynamicsEnsemble) -> tuple[list[Tensor], list[Tensor]]:
     joints = len(model.layout.joints)
     weights[-1][..., :joints] *= model.outputs.std
     biases[-1][:, :joints] = biases[-1][:, :joints] * model.outputs.std + model.outputs.mean
-    if model.sticks:
-        biases[-1][:, -joints:] += GRIP_START
+    if model.dry_friction:
+        biases[-1][:, -joints:] += FRICTION_START
     padded = [F.pad(w, (0, -w.shape[2] % BLOCK, 0, -w.shape[1] % BLOCK)) for w in weights]
     return [w.float() for w in padded], [F.pad(b, (0, -b.shape[1] % BLOCK)).float() for b in biases]

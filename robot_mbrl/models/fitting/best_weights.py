@@ -6,9 +6,10 @@ import math
 import numpy as np
 import torch
 
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.loss import Rows, member_loss
-from robot_mbrl.models.fitting.multistep import Windows, error_scale, multistep_loss
+from robot_mbrl.models.fitting.multistep import WindowBatch, error_scale, multistep_loss
 
 
 class BestWeights:
@@ -17,11 +18,12 @@ class BestWeights:
     Args:
         model: that is being fitted.
         held: held-out rows, which give the loss `nll`.
-        windows: held-out stretches; with them the multi-step error is the `score` that decides,
+        windows: held-out windows; with them the multi-step error is the `score` that decides,
             instead of the loss.
         cap: of the multi-step error, see `multistep_loss`.
         groups: of members, equal in size, that are fits of their own.
-        patience: looks after which a group of which no member improved is done: its weights stay.
+        patience: evaluations after which a group of which no member improved is done: its weights
+            stay.
 
     Attributes:
         score, nll: of the best weights, (E,).
@@ -38,18 +40,21 @@ class BestWeights:
         groups: int = 1,
         patience: int,
     ) -> None:
-        self.model, self.held, self.windows, self.cap = model, held, windows, cap
+        self.model, self.held, self.cap = model, held, cap
+        self.windows = WindowBatch.of(model.layout, windows) if windows else None
         robust = math.isfinite(cap)
-        self.scale = error_scale(model, windows, robust=robust) if windows else torch.ones(())
+        self.scale = torch.ones(())
+        if self.windows:
+            self.scale = error_scale(model, self.windows, robust=robust)
         self.score = np.full(model.members, np.inf)
         self.nll = np.full(model.members, np.inf)
         self.weights = copy.deepcopy(model.layers.state_dict())
         self.patience, self._stale = patience, np.full(groups, -1)
-        self.look()
+        self.evaluate()
 
     @torch.no_grad()
-    def look(self) -> None:
-        """Judge the weights as they are, and keep those of members that improved."""
+    def evaluate(self) -> None:
+        """Evaluate the weights as they are, and keep those of members that improved."""
         model, held = self.model, self.held
         nll = member_loss(
             model, model.spread(held.obs), model.spread(held.action), model.spread(held.dq)

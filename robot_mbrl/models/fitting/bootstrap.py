@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.models.fitting.loss import Rows
-from robot_mbrl.models.fitting.multistep import Windows
+from robot_mbrl.models.fitting.multistep import WindowBatch
 
 
 class Bootstrap:
@@ -115,10 +115,10 @@ class RowBatches:
 
 
 class WindowBatches:
-    """Batches of stretches for the E members of one model.
+    """Batches of windows for the E members of one model.
 
     Args:
-        windows: stretches to draw from.
+        windows: to draw from.
         size: of them per member and batch.
         members: E.
         rng: draws.
@@ -128,7 +128,7 @@ class WindowBatches:
 
     def __init__(
         self,
-        windows: Windows,
+        windows: WindowBatch,
         size: int,
         members: int,
         rng: np.random.Generator,
@@ -139,7 +139,7 @@ class WindowBatches:
         self.windows, self.jitter = windows, jitter
         self.bootstrap = Bootstrap([len(windows)], [size], members, rng, resample=resample)
 
-    def draw(self) -> Windows:
+    def draw(self) -> WindowBatch:
         """The next batch, (E, B, ...)."""
         (index,) = self.bootstrap.picks()
         batch = self.windows.at(index)

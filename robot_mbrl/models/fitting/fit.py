@@ -14,11 +14,12 @@ import torch
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.best_weights import BestWeights
 from robot_mbrl.models.fitting.bootstrap import RowBatches, WindowBatches
 from robot_mbrl.models.fitting.loss import Rows
-from robot_mbrl.models.fitting.multistep import Windows, error_scale, multistep_loss
+from robot_mbrl.models.fitting.multistep import WindowBatch, error_scale, multistep_loss
 from robot_mbrl.models.fitting.noise_scale import calibrate_std, measure_error
 from robot_mbrl.models.fitting.one_step import one_step_gradient
 from robot_mbrl.networks.parameter_buffer import flatten
@@ -39,9 +40,9 @@ class FitConfig:
     weight_decay: float = 1e-5
     """decoupled weight decay"""
     check_every: int = 250
-    """steps between looks at the held-out data"""
+    """steps between evaluations on the held-out data"""
     patience: int = 8
-    """looks without improvement after which fitting ends"""
+    """evaluations without improvement after which fitting ends"""
     elites: int = 4
     """members used for prediction, the best on held-out data"""
     bootstrap: bool = True
@@ -52,9 +53,9 @@ class FitConfig:
     """noise on observations while fitting, in standard deviations of each column: scarce rows do
     not tell the noise of their encoders from motion, and a network learns it by heart"""
     multistep_weight: float = 0.0
-    """weight of the multi-step loss on real stretches, against the one-step likelihood's 1"""
+    """weight of the multi-step loss on windows, against the one-step likelihood's 1"""
     multistep_batch: int = 48
-    """stretches per member and step"""
+    """windows per member and step"""
     multistep_cap: float = math.inf
     """multi-step errors beyond this many typical ones count linearly, not squared: for pushes"""
 
@@ -96,7 +97,7 @@ def fit_normalizers(model: DynamicsEnsemble, transitions: Transitions) -> None:
 
 @dataclass(frozen=True)
 class Mix:
-    """What one model learns from: sources of rows, none of them empty, and stretches for the
+    """What one model learns from: sources of rows, none of them empty, and windows for the
     multi-step loss."""
 
     sources: list[Source]
@@ -151,33 +152,6 @@ def fit_mixes(
     return _finish(model, best.score, best.nll, step, holdout, config)
 
 
-def fit_candidates(
-    model: DynamicsEnsemble,
-    mixes: Sequence[Mix],
-    holdout: Transitions,
-    config: FitConfig,
-    seed: int,
-    progress: Progress | None = None,
-    *,
-    holdout_windows: Windows | None = None,
-) -> list[DynamicsEnsemble]:
-    """Models that start as `model`, which stays as it is, and each learn from their own mix.
-
-    They are fitted side by side, in one model of as many times more members: each is what
-    `fit_ensemble` makes of a copy with this seed, up to rounding, in less time.
-    """
-    rngs = [np.random.default_rng(seed) for _ in mixes]
-    training = Training(model.repeated(len(mixes)), mixes, config, rngs)
-    best, step = _train(training, holdout, holdout_windows, config, progress)
-    fitted = []
-    for members in torch.arange(training.model.members).chunk(len(mixes)):
-        candidate = training.model.subset(members)
-        score, nll = best.score[members.numpy()], best.nll[members.numpy()]
-        _finish(candidate, score, nll, step, holdout, config)
-        fitted.append(candidate)
-    return fitted
-
-
 def _train(
     training: "Training",
     holdout: Transitions,
@@ -200,7 +174,7 @@ def _train(
     for step in range(1, config.steps + 1):
         training.step()
         if step % config.check_every == 0 or step == config.steps:
-            best.look()
+            best.evaluate()
             if progress:
                 progress(step, config.steps, float(best.nll.mean()))
             if best.done:
@@ -227,7 +201,7 @@ def _finish(
 
 
 class Training:
-    """Gradient steps on a model's layers, and nothing that judges them.
+    """Gradient steps on a model's layers, and nothing that evaluates them.
 
     Args:
         model: changed in place.
@@ -255,10 +229,9 @@ class Training:
             )
             if mix.windows:
                 jitter, size = self._rows[-1].jitter, config.multistep_batch
+                windows = WindowBatch.of(model.layout, mix.windows)
                 self._windows.append(
-                    WindowBatches(
-                        mix.windows, size, members, rng, jitter, resample=config.bootstrap
-                    )
+                    WindowBatches(windows, size, members, rng, jitter, resample=config.bootstrap)
                 )
         weights = flatten(model.layers.parameters())
         self.set_gradient = one_step_gradient(model, self._rows, weights)
@@ -286,7 +259,7 @@ class Training:
         """One step on a fresh batch."""
         self.set_gradient()
         if self._windows:
-            batch = Windows.concatenate([windows.draw() for windows in self._windows])
+            batch = WindowBatch.concatenate([windows.draw() for windows in self._windows])
             loss = multistep_loss(self.model, batch, self._scale, self.cap)
             (self.multistep_weight * loss.sum()).backward()  # adds its gradient
         self.optimizer.step()

@@ -16,54 +16,47 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robot_mbrl.contract.observation.protocol import Layout
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 
 
 @dataclass(frozen=True)
-class Windows:
-    """W stretches of K ticks: obs (W, O) at the start, actions (W, K, A), and the true sums of
-    position increments after 1..K ticks, (W, K, J). A batch has (E, B) in place of W."""
+class WindowBatch:
+    """Windows as the multi-step loss takes them.
+
+    Observations (W, O) at the start, actions (W, K, A), and the true sums of position increments
+    after 1..K ticks, (W, K, J) rad. A batch for E members has (E, B) in place of W.
+    """
 
     obs: Tensor
-    actions: Tensor
+    action: Tensor
     travel: Tensor
 
     def __len__(self) -> int:
         return len(self.obs)
 
     @classmethod
-    def concatenate(cls, parts: Sequence["Windows"]) -> "Windows":
-        """One after the other, along the first dimension."""
-        obs, actions, travel = zip(*((w.obs, w.actions, w.travel) for w in parts), strict=True)
-        return cls(torch.cat(obs), torch.cat(actions), torch.cat(travel))
-
-    def at(self, index: Tensor) -> "Windows":
-        """Those of an index (N,), or (E, B), for each member its own."""
-        return Windows(self.obs[index], self.actions[index], self.travel[index])
-
-    def spread(self, members: int) -> "Windows":
-        """All of them for every member."""
-        return self.at(torch.arange(len(self)).expand(members, -1))
+    def of(cls, layout: Layout, windows: Windows) -> "WindowBatch":
+        """All of these windows, increments taken in float64."""
+        obs = np.asarray(windows.obs, np.float64)
+        travel = np.cumsum(layout.increments(obs[:, :-1], obs[:, 1:]), 1)
+        start, action = obs[:, 0], windows.action
+        return cls(*(torch.as_tensor(x).float() for x in (start, action, travel)))
 
     @classmethod
-    def cut(
-        cls, model: DynamicsEnsemble, episodes: list[tuple[np.ndarray, np.ndarray]], steps: int
-    ) -> "Windows":
-        """Every stretch of `steps` ticks of observations (T, O) and actions (T, A)."""
-        starts, actions, travel = [], [], []
-        for obs, action in episodes:
-            obs, action = np.asarray(obs, np.float64), np.asarray(action)
-            dq = model.layout.increments(obs[:-1], obs[1:])
-            for t in range(len(obs) - steps):
-                starts.append(obs[t])
-                actions.append(action[t : t + steps])
-                travel.append(np.cumsum(dq[t : t + steps], 0))
-        width, joints = model.layout.size, len(model.layout.joints)
-        return cls(
-            torch.as_tensor(np.array(starts).reshape(-1, width)).float(),
-            torch.as_tensor(np.array(actions)).float().reshape(-1, steps, model.layout.action_size),
-            torch.as_tensor(np.array(travel)).float().reshape(-1, steps, joints),
-        )
+    def concatenate(cls, parts: Sequence["WindowBatch"]) -> "WindowBatch":
+        """One after the other, along the first dimension."""
+        obs, action, travel = zip(*((w.obs, w.action, w.travel) for w in parts), strict=True)
+        return cls(torch.cat(obs), torch.cat(action), torch.cat(travel))
+
+    def at(self, index: Tensor) -> "WindowBatch":
+        """Windows of an index (N,), or (E, B), for each member its own."""
+        return WindowBatch(self.obs[index], self.action[index], self.travel[index])
+
+    def spread(self, members: int) -> "WindowBatch":
+        """All windows for every member."""
+        return self.at(torch.arange(len(self)).expand(members, -1))
 
 
 def blend_windows(
@@ -76,24 +69,23 @@ def blend_windows(
     if real_share <= 0:
         return simulated
     count = round(len(real) * (1 - real_share) / real_share)
-    pick = torch.as_tensor(rng.integers(len(simulated), size=count))
-    return Windows.concatenate([real, simulated.at(pick)])
+    return Windows.concatenate([real, simulated.take(rng.integers(len(simulated), size=count))])
 
 
-def travel_error(model: DynamicsEnsemble, batch: Windows) -> Tensor:
+def travel_error(model: DynamicsEnsemble, batch: WindowBatch) -> Tensor:
     """Error of the summed position increments of every member's mean, (K, E, B, J) rad."""
-    x, actions, travel = batch.obs, batch.actions, batch.travel
+    x, action, travel = batch.obs, batch.action, batch.travel
     total, errors = torch.zeros_like(travel[:, :, 0]), []
-    for k in range(actions.shape[2]):
-        dq, _ = model.increments(x, actions[:, :, k])
+    for k in range(action.shape[2]):
+        dq, _ = model.increments(x, action[:, :, k])
         total = total + dq
         errors.append(total - travel[:, :, k])
-        x = model.layout.advance(x, dq, actions[:, :, k], xp=torch)
+        x = model.layout.advance(x, dq, action[:, :, k], xp=torch)
     return torch.stack(errors)
 
 
 @torch.no_grad()
-def error_scale(model: DynamicsEnsemble, windows: Windows, *, robust: bool = False) -> Tensor:
+def error_scale(model: DynamicsEnsemble, windows: WindowBatch, *, robust: bool = False) -> Tensor:
     """Error of the model as it is now, (K, 1, 1, J) rad: the unit of `multistep_loss`.
 
     Root mean square; `robust` takes the median of absolute errors, in which pushes do not count.
@@ -106,7 +98,7 @@ def error_scale(model: DynamicsEnsemble, windows: Windows, *, robust: bool = Fal
 
 
 def multistep_loss(
-    model: DynamicsEnsemble, batch: Windows, scale: Tensor, cap: float = math.inf
+    model: DynamicsEnsemble, batch: WindowBatch, scale: Tensor, cap: float = math.inf
 ) -> Tensor:
     """Mean over steps and joints of the error in units of `scale`, squared up to `cap` and linear
     beyond, per member (E,)."""

@@ -24,7 +24,7 @@ def one_step_gradient(
 
     Each of `batches` is drawn for its equal share of the members.
     """
-    if model.sticks or len(batches) > 1 or batches[0].jitter.sigma is not None:
+    if model.dry_friction or len(batches) > 1 or batches[0].jitter.sigma is not None:
         return ByAutograd(model, batches, weights)
     return ByHand(model, batches[0].rows, batches[0].bootstrap)
 

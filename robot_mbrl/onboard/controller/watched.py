@@ -1,4 +1,4 @@
-"""A controller that can be looked at while it runs."""
+"""A controller that shows what it does while it runs."""
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.onboard.controller.output import Controller, ControllerOutput

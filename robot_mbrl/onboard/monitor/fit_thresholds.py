@@ -120,14 +120,14 @@ def block_maxima(increments: Sequence[FloatArray]) -> tuple[FloatArray, float]:
     """
     cuts = math.ceil(MIN_BLOCKS / len(increments))
     length = float(np.mean([len(x) for x in increments])) / cuts
-    pieces = [
-        piece
+    blocks = [
+        block
         for x in increments
-        for piece in np.array_split(cusum(x), max(1, round(len(x) / length)))
-        if len(piece) > length / 2
+        for block in np.array_split(cusum(x), max(1, round(len(x) / length)))
+        if len(block) > length / 2
     ]
-    ticks = float(np.mean([len(p) for p in pieces]))
-    return np.stack([p.max(axis=0) for p in pieces]), ticks
+    ticks = float(np.mean([len(b) for b in blocks]))
+    return np.stack([b.max(axis=0) for b in blocks]), ticks
 
 
 def tail_quantile(maxima: FloatArray, probability: float) -> float:

@@ -10,7 +10,7 @@ from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
 from robot_mbrl.contract.errors import SafetyError
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import calm_action
+from robot_mbrl.onboard.supervisor.limits import neutral_action
 
 
 class SafetyState(Enum):
@@ -33,7 +33,7 @@ class LatchedRobot:
     Leaving the context stops and closes the robot on every path.
 
     Attributes:
-        state: see `onboard.safety`.
+        state: see `safe_robot`.
         reason, message: why it stopped; None and "" before that.
         error: what was raised for it, if it was raised.
     """
@@ -57,7 +57,7 @@ class LatchedRobot:
             self.state = SafetyState.DISARMED
 
     def stop(self, reason: StopReason, message: str = "") -> None:
-        """Remove drive and latch. The first reason stays. Every motor is tried before errors."""
+        """A latched stop: drive off until `reset`. The first reason stays; every motor is tried."""
         if self.state is not SafetyState.STOPPED:
             self.state, self.reason, self.message = SafetyState.STOPPED, reason, message
         self._drive_off()
@@ -102,18 +102,18 @@ class LatchedRobot:
 
     def _require_armed(self, verb: str) -> None:
         if self.state not in MOVING:
-            told = f" ({self._story()}); find the cause, then reset() and arm()"
+            hint = f" ({self._explanation()}); find the cause, then reset() and arm()"
             raise SafetyError(
                 f"{verb}: robot {self.spec.name!r} is {self.state.value}"
-                + (told if self.reason else "; call arm() first")
+                + (hint if self.reason else "; call arm() first")
             )
 
     def _trip(self, reason: StopReason, message: str, cause: Exception | None = None) -> NoReturn:
         self.stop(reason, message)
-        self.error = reason.error(self._story())
+        self.error = reason.error(self._explanation())
         raise self.error from cause
 
-    def _story(self) -> str:
+    def _explanation(self) -> str:
         if self.reason is None:
             return ""
         return f"stopped, {self.reason.value}: {self.message}. {self.reason.sentence}"
@@ -123,8 +123,8 @@ class LatchedRobot:
         try:
             self._robot.stop()
         except BaseException:
-            zero = calm_action(self.spec, self._applied)
-            self._robot.send(Command(self.codec.to_physical(zero)))
+            neutral = neutral_action(self.spec, self._applied)
+            self._robot.send(Command(self.codec.to_physical(neutral)))
             raise
 
 

@@ -1,4 +1,4 @@
-"""A way back for a joint that rests beyond its position limit, as after a stop at that limit."""
+"""Limit recovery: homing a joint that rests beyond its position limit, as after a stop there."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ DRIVE_SHARE = 0.4
 """Of the full drive, while a joint is beyond its limit."""
 
 
-class WayIn:
-    """Judges joints that were beyond their limit when homing began, until each is inside again.
+class LimitRecovery:
+    """Watches joints that were beyond their limit when homing began, until each is inside again.
 
     Such a joint first has to slow down, without drive. From there it may only go inwards: further
     out than where it was slow (by the soft margin), or fast, is a violation; so a motor that turns
@@ -44,14 +44,14 @@ class WayIn:
         self.outside &= excess > 0
         for j in np.flatnonzero(self.outside):
             joint = self._spec.joints[j]
-            told = f"homing: joint {joint.name!r} is at {q[j]:.3f} rad, beyond its limit"
+            where = f"homing: joint {joint.name!r} is at {q[j]:.3f} rad, beyond its limit"
             if np.isinf(self._turned[j]):
                 if speed[j] <= SLOW_SHARE * joint.velocity_limit_rad_s:
                     self._turned[j] = excess[j] + self._spec.safety.soft_limit_margin_rad
             elif excess[j] > self._turned[j]:
-                return StopReason.LIMIT_POSITION, f"{told}, and goes further out"
+                return StopReason.LIMIT_POSITION, f"{where}, and goes further out"
             elif speed[j] > FAST_SHARE * joint.velocity_limit_rad_s:
-                return StopReason.LIMIT_VELOCITY, f"{told}, and moves at {speed[j]:.1f} rad/s"
+                return StopReason.LIMIT_VELOCITY, f"{where}, and moves at {speed[j]:.1f} rad/s"
         return None
 
     def restrict(self, action: FloatArray) -> FloatArray:

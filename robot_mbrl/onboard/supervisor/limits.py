@@ -1,4 +1,4 @@
-"""The supervisor's judgement of one sample: what is out of bounds, and what a command may do."""
+"""The limits of one sample and one command: what is out of bounds, and what may be sent."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from robot_mbrl.contract.interface import Fault, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason
 
 Violation = tuple[StopReason, str]
-ZERO_IS_CALM = ("voltage", "current", "torque", "velocity")
+NEUTRAL_AT_ZERO = ("voltage", "current", "torque", "velocity")
 
 
 def check_sample(
@@ -17,7 +17,7 @@ def check_sample(
 ) -> Violation | None:
     """What is wrong with a sample by itself: finite first, then device, temperature, position.
 
-    `tolerated` (J,) of bool: joints whose position limit is not judged.
+    `tolerated` (J,) of bool: joints whose position limit is not checked.
     """
     values = np.concatenate(
         [state.q_rad, state.applied, [state.device_time_s, state.host_time_s]], dtype=np.float64
@@ -78,7 +78,7 @@ def cut_outward(spec: RobotSpec, q: FloatArray, action: FloatArray) -> FloatArra
     return kept
 
 
-def calm_action(spec: RobotSpec, last: FloatArray) -> FloatArray:
-    """The action (A,) that holds: zero drive, or the last position command `last` (A,)."""
-    zero = np.array([a.command in ZERO_IS_CALM for a in spec.actuators])
+def neutral_action(spec: RobotSpec, last: FloatArray) -> FloatArray:
+    """The neutral command (A,) as an action: zero drive, or the last position command `last`."""
+    zero = np.array([a.command in NEUTRAL_AT_ZERO for a in spec.actuators])
     return np.where(zero, 0.0, last)

@@ -34,12 +34,12 @@ from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
-from robot_mbrl.onboard.supervisor.limit_recovery import WayIn
+from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
 from robot_mbrl.onboard.supervisor.limits import (
-    calm_action,
     check_sample,
     check_velocity,
     cut_outward,
+    neutral_action,
 )
 from robot_mbrl.onboard.supervisor.ramp import Ramp
 
@@ -72,7 +72,7 @@ class SafeRobot(LatchedRobot):
         self._late = 0
         self._applied = np.zeros(len(self.spec.actuators))
         self._layout = ObservationLayout.from_spec(self.spec)
-        self._way_in: WayIn | None = None
+        self._recovery: LimitRecovery | None = None
 
     # --- entering and leaving -----------------------------------------------------------------
 
@@ -80,20 +80,21 @@ class SafeRobot(LatchedRobot):
         """Allow motion after a healthy sample; returns it.
 
         With `homing`, a joint that is beyond its position limit now may be pulled inwards, weakly
-        and slowly, see WayIn; once inside, its limit holds again. Everything else stops as ever.
+        and slowly, see LimitRecovery; once inside, its limit holds again. Everything else stops as
+        ever.
 
         Raises SafetyError when stopped or already armed, or the error of what is wrong.
         """
         if self.state is not SafetyState.DISARMED:
             raise SafetyError(
                 f"robot {self.spec.name!r} cannot be armed while {self.state.value}"
-                + (f" ({self._story()}); find the cause, then reset()" if self.reason else "")
+                + (f" ({self._explanation()}); find the cause, then reset()" if self.reason else "")
             )
         self._forget()
         state = self._first_sample()
         if homing and np.isfinite(state.q_rad).all():
-            self._way_in = WayIn(self.spec, state.q_rad)
-        self._judge(state)
+            self._recovery = LimitRecovery(self.spec, state.q_rad)
+        self._check(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
         self._samples.keep(state, self.clock.now())
@@ -125,14 +126,14 @@ class SafeRobot(LatchedRobot):
             lost = error
         if state is None:
             return self._miss(StopReason.LINK_LOST, f"no sample: {lost}", lost)
-        self._judge(state)
+        self._check(state)
         if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
         before = self._samples.last
         self._samples.keep(state, self.clock.now())
         fault = check_velocity(self.spec, before, state) if before else None
-        if self._way_in and not fault:
-            fault = self._way_in.update(state)
+        if self._recovery and not fault:
+            fault = self._recovery.update(state)
         if fault:
             self._trip(*fault)
         if self.state is SafetyState.HOLDING:
@@ -142,7 +143,7 @@ class SafeRobot(LatchedRobot):
         return state
 
     def check_timing(self, lateness_s: float, duration_s: float) -> None:
-        """Judge how late this tick started and how long the last one took; raises DeadlineMissed.
+        """Check how late this tick started and how long the last one took; raises DeadlineMissed.
 
         A tick that took longer than a whole period stops at once, as its command came too late; a
         late start stops when it repeats `deadline_misses` times in a row.
@@ -177,13 +178,13 @@ class SafeRobot(LatchedRobot):
         if self.state is SafetyState.HOLDING:
             self.flags |= TickFlag.HELD
             self.counts["held"] += 1
-            return calm_action(self.spec, self._applied)
+            return neutral_action(self.spec, self._applied)
         clamped = np.clip(action, -1.0, 1.0)
         if self._samples.last is None:
             raise SafetyError("guard: no sample has been read; call arm() and read() first")
         kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
-        if self._way_in:
-            kept = self._way_in.restrict(kept)
+        if self._recovery:
+            kept = self._recovery.restrict(kept)
         kept = self._layout.slew(self._applied, kept)
         self.counts["clamped"] += int((clamped != action).any())
         self.counts["soft_limit"] += int((kept != clamped).any())
@@ -245,9 +246,9 @@ class SafeRobot(LatchedRobot):
             self.flags |= TickFlag.RAMPING
         return self._ramp.scale(action, share)
 
-    def _judge(self, state: RobotState) -> None:
+    def _check(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
-        fault = check_sample(self.spec, state, self._way_in.outside if self._way_in else None)
+        fault = check_sample(self.spec, state, self._recovery.outside if self._recovery else None)
         if fault:
             self._trip(*fault)
 

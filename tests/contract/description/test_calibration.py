@@ -11,8 +11,9 @@ from scipy import stats
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import check_calibration, load_calibration
+from robot_mbrl.contract.description.spec import Calibration
 from robot_mbrl.contract.errors import CalibrationError
-from robot_mbrl.contract.parameters.variation import sample_parameters
+from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 
 MASS, LATENCY = "links.pendulum.mass", "actuators.motor.latency_ms"
 IDENTIFIED = {
@@ -34,6 +35,14 @@ def test_gives_a_new_spec_with_offsets_in_joint_order(furuta: RobotSpec) -> None
     assert calibrated.fingerprint == furuta.fingerprint
     assert calibrated.calibration == calibration
     assert calibrated.randomization == furuta.randomization
+
+
+def test_a_calibration_is_a_value_and_a_robot_only_applies_it(furuta: RobotSpec) -> None:
+    ranges = {MASS: Variation(1.0, 2.0)}
+    applied = furuta.with_calibration(Calibration((0.5, -0.5), ranges, {"robot": "anything"}))
+    assert applied.joint_offset_rad == (0.5, -0.5)
+    assert applied.randomization == furuta.randomization | ranges
+    assert applied.calibration == {"robot": "anything"}
 
 
 def test_what_was_identified_is_drawn_around_its_mean_within_its_interval(

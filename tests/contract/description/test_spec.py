@@ -93,3 +93,16 @@ def test_nominal_absolute_values_are_the_robots_own(tmp_path: Path) -> None:
 def test_a_drive_with_its_own_current_loop_has_no_resistance_to_vary() -> None:
     paths = [p for p in load_robot("simple_pendulum").nominal if p.startswith("actuators.")]
     assert [p.rsplit(".", 1)[-1] for p in paths] == ["torque_constant", "supply", "latency_ms"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [
+        ("furuta", "a4a283ec096b3768"),
+        ("simple_pendulum", "3f045917810a04ba"),
+        ("arm", "8e3a44df20ae4de1"),
+    ],
+)
+def test_controllers_of_before_still_fit_the_built_in_robots(name: str, fingerprint: str) -> None:
+    """Another fingerprint makes every run folder, controller and episode of the robot foreign."""
+    assert load_robot(name).fingerprint == fingerprint

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,23 +12,11 @@ from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.errors import (
     ContractMismatchError,
     DeviceFault,
-    LinkError,
     LinkTimeout,
     RobotMbrlError,
 )
 from robot_mbrl.contract.interface import Fault, describe_faults
-from tests.conformance.robot import RobotConformance
 from tests.support.lockstep_rig import make_rig_device, make_rig_robot, quiet
-
-
-class TestLockstepConformance(RobotConformance):
-    @pytest.fixture
-    def robot(self, spec: RobotSpec) -> Iterator[McuDriver]:
-        robot = make_rig_robot(spec)[0]
-        robot.connect()
-        robot.arm()
-        yield robot
-        robot.close()
 
 
 def test_connect_leaves_the_drive_off(spec: RobotSpec) -> None:
@@ -75,50 +62,6 @@ def test_another_machine_is_refused(spec: RobotSpec, difference: str, message: s
         McuDriver(spec, LockstepPort(device)).connect()
 
 
-def test_a_lost_reply_costs_exactly_the_deadline(spec: RobotSpec) -> None:
-    robot, clock, device, _ = make_rig_robot(spec)
-    robot.connect()
-    device.board.plan.drop_replies = 1
-    start = clock.now()
-    with pytest.raises(LinkTimeout, match="no STATE within 4 ms"):
-        robot.read()
-    assert clock.now() - start == pytest.approx(spec.link.reply_timeout_ms * 1e-3)
-    assert robot.statistics.lost == 1
-    assert robot.read().fresh
-
-
-def test_a_late_reply_is_never_taken_for_the_next(spec: RobotSpec) -> None:
-    robot, clock, device, plant = make_rig_robot(spec)
-    robot.connect()
-    device.board.plan.reply_delay_ms = 6.0
-    with pytest.raises(LinkTimeout):
-        robot.read()
-    device.board.plan.reply_delay_ms = 0.0
-    plant.q[0] = 1.0
-    clock.wait_until(clock.now() + 0.02)
-    assert robot.read().q_rad[0] == pytest.approx(1.0, abs=2e-3)
-    assert robot.statistics.late == 1
-
-
-def test_a_corrupted_reply_is_counted_and_times_out(spec: RobotSpec) -> None:
-    robot, _, device, _ = make_rig_robot(spec)
-    robot.connect()
-    device.board.plan.corrupt_replies = 1
-    with pytest.raises(LinkTimeout):
-        robot.read()
-    robot.read()
-    assert robot.statistics.frame_errors >= 1
-
-
-def test_a_reply_within_the_deadline_is_waited_for(spec: RobotSpec) -> None:
-    robot, _, device, _ = make_rig_robot(spec)
-    robot.connect()
-    device.board.plan.reply_delay_ms = 3.0
-    robot.read()
-    assert robot.statistics.lost == 0
-    assert robot.statistics.round_trip_last_s == pytest.approx(0.003)
-
-
 def test_the_sequence_number_wraps(spec: RobotSpec) -> None:
     robot = make_rig_robot(spec)[0]
     robot.connect()
@@ -126,17 +69,6 @@ def test_the_sequence_number_wraps(spec: RobotSpec) -> None:
     for _ in range(4):
         robot.read()
     assert robot._sequence == 2
-
-
-@pytest.mark.parametrize("lost", [1, ATTEMPTS - 1])
-def test_stop_is_repeated_until_acknowledged(spec: RobotSpec, lost: int) -> None:
-    robot, _, device, _ = make_rig_robot(spec)
-    robot.connect()
-    robot.arm()
-    device.board.plan.drop_replies = lost
-    robot.stop()
-    assert robot.statistics.lost == lost
-    assert Fault.STOPPED in device.board.faults
 
 
 def test_stop_gives_up_within_its_budget(spec: RobotSpec, caplog: pytest.LogCaptureFixture) -> None:
@@ -147,30 +79,6 @@ def test_stop_gives_up_within_its_budget(spec: RobotSpec, caplog: pytest.LogCapt
     robot.stop()
     assert clock.now() - start == pytest.approx(ATTEMPTS * spec.link.reply_timeout_ms * 1e-3)
     assert "watchdog stops it within 80 ms" in caplog.text
-
-
-def test_arm_names_the_latched_fault_and_needs_clearing(spec: RobotSpec) -> None:
-    robot, clock, _, _ = make_rig_robot(spec)
-    robot.connect()
-    robot.arm()
-    clock.wait_until(clock.now() + 0.2)
-    with pytest.raises(DeviceFault, match=r"watchdog.*clear_faults"):
-        robot.arm()
-    robot.clear_faults()
-    robot.arm()
-    assert robot.read().faults == 0
-
-
-def test_unplugged_is_a_link_error_and_stop_still_does_not_raise(spec: RobotSpec) -> None:
-    device, _ = make_rig_device(spec)
-    port = LockstepPort(device)
-    robot = McuDriver(spec, port)
-    robot.connect()
-    port.unplug()
-    with pytest.raises(LinkError, match="unplugged"):
-        robot.read()
-    robot.stop()
-    robot.close()
 
 
 class _Line:

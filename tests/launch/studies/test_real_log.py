@@ -19,9 +19,10 @@ from launch.studies.real_log_models import (
 )
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.learning.finetune.model import AdaptConfig
+from robot_mbrl.data.windows import Windows
+from robot_mbrl.learning.finetune.config import FinetuneConfig
 from robot_mbrl.models.fitting.fit import FitConfig
-from robot_mbrl.models.judging.open_loop import ForecastError, Starts
+from robot_mbrl.models.judging.open_loop import OpenLoopError
 
 LOGS = Path(__file__).parents[2] / "data" / "realaigym_simple_pendulum"
 SPEC = load_robot("simple_pendulum")
@@ -31,17 +32,13 @@ SMALL = RealLogConfig(
     world_ticks=150,
     one_step=FitConfig(steps=400, check_every=100),
     multi_step=FitConfig(steps=120, check_every=40, multistep_weight=1.0, multistep_cap=3.0),
-    adapt=dataclasses.replace(
-        AdaptConfig(),
-        real_window_shares=(0.5,),
-        fit=dataclasses.replace(AdaptConfig().fit, steps=250),
-    ),
+    finetune=FinetuneConfig(fit=dataclasses.replace(FinetuneConfig().fit, steps=250)),
 )
 
 
-def error(*values: float) -> ForecastError:
+def error(*values: float) -> OpenLoopError:
     q = np.array(values)[:, None, None]
-    return ForecastError(q, 2 * q)
+    return OpenLoopError(q, 2 * q)
 
 
 def test_pooling_counts_windows_not_runs() -> None:
@@ -58,9 +55,9 @@ def test_over_seeds_gives_mean_and_range() -> None:
 
 def test_the_known_pushes_are_found_and_rest_is_not_disturbed() -> None:
     """The log's notes name pushes near 7 s and from 10 to 12 s; from 20 s on it hangs still."""
-    pieces = read_runs(SPEC, LOGS, ("pd_1nm_failure",))["pd_1nm_failure"]
-    found = Bench(SPEC, SMALL, []).disturbed(pieces)
-    assert len(found) == len(Starts.cut(pieces, 25))
+    segments = read_runs(SPEC, LOGS, ("pd_1nm_failure",))["pd_1nm_failure"]
+    found = Bench(SPEC, SMALL, {}).disturbed(segments)
+    assert len(found) == len(Windows.cut(segments, 25))
     assert found[round(6.8 * 50)]
     assert found[round(10.1 * 50) : round(11.5 * 50)].all()
     assert not found[20 * 50 :].any()
@@ -68,8 +65,9 @@ def test_the_known_pushes_are_found_and_rest_is_not_disturbed() -> None:
 
 def test_windows_are_at_rest_or_moving_and_those_that_are_pushed_are_neither() -> None:
     runs = read_runs(SPEC, LOGS, ("pd_1nm_failure",))
-    starts = {n: Starts.cut(p, 25) for n, p in runs.items()}
-    kinds = {k: v["pd_1nm_failure"] for k, v in Bench(SPEC, SMALL, []).kinds(runs, starts).items()}
+    windows = {n: Windows.cut(s, 25) for n, s in runs.items()}
+    kinds = Bench(SPEC, SMALL, {}).kinds(runs, windows)
+    kinds = {k: v["pd_1nm_failure"] for k, v in kinds.items()}
     rest, moving = kinds["undisturbed, at rest"], kinds["undisturbed, moving"]
     assert kinds["all"].all()
     assert not (rest & moving).any()
@@ -84,10 +82,10 @@ def test_no_kind_of_window_where_a_run_has_none() -> None:
     assert set(by_run(left)) == {"a", "pooled"}
 
 
-@pytest.mark.parametrize("sticks", [False, True])
-def test_ensembles_stick_where_the_settings_say_so(sticks: bool) -> None:
-    bench = Bench(SPEC, dataclasses.replace(SMALL, sticks=sticks), [])
-    assert bench.fresh(0).sticks == sticks
+@pytest.mark.parametrize("dry_friction", [False, True])
+def test_ensembles_have_dry_friction_where_the_settings_say_so(dry_friction: bool) -> None:
+    bench = Bench(SPEC, dataclasses.replace(SMALL, dry_friction=dry_friction), {})
+    assert bench.fresh(0).dry_friction == dry_friction
 
 
 def test_no_training_run_is_a_test_run() -> None:

@@ -61,7 +61,7 @@ def test_the_activation_changes_the_model_and_stays_with_its_copies() -> None:
     silu, relu = (build(dataclasses.replace(SIZES, activation=a)) for a in ACTIVATIONS)
     assert torch.equal(silu.layers[0].weight, relu.layers[0].weight)
     assert not torch.allclose(silu.residual(*rows(silu))[0], relu.residual(*rows(relu))[0])
-    for copy in (relu, relu.elite_model(), relu.with_grip()):
+    for copy in (relu, relu.elite_model(), relu.with_dry_friction()):
         assert config_of(copy).activation == "relu"
     by_hand = relu.inputs(torch.cat(rows(relu), -1))
     for layer in relu.layers[:-1]:
@@ -73,14 +73,14 @@ def test_the_activation_changes_the_model_and_stays_with_its_copies() -> None:
 def test_elites_and_grip_keep_the_depth(depth: int) -> None:
     model = build(dataclasses.replace(SIZES, layers=depth))
     model.elites = torch.tensor([2, 0])
-    few, gripping = model.elite_model(), model.with_grip()
+    few, rubbing = model.elite_model(), model.with_dry_friction()
     assert config_of(few) == dataclasses.replace(SIZES, layers=depth, members=2)
-    assert config_of(gripping) == dataclasses.replace(SIZES, layers=depth, sticks=True)
+    assert config_of(rubbing) == dataclasses.replace(SIZES, layers=depth, dry_friction=True)
     expected = model.increments(*rows(model))[0][[2, 0]]
     torch.testing.assert_close(few.increments(*rows(few))[0], expected)
-    for old, new in zip(model.layers[:-1], gripping.layers[:-1], strict=True):
+    for old, new in zip(model.layers[:-1], rubbing.layers[:-1], strict=True):
         assert torch.equal(old.weight, new.weight)
-    assert gripping.layers[-1].bias.shape[-1] == model.layers[-1].bias.shape[-1] + 2
+    assert rubbing.layers[-1].bias.shape[-1] == model.layers[-1].bias.shape[-1] + 2
 
 
 def test_an_unknown_activation_is_refused() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from robot_mbrl.models.ensemble.ensemble import (
-    GRIP_START,
+    FRICTION_START,
     LOG_STD_MAX,
     LOG_STD_MIN,
     SLIP,
@@ -92,18 +92,18 @@ def test_members_start_differently() -> None:
         assert (layer.weight[0] != layer.weight[1]).all()
 
 
-def gripping(raw: float) -> DynamicsEnsemble:
-    """An ensemble that knows nothing but its grip."""
-    model = ensemble(sticks=True)
+def rubbing(raw: float) -> DynamicsEnsemble:
+    """An ensemble that knows nothing but its friction."""
+    model = ensemble(dry_friction=True)
     model.outputs.std.copy_(torch.tensor([0.01, 0.02]))
     model.layers[2].weight.data.zero_()
-    model.layers[2].bias.data[..., 4:] = raw - GRIP_START
+    model.layers[2].bias.data[..., 4:] = raw - FRICTION_START
     return model
 
 
 def test_dry_friction_takes_a_fixed_step_and_holds_what_is_slower() -> None:
     """softplus(1) = 1.3133 residual spreads: 0.013133 rad and 0.026265 rad a tick."""
-    model, plant = gripping(1.0), layout()
+    model, plant = rubbing(1.0), layout()
     obs = torch.zeros(3, 3, plant.size)
     slow, fast = torch.tensor([0.010, -0.020]), torch.tensor([0.100, -0.200])
     velocities = [plant.column(f"{j}.velocity") for j in plant.joints]
@@ -116,15 +116,17 @@ def test_dry_friction_takes_a_fixed_step_and_holds_what_is_slower() -> None:
 
 
 def test_what_is_held_still_learns() -> None:
-    model = gripping(1.0)
+    model = rubbing(1.0)
     obs = torch.zeros(3, 1, layout().size)
     model.increments(obs + 1e-4, torch.zeros(3, 1, 3))[0].sum().backward()
     assert model.layers[2].bias.grad[..., :2].abs().min() > 0
 
 
-@pytest.mark.parametrize("sticks", [False, True])
-def test_elite_model_is_the_subset(data: tuple[torch.Tensor, torch.Tensor], sticks: bool) -> None:
-    model = ensemble(members=5, sticks=sticks)
+@pytest.mark.parametrize("dry_friction", [False, True])
+def test_elite_model_is_the_subset(
+    data: tuple[torch.Tensor, torch.Tensor], dry_friction: bool
+) -> None:
+    model = ensemble(members=5, dry_friction=dry_friction)
     model.elites = torch.tensor([1, 4])
     model.outputs.std.copy_(torch.tensor([0.3, 0.2]))
     model.std_scale.copy_(torch.tensor([2.0, 0.5]))

@@ -115,13 +115,13 @@ def test_elites_and_grip_stay_of_their_kind(deterministic: DynamicsEnsemble) -> 
     t = transitions(20, 5)
     obs, action = torch.as_tensor(t.obs), torch.as_tensor(t.action)
     few = deterministic.elite_model()
-    assert few.kind == deterministic.with_grip().kind == "deterministic"
+    assert few.kind == deterministic.with_dry_friction().kind == "deterministic"
     with torch.no_grad():
         ours = few.increments(few.spread(obs), few.spread(action))
         whole = deterministic.increments(*(deterministic.spread(x) for x in (obs, action)))
     for got, want in zip(ours, whole, strict=True):
         torch.testing.assert_close(got, want[deterministic.elites], atol=1e-5, rtol=1e-4)
-    assert deterministic.with_grip().layers[2].bias.shape[-1] == 4
+    assert deterministic.with_dry_friction().layers[2].bias.shape[-1] == 4
 
 
 @pytest.mark.parametrize("kind", ["deterministic", "gaussian"])

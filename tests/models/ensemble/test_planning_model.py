@@ -22,8 +22,8 @@ CONFIGS = [
     EnsembleConfig(members=4, hidden=9, layers=1),
     EnsembleConfig(members=4, hidden=16),
     EnsembleConfig(members=4, hidden=7, layers=3, activation="relu"),
-    EnsembleConfig(members=4, hidden=8, sticks=True),
-    EnsembleConfig(members=4, hidden=8, kind="deterministic", sticks=True),
+    EnsembleConfig(members=4, hidden=8, dry_friction=True),
+    EnsembleConfig(members=4, hidden=8, kind="deterministic", dry_friction=True),
 ]
 ELITES = [3, 0, 2]
 
@@ -55,7 +55,7 @@ def rows(layout: Layout, members: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.kind}-{c.layers}-{c.sticks}")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.kind}-{c.layers}-{c.dry_friction}")
 def test_increments_are_the_elites(config: EnsembleConfig, name: str) -> None:
     model = build(config, LAYOUTS[name])
     few, planning = model.elite_model(), planning_model(model)
@@ -103,7 +103,7 @@ def export(model: PlanningModel, feed: list[Tensor]) -> onnxruntime.InferenceSes
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.kind}-{c.layers}-{c.sticks}")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.kind}-{c.layers}-{c.dry_friction}")
 def test_onnxruntime_gives_the_same(config: EnsembleConfig) -> None:
     model = planning_model(build(config, LAYOUTS["robot"]))
     feed = [x.transpose(1, 2).contiguous() for x in rows(model.layout, 3)]

@@ -47,7 +47,7 @@ def test_a_member_that_starts_with_nan_keeps_its_first_finite_weights() -> None:
     assert np.isfinite(best.score).tolist() == [True, False, True]
     with torch.no_grad():
         weight.copy_(good)
-    best.look()
+    best.evaluate()
     assert np.isfinite(best.score).all()
     best.restore()
     torch.testing.assert_close(model.layers[0].weight.detach(), good)
@@ -326,8 +326,8 @@ def stick_slip(rows: int, seed: int) -> Transitions:
 def test_an_ensemble_that_sticks_creeps_less_under_a_push_below_friction() -> None:
     """Half the friction pushes for 25 ticks; nothing moves."""
     crept = {}
-    for sticks in (False, True):
-        model, train = ensemble(sticks=sticks), stick_slip(3000, 1)
+    for dry_friction in (False, True):
+        model, train = ensemble(dry_friction=dry_friction), stick_slip(3000, 1)
         fit_normalizers(model, train)
         rng = np.random.default_rng(0)
         fit_ensemble(
@@ -341,5 +341,5 @@ def test_an_ensemble_that_sticks_creeps_less_under_a_push_below_friction() -> No
             for _ in range(25):
                 dq, _ = model.increments(x, push)
                 travel, x = travel + dq, model.layout.advance(x, dq, push, xp=torch)
-        crept[sticks] = travel.abs().mean().item()
+        crept[dry_friction] = travel.abs().mean().item()
     assert crept[True] < 0.2 * crept[False]

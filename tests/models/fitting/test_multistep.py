@@ -6,17 +6,18 @@ import torch
 
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.data.transitions import Transitions
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.fit import FitConfig, Source, fit_ensemble
 from robot_mbrl.models.fitting.multistep import (
-    Windows,
+    WindowBatch,
     blend_windows,
     error_scale,
     multistep_loss,
     travel_error,
 )
-from robot_mbrl.models.judging.rollout_error import rollout_error
-from tests.models.judging.test_rollout_error import biased, coasting, layout
+from robot_mbrl.models.judging.open_loop import open_loop_error
+from tests.support.constant_speed import biased, coasting, layout
 
 STEPS = 4
 
@@ -29,16 +30,17 @@ def biased_members(*bias: float) -> DynamicsEnsemble:
     return model
 
 
-def windows(model: DynamicsEnsemble) -> Windows:
+def windows() -> WindowBatch:
     plant = layout(1.0)
-    return Windows.cut(model, [coasting(plant, 9), coasting(plant, 11, speed=-1.0)], STEPS)
+    cut = Windows.cut([coasting(plant, 9), coasting(plant, 11, speed=-1.0)], STEPS)
+    return WindowBatch.of(plant, cut)
 
 
-def test_windows_are_every_stretch_and_do_not_join_episodes() -> None:
-    w = windows(biased_members(0.0))
+def test_travel_of_every_window() -> None:
+    w = windows()
     assert len(w) == (9 - 4) + (11 - 4)
     assert w.obs.shape == (12, layout(1.0).size)
-    assert w.actions.shape == (12, STEPS, 2)
+    assert w.action.shape == (12, STEPS, 2)
     dt = layout(1.0).dt
     expected = (
         torch.arange(1, STEPS + 1)[None, :, None] * dt * torch.tensor([2.0, -1.0])[:, None, None]
@@ -47,14 +49,10 @@ def test_windows_are_every_stretch_and_do_not_join_episodes() -> None:
     torch.testing.assert_close(w.travel[5:], expected[1].expand(7, STEPS, 2), atol=1e-5, rtol=0)
 
 
-def test_no_episode_long_enough_gives_no_windows() -> None:
-    assert len(Windows.cut(biased_members(0.0), [coasting(layout(1.0), STEPS)], STEPS)) == 0
-
-
 def test_travel_error_of_a_constant_bias_is_triangular() -> None:
     """b fed back through the velocity: b k (k + 1) / 2 after k ticks, for each member its own."""
     model = biased_members(0.0, 1e-3, -3e-3)
-    w = windows(model)
+    w = windows()
     index = torch.tensor([[0, 5], [7, 1], [2, 2]])
     error = travel_error(model, w.at(index))
     assert error.shape == (STEPS, 3, 2, 2)
@@ -68,7 +66,7 @@ def test_travel_error_of_a_constant_bias_is_triangular() -> None:
 
 def test_loss_is_the_squared_error_in_units_of_the_scale() -> None:
     model = biased_members(1e-3, 2e-3)
-    w = windows(model)
+    w = windows()
     index = torch.arange(len(w)).expand(2, -1)
     triangle = np.array([1, 3, 6, 10])
     expected = [np.mean((b * triangle / 0.5) ** 2) for b in (1e-3, 2e-3)]
@@ -81,7 +79,7 @@ def test_loss_is_the_squared_error_in_units_of_the_scale() -> None:
 
 def test_members_do_not_touch_one_another() -> None:
     model = biased_members(1e-3, 2e-3)
-    w = windows(model)
+    w = windows()
     loss = multistep_loss(model, w.at(torch.zeros(2, 3, dtype=torch.long)), torch.ones(()))
     loss[1].backward()
     assert model.layers[2].bias.grad[1].abs().max() > 0
@@ -107,8 +105,8 @@ def test_weight_of_the_multi_step_loss_matters(weight: float, believed: bool) ->
     config = FitConfig(
         steps=150, batch=32, lr=3e-3, check_every=30, multistep_weight=weight, elites=2
     )
-    before = rollout_error(model, [episode], STEPS).scalar(STEPS)
-    cut = Windows.cut(model, [episode], STEPS)
+    cut = Windows.cut([episode], STEPS)
+    before = open_loop_error(model, cut).summary()["rms_rad"]
     fit_ensemble(
         model,
         [Source(rows, 1.0)],
@@ -118,7 +116,7 @@ def test_weight_of_the_multi_step_loss_matters(weight: float, believed: bool) ->
         windows=cut,
         holdout_windows=cut,
     )
-    after = rollout_error(model, [episode], STEPS).scalar(STEPS)
+    after = open_loop_error(model, cut).summary()["rms_rad"]
     assert (after < 0.2 * before) == believed
 
 
@@ -130,7 +128,7 @@ def test_weights_are_kept_by_held_out_multi_step_error() -> None:
     start = {k: v.clone() for k, v in model.layers.state_dict().items()}
     rows = pushed_rows(plant, 60, 0.05)
     config = FitConfig(steps=60, batch=16, lr=1e-2, check_every=20)
-    held = Windows.cut(model, [coasting(plant, 20)], STEPS)
+    held = Windows.cut([coasting(plant, 20)], STEPS)
     for judge, kept in [(held, True), (None, False)]:
         model.layers.load_state_dict(start)
         rng = np.random.default_rng(0)
@@ -142,7 +140,7 @@ def test_weights_are_kept_by_held_out_multi_step_error() -> None:
 def test_a_cap_makes_large_errors_linear() -> None:
     """Errors of 1, 2 and 6 scales under a cap of 2: z^2, z^2, and 2 * 2 * 6 - 2^2 = 20."""
     model = biased_members(1e-3, 2e-3, 6e-3)
-    w = windows(model)
+    w = windows()
     index = torch.arange(len(w)).expand(3, -1)
     scale = travel_error(biased_members(1e-3), w.at(index[:1])).abs().mean((1, 2), keepdim=True)
     capped = multistep_loss(model, w.at(index), scale.detach(), 2.0)
@@ -153,8 +151,8 @@ def test_a_cap_makes_large_errors_linear() -> None:
 
 def test_the_robust_scale_does_not_see_a_push() -> None:
     model = biased_members(1e-2)
-    calm = windows(model)
-    pushed = Windows(calm.obs, calm.actions, calm.travel.clone())
+    calm = windows()
+    pushed = WindowBatch(calm.obs, calm.action, calm.travel.clone())
     pushed.travel[0] += 5.0
     robust = error_scale(model, calm, robust=True)
     torch.testing.assert_close(error_scale(model, pushed, robust=True), robust, rtol=0.01, atol=0)
@@ -171,10 +169,8 @@ def test_a_blend_has_the_share_of_real_stretches(
     width = layout(1.0).size
 
     def of(count: int, value: float) -> Windows:
-        return Windows(
-            torch.full((count, width), value), torch.zeros(count, 3, 1), torch.zeros(count, 3, 1)
-        )
+        return Windows(np.full((count, 4, width), value), np.zeros((count, 3, 1)))
 
     blend = blend_windows(of(10, 1.0), of(there, 2.0), share, np.random.default_rng(0))
-    assert int((blend.obs[:, 0] == 1.0).sum()) == real
-    assert int((blend.obs[:, 0] == 2.0).sum()) == simulated
+    assert int((blend.obs[:, 0, 0] == 1.0).sum()) == real
+    assert int((blend.obs[:, 0, 0] == 2.0).sum()) == simulated

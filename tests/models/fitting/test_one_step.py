@@ -27,10 +27,10 @@ from tests.support.linear_model import layout, transitions
 
 
 def prepare(
-    kind: ModelKind = "gaussian", depth: int = 2, sticks: bool = False, noise: float = 0.0
+    kind: ModelKind = "gaussian", depth: int = 2, dry_friction: bool = False, noise: float = 0.0
 ) -> Any:
     rng = torch.Generator().manual_seed(0)
-    model = DynamicsEnsemble(layout(), 3, 8, rng, kind=kind, depth=depth, sticks=sticks)
+    model = DynamicsEnsemble(layout(), 3, 8, rng, kind=kind, depth=depth, dry_friction=dry_friction)
     parts = [transitions(70, 1), transitions(50, 2)]
     fit_normalizers(model, parts[0])
     rows = [Rows.of(model, t) for t in parts]
@@ -77,7 +77,7 @@ def test_slope_of_the_likelihood_is_autograds_up_to_and_at_the_bounds() -> None:
 
 @pytest.mark.parametrize(
     ("change", "way"),
-    [({}, ByHand), ({"sticks": True}, ByAutograd), ({"noise": 0.1}, ByAutograd)],
+    [({}, ByHand), ({"dry_friction": True}, ByAutograd), ({"noise": 0.1}, ByAutograd)],
 )
 def test_dry_friction_and_noise_go_through_autograd(change: dict[str, Any], way: type) -> None:
     make = prepare(**change)

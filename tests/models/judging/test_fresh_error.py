@@ -7,7 +7,7 @@ import pytest
 
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.judging.fresh_error import DriftConfig, has_drifted, one_step_error
-from tests.models.judging.test_relative_error import PACE, walker
+from tests.support.walker import PACE, walker
 
 CONFIG = DriftConfig(ratio=1.5, memory=4)
 

@@ -107,7 +107,9 @@ def test_welding_and_guessing_mend_what_is_refused(urdf: Path, tmp_path: Path) -
     made = new_robot(urdf, tmp_path / "robot", weld=["grip"], guess_inertia=True)
     assert any("impossible inertia" in note for note in made.notes)
     assert any("grip" in note for note in made.notes)
-    assert made.notes[0] in (made.spec.folder / "robot.toml").read_text()
+    text = (made.spec.folder / "robot.toml").read_text()
+    assert made.notes[0] in text
+    assert text.count("Changed in the copy of the URDF") == 1
 
 
 def test_meshes_come_along_or_are_missed(urdf: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.bullet_engine.joint_step import next_velocity, stick
+from sim.bullet_engine.joint_step import apply_friction, next_velocity
 
 DT, M, J, D = 0.01, 0.3, 0.2, 0.7
 
@@ -56,7 +56,7 @@ def test_two_coupled_joints_stick_and_slip_as_coulomb_says() -> None:
     root = rng.standard_normal((500, 2, 2))
     system = root @ root.transpose(0, 2, 1) + 0.3 * np.eye(2)
     free, bound = rng.standard_normal((500, 2)), rng.uniform(0, 2, (500, 2))
-    v = stick(free, np.linalg.inv(system), bound)
+    v = apply_friction(free, np.linalg.inv(system), bound)
     impulse = np.einsum("bij,bj->bi", system, v - free)
     moving = np.abs(v) > 1e-7
     assert 50 < moving.sum() < 950

@@ -14,7 +14,8 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import NotFiniteError, SettingsError, ShapeError, SpecError
 from robot_mbrl.contract.parameters.variation import sample_parameters
 from sim import make_vec_env
-from sim.envs.vec_env import ANYWHERE_SPEED, SimVecEnv
+from sim.envs.start_anywhere import ANYWHERE_SPEED
+from sim.envs.vec_env import SimVecEnv
 from tests.support.engines import mass_of_arm
 
 B = 3

@@ -74,7 +74,10 @@ def changing(folder: Path) -> RobotSpec:
 def test_another_environment_goes_on_with_the_same_bits(
     backend: str, robot: str, tmp_path: Path
 ) -> None:
-    """Amid episodes, with prepared worlds left, on another number of threads, by way of a file."""
+    """Amid episodes, with prepared worlds left, on another number of threads, by way of a file.
+
+    PyBullet's processes cost a second to start: the robot with the most to carry over has them.
+    """
     makers = {"furuta": lambda _: load_robot("furuta"), "with everything": busy}
     spec = (makers | {"changing": changing})[robot](tmp_path)
     # an uneven length: some worlds end by themselves before, so prepared ones are used up in part
@@ -85,7 +88,8 @@ def test_another_environment_goes_on_with_the_same_bits(
     run(env, 15, seed=1)
     save_file(env.get_state(), tmp_path / "state.safetensors")
     expected = run(env, 40, seed=2)
-    other = make_vec_env(spec, B, seed=99, threads=2, **settings)
+    others = 2 if backend == "mujoco" or robot == "changing" else 1
+    other = make_vec_env(spec, B, seed=99, threads=others, **settings)
     other.reset()
     run(other, 3, seed=3)
     other.set_state(load_file(tmp_path / "state.safetensors"))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from calibration.posterior import LogWindows, offspring, plausible_worlds
+from calibration.log_windows import LogWindows
+from calibration.posterior import offspring, posterior_worlds
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import ShapeError
 from sim.mujoco_engine.open_loop import simulate_increments
@@ -66,7 +67,7 @@ def test_plausible_worlds_have_the_damping_of_the_log() -> None:
     low = SPEC.nominal["joints.pendulum.damping"] * 0.3
     kept = {}
     for damping in (low, 6.0):
-        found = plausible_worlds(SPEC, swings(damping), np.random.default_rng(0), keep=8, rounds=1)
+        found = posterior_worlds(SPEC, swings(damping), np.random.default_rng(0), keep=8, rounds=1)
         assert np.all(np.diff(found.error_rad) >= 0)
         kept[damping] = np.exp(np.log(found.parameters["joints.pendulum.damping"]).mean())
     assert kept[low] < 1.2 < 3.0 < kept[6.0]
@@ -75,14 +76,14 @@ def test_plausible_worlds_have_the_damping_of_the_log() -> None:
 def test_a_pushed_window_does_not_decide_which_worlds_are_plausible() -> None:
     calm = swings(6.0)
     calm.travel_rad[0] += 20.0  # a push
-    found = plausible_worlds(SPEC, calm, np.random.default_rng(0), keep=8, rounds=1)
+    found = posterior_worlds(SPEC, calm, np.random.default_rng(0), keep=8, rounds=1)
     assert np.exp(np.log(found.parameters["joints.pendulum.damping"]).mean()) > 3.0
 
 
 def test_further_rounds_find_worlds_that_explain_the_log_better() -> None:
     log = swings(2.0)
     errors = {
-        rounds: plausible_worlds(
+        rounds: posterior_worlds(
             SPEC, log, np.random.default_rng(0), worlds=64, keep=8, rounds=rounds
         ).error_rad
         for rounds in (1, 3)

@@ -9,7 +9,8 @@ import sim
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError, SettingsError, SpecError
 from sim.rendering.gl import offscreen_context
-from sim.rendering.picture import Picture, picture_model
+from sim.rendering.picture import Picture
+from sim.rendering.picture_model import picture_model
 from tests.support.robots import FURUTA_URDF, furuta_toml, write_robot
 
 SHAPE = '<cylinder radius="0.004" length="0.085"/>'

@@ -1,4 +1,4 @@
-"""What an old machine may have that its description says nothing of: joints that stick and cog."""
+"""Friction that a description says nothing of and a real machine may have: stiction and cogging."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ STRIBECK_RAD_S = (0.05, 1.0)
 PERIODS_PER_REV = (1, 24)
 
 
-def may_be_worn(spec: RobotSpec) -> RobotSpec:
+def with_friction_prior(spec: RobotSpec) -> RobotSpec:
     """The robot whose `[randomization]` also varies stiction and cogging of each driven joint,
     where it says nothing of them itself.
 
@@ -26,19 +26,19 @@ def may_be_worn(spec: RobotSpec) -> RobotSpec:
     torque; a log tells what is in them.
     """
     nominal = {path: np.array([value]) for path, value in spec.nominal.items()}
-    wear: dict[str, Variation] = {}
+    unmodelled: dict[str, Variation] = {}
     for actuator in spec.actuators:
         torque = float(full_torque(actuator, nominal)[0])
         if math.isfinite(torque):
-            wear |= _wear(actuator.joint, torque)
-    new = {path: v for path, v in wear.items() if path not in spec.effects}
+            unmodelled |= _friction(actuator.joint, torque)
+    new = {path: v for path, v in unmodelled.items() if path not in spec.effects}
     neutral = {path: e.neutral for path in new if (e := effect_of(path))}
     return dataclasses.replace(
         spec, effects=spec.effects | neutral, randomization=new | spec.randomization
     )
 
 
-def _wear(joint: str, torque_nm: float) -> dict[str, Variation]:
+def _friction(joint: str, torque_nm: float) -> dict[str, Variation]:
     """Of one joint whose motor has this torque."""
     path = f"joints.{joint}."
     return {

@@ -1,8 +1,8 @@
 """Finetuning learns what the episodes show and keeps what they do not show."""
 
 import copy
-from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ import torch
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions, concatenate
-from robot_mbrl.learning.finetune.agent import FinetuneConfig, FinetuneReport, finetune
+from robot_mbrl.data.windows import Windows
+from robot_mbrl.learning.finetune.agent import finetune
+from robot_mbrl.learning.finetune.config import FinetuneConfig, FinetuneReport
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import FitConfig, Source, fit_ensemble, fit_normalizers
-from robot_mbrl.models.judging.rollout_error import rollout_error
+from robot_mbrl.models.judging.open_loop import open_loop_error
 from tests.support.robots import toy_layout
 
 LAYOUT = toy_layout(
@@ -56,29 +59,9 @@ def run(worlds: int, ticks: int, left: bool, offset: float, seed: int) -> list[T
     return rows
 
 
-@dataclass
-class Recorded:
-    """An episode without gaps, as finetuning reads it."""
-
-    steps: Transitions
-
-    @property
-    def metadata(self) -> Any:
-        return SimpleNamespace(columns=LAYOUT.columns, robot="sled")
-
-    @property
-    def observations(self) -> np.ndarray:
-        return np.concatenate([self.steps.obs, self.steps.next_obs[-1:]])
-
-    @property
-    def actions(self) -> np.ndarray:
-        return np.concatenate([self.steps.action, self.steps.action[-1:]])
-
-    def segments(self) -> list[slice]:
-        return [slice(0, len(self.steps) + 1)]
-
-    def transitions(self, task: Any) -> Transitions:
-        return self.steps
+def segment(steps: Transitions) -> Segment:
+    """Rows of one sled as recorded."""
+    return Segment(np.concatenate([steps.obs, steps.next_obs[-1:]]), steps.action)
 
 
 def pretrained() -> Mbpo:
@@ -98,10 +81,10 @@ def pretrained() -> Mbpo:
     return agent
 
 
-def episodes(count: int = 4) -> dict[str, Any]:
+def episodes(count: int = 4) -> dict[str, list[Segment]]:
     """The real machine, seen left of 0 only."""
     return {
-        f"{k}": Recorded(concatenate(run(1, 60, True, OFFSET, seed=10 + k))) for k in range(count)
+        f"{k}": [segment(concatenate(run(1, 60, True, OFFSET, seed=10 + k)))] for k in range(count)
     }
 
 
@@ -127,13 +110,13 @@ def sticking(seed: int) -> Transitions:
 def error(agent: Mbpo, left: bool, offset: float) -> float:
     """Five-step error on fresh runs on one side, m."""
     return error_on(
-        agent, [Recorded(concatenate(run(1, 80, left, offset, seed=s))) for s in (50, 51)]
+        agent, [segment(concatenate(run(1, 80, left, offset, seed=s))) for s in (50, 51)]
     )
 
 
-def error_on(agent: Mbpo, fresh: list[Recorded]) -> float:
+def error_on(agent: Mbpo, fresh: list[Segment]) -> float:
     """Five-step error, m."""
-    return rollout_error(agent.model, [(f.observations, f.actions) for f in fresh], 5).scalar(5)
+    return open_loop_error(agent.model, Windows.cut(fresh, 5)).summary()["rms_rad"]
 
 
 def test_it_learns_what_it_saw_and_forgets_less_of_what_it_did_not_see() -> None:
@@ -162,7 +145,9 @@ def test_a_share_of_nothing_is_simulated_alone() -> None:
 
 @pytest.mark.parametrize("shares", [(), (0.5, 1.1), (-0.1,), (float("nan"),)])
 def test_shares_must_be_shares(shares: tuple[float, ...]) -> None:
-    with pytest.raises(DataError, match="real_shares: expected one or more numbers from 0 to 1"):
+    with pytest.raises(
+        SettingsError, match="real_shares: expected one or more numbers from 0 to 1"
+    ):
         FinetuneConfig(real_shares=shares)
 
 
@@ -174,9 +159,9 @@ def test_a_seed_reproduces_it() -> None:
 def test_friction_is_added_and_kept_in_the_settings() -> None:
     agent = pretrained()
     before = copy.deepcopy(agent.model)
-    agent.set_model(agent.model.with_grip())
-    assert agent.model.sticks and agent.config.ensemble.sticks
-    assert not before.sticks and agent.config.ensemble.members == before.members
+    agent.set_model(agent.model.with_dry_friction())
+    assert agent.model.dry_friction and agent.config.ensemble.dry_friction
+    assert not before.dry_friction and agent.config.ensemble.members == before.members
     x, push = torch.zeros(2, 1, LAYOUT.size), torch.ones(2, 1, 1)
     x[..., LAYOUT.column("slide.position")] = 3.0
     free, _ = before.increments(x, push)
@@ -188,49 +173,56 @@ def test_friction_is_added_and_kept_in_the_settings() -> None:
 
 def test_friction_helps_on_a_machine_that_sticks() -> None:
     errors = {}
-    for sticks in (False, True):
+    for dry_friction in (False, True):
         agent, fit = pretrained(), replace(FIT, steps=600)
         config = FinetuneConfig(
-            real_shares=(1.0,), error_steps=5, fit=fit, updates=0, sticks=sticks
+            real_shares=(1.0,), error_steps=5, fit=fit, updates=0, dry_friction=dry_friction
         )
-        sticky = {f"{k}": Recorded(sticking(10 + k)) for k in range(4)}
+        sticky = {f"{k}": [segment(sticking(10 + k))] for k in range(4)}
         finetune(agent, sticky, config, lambda *_: None)
-        errors[sticks] = error_on(agent, [Recorded(sticking(s)) for s in (50, 51)])
+        errors[dry_friction] = error_on(agent, [segment(sticking(s)) for s in (50, 51)])
     assert errors[True] < 0.8 * errors[False]
 
 
 @pytest.mark.parametrize(
-    ("plausible", "model", "asked"),
+    ("posterior", "model", "asked"),
     [(True, "finetuned", True), (False, "finetuned", False), (True, "pretrained", False)],
 )
 def test_simulated_rows_are_made_for_the_training_episodes(
-    plausible: bool, model: str, asked: bool
+    posterior: bool, model: str, asked: bool
 ) -> None:
-    calls: list[list[Any]] = []
+    calls: list[Sequence[Segment]] = []
     agent = pretrained()
     rows = agent.real.all()
 
-    def simulate(stretches: list[Any]) -> Transitions:
-        calls.append(stretches)
+    def simulate(segments: Sequence[Segment]) -> Transitions:
+        calls.append(segments)
         return rows
 
     fit = replace(FIT, steps=2, check_every=1)
     config = FinetuneConfig(
-        real_shares=(0.9,), error_steps=5, fit=fit, updates=0, plausible=plausible, model=model
+        real_shares=(0.9,), error_steps=5, fit=fit, updates=0, posterior=posterior, model=model
     )
     finetune(agent, episodes(), config, lambda *_: None, simulate)
-    assert [len(stretches) for stretches in calls] == ([3] if asked else [])  # one is kept out
+    assert [len(segments) for segments in calls] == ([3] if asked else [])  # one is kept out
 
 
 def test_worse_is_rolled_back() -> None:
     agent = pretrained()
     same = {k: torch.clone(v) for k, v in agent.model.state_dict().items()}
     wild = replace(FIT, lr=3.0, steps=3, check_every=3)
-    config = FinetuneConfig(real_shares=(0.6,), error_steps=5, fit=wild, updates=0, sticks=False)
+    config = FinetuneConfig(
+        real_shares=(0.6,), error_steps=5, fit=wild, updates=0, dry_friction=False
+    )
     like_simulated = {
-        k: Recorded(concatenate(run(1, 60, True, 0.0, seed=i))) for i, k in enumerate("abc")
+        k: [segment(concatenate(run(1, 60, True, 0.0, seed=i)))] for i, k in enumerate("abcd")
     }
     report = finetune(agent, like_simulated, config, lambda *_: None)
     if report.accepted:
         pytest.fail(f"a learning rate of 3 improved the model: {report}")
     assert all(torch.equal(v, same[k]) for k, v in agent.model.state_dict().items())
+
+
+def test_a_control_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match="'scratch', got 'fresh'"):
+        finetune(pretrained(), episodes(), FinetuneConfig(model="fresh"), lambda *_: None)

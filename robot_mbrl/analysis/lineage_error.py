@@ -7,22 +7,23 @@ import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
-from robot_mbrl.models.judging.open_loop import Starts, forecast_error, predict_increments
+from robot_mbrl.models.judging.open_loop import open_loop_error
 from robot_mbrl.runs.run_folder import RunFolder, load_agent
 
 TICKS = 10
 
 
 @dataclass(frozen=True)
-class Drift:
+class LineageError:
     """A line of runs, oldest first; one entry where the run was not made from another.
 
     Attributes:
         runs: folders.
         joints: names of the columns.
         error_rad: root mean square position error after `TICKS` ticks, (runs, J).
-        disagreement: median over starts, (runs,), in each run's own unit.
+        disagreement: median over windows, (runs,), in each run's own unit.
     """
 
     runs: tuple[Path, ...]
@@ -43,15 +44,14 @@ def ancestors(run: Path) -> list[Path]:
         seen.add(parent.resolve())
 
 
-def measure_drift(run: Path, agent: Mbpo, starts: Starts) -> Drift:
-    """Judge the run and its ancestors on the same windows; `agent` is the run's."""
-    line, layout = ancestors(run), agent.layout
-    short = Starts(starts.obs[:, : TICKS + 1], starts.actions[:, :TICKS])
+def measure_lineage_error(run: Path, agent: Mbpo, windows: Windows) -> LineageError:
+    """Evaluate the run and its ancestors on the same windows; `agent` is the run's."""
+    line = ancestors(run)
+    short = windows.first(TICKS)
     errors, spreads = [], []
     for path in line:
         model = (agent if path == run else load_agent(path)[0]).model
-        error = forecast_error(layout, short, predict_increments(model, short))
-        errors.append(np.sqrt((error.position_rad[:, -1] ** 2).mean(0)))
-        uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.actions[:, 0])
+        errors.append(open_loop_error(model, short).rms_rad[-1])
+        uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.action[:, 0])
         spreads.append(np.median(uncertainty.disagreement))
-    return Drift(tuple(line), layout.joints, np.stack(errors), np.array(spreads))
+    return LineageError(tuple(line), agent.layout.joints, np.stack(errors), np.array(spreads))

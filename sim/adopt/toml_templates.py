@@ -1,0 +1,120 @@
+"""The fixed parts of a robot.toml for a URDF, to be filled in by `robot_toml`."""
+
+HEADER = """\
+# Written by `robot-mbrl new-robot` from {source}.
+# It pretrains as it is: robot-mbrl pretrain --robot {folder} --out runs/{name}
+#
+# MEASURE marks what no URDF knows. Until it is measured, simulation only resembles the robot; what
+# stands under [randomization] covers the difference as well as a guess can.
+#
+# The root link {root!r} is fixed to the world, and nothing collides.{notes}
+
+[robot]
+name = {name_text}
+urdf = {urdf}
+description = {description}
+
+[control]
+rate_hz = 50               # MEASURE: what the bus carries, reading and writing in each tick
+physics_rate_hz = 500
+action_history = 3         # past commands in the observation: latency / period, rounded up, + 1
+observation_history = 2    # earlier measurements: what makes friction and load inferable
+"""
+
+JOINT = """
+[[joint]]
+name = {name}
+wraps = {wraps}
+encoder_counts_per_rev = 4096   # MEASURE: data sheet of the encoder, after the gear
+{limit}velocity_limit_rad_s = {velocity}    # beyond it the supervisor stops{home}
+velocity_filter_hz = 20
+"""
+
+POSITION = """
+[[actuator]]
+name = {name}
+joint = {name}
+command = "position"
+limit_rad = {limit}    # what action 1 asks for; cut to the joint's soft limits
+latency_ms = 10    # MEASURE: time from a step of the command to the first motion
+
+[actuator.servo]
+# torque = clip(stiffness (command - q) - damping qd, +-limit), less limit qd / no-load speed
+torque_limit_nm = {effort}    # {effort_comment}
+no_load_speed_rad_s = {speed}    # {speed_comment}
+stiffness_nm_rad = {stiffness}    # MEASURE: hang a known weight on, divide its torque by the sag
+damping_nm_s_rad = {damping}    # MEASURE: overshoot of a step; a guess, damping ratio 0.7
+rotor_inertia_kg_m2 = {rotor}    # MEASURE: at the joint, rotor times gear squared
+"""
+
+TORQUE = """
+[[actuator]]
+name = {name}
+joint = {name}
+command = "torque"
+limit_Nm = {effort}    # {effort_comment}
+latency_ms = 5    # MEASURE: time from a step of the command to the first motion
+
+[actuator.direct]
+rotor_inertia_kg_m2 = {rotor}    # MEASURE: at the joint, rotor times gear squared
+"""
+
+REST = """
+[sensor]
+latency_ms = 2               # MEASURE: age of a reading when it arrives
+noise_counts = 0.3           # MEASURE: standard deviation of a reading at rest
+
+[link]                       # MEASURE: how the real robot is wired; simulation does not use it
+protocol = "mcu"
+baudrate = 921600
+reply_timeout_ms = 4
+
+[safety]
+soft_limit_margin_rad = {margin}
+coast_ticks = 3
+hold_ticks = 0
+ramp_s = 0.1
+watchdog_ms = 80
+deadline_ms = 5
+deadline_misses = 2
+max_temperature_c = 70       # MEASURE: data sheet of the motors
+false_stops_per_hour = 0.5
+
+[home]
+# {home_comment}
+position_gain = {position_gain}
+velocity_gain = {velocity_gain}
+position_tolerance_rad = 0.25   # weight makes a servo sag by up to {sag} rad
+velocity_tolerance_rad_s = 0.3
+timeout_s = 60
+
+[task]
+name = "reach_pose"          # reward and success: robot_mbrl/tasks/reach_pose.py
+
+[task.parameters]
+tolerance_rad = 0.1          # success: every joint this near for the last hold_s seconds
+hold_s = 2
+
+[task.parameters.target_rad] # any pose within the limits; this one the motors can hold
+{targets}
+"""
+
+RANDOM = """
+# Masses by CAD are within some 20 %; friction is never known; both are per link and joint.
+{parts}
+[randomization.sensors]
+latency_ms = {{ range = [0, 10] }}
+noise_counts = {{ range = [0, 1] }}
+{initial}"""
+
+WHY = {
+    "position": (
+        "\n#\n# Motors take positions, as most arms and hobby servos do: a servo carries the"
+        "\n# weight, so that training starts from a robot that stands. `new-robot --command torque`"
+        "\n# is for drives that take torques; many joints then need longer training."
+    ),
+    "torque": (
+        "\n#\n# Motors take torques, up to the effort in the URDF: nothing holds the weight but the"
+        "\n# controller. `new-robot --command position` is for servos."
+    ),
+}
