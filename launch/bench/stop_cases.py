@@ -16,7 +16,7 @@ from robot_mbrl.onboard.controller.output import ControllerOutput
 
 
 @dataclass(frozen=True)
-class Case:
+class FailureCase:
     """One way to fail.
 
     Attributes:
@@ -171,18 +171,18 @@ def slow(at_s: float, seconds: float) -> Callable[..., Any]:
 
 
 CASES = (
-    Case("non-finite observation", 3.0, StopReason.NON_FINITE, robot=poisoned(3.0)),
-    Case("link unplugged", 3.0, StopReason.LINK_LOST, robot=unplugged(3.0)),
-    Case(
+    FailureCase("non-finite observation", 3.0, StopReason.NON_FINITE, robot=poisoned(3.0)),
+    FailureCase("link unplugged", 3.0, StopReason.LINK_LOST, robot=unplugged(3.0)),
+    FailureCase(
         "full drive, arm limit",
         3.0,
         StopReason.LIMIT_POSITION,
         controller=full_drive(3.0),
         monitor=False,
     ),
-    Case("deadline overrun", 3.0, StopReason.DEADLINE, controller=slow(3.0, 0.03)),
-    Case("operator", 3.0, StopReason.OPERATOR, operator=True),
-    Case("payload +50 % in swing-up", 0.4, StopReason.INNOVATION, payload(0.5, 0.4)),
-    Case("motor gain -40 % in swing-up", 0.4, StopReason.INNOVATION, gain(0.6, 0.4)),
-    Case("motor gain -40 % in balance", 5.0, StopReason.INNOVATION, gain(0.6, 5.0)),
+    FailureCase("deadline overrun", 3.0, StopReason.DEADLINE, controller=slow(3.0, 0.03)),
+    FailureCase("operator", 3.0, StopReason.OPERATOR, operator=True),
+    FailureCase("payload +50 % in swing-up", 0.4, StopReason.INNOVATION, payload(0.5, 0.4)),
+    FailureCase("motor gain -40 % in swing-up", 0.4, StopReason.INNOVATION, gain(0.6, 0.4)),
+    FailureCase("motor gain -40 % in balance", 5.0, StopReason.INNOVATION, gain(0.6, 5.0)),
 )

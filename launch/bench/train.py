@@ -199,11 +199,11 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> float:
 
 def layer_sizes(model: DynamicsEnsemble) -> list[int]:
     """Width of inputs, hidden layers and outputs."""
-    shapes = [w.shape for w in weights(model)]
+    shapes = [w.shape for w in layer_weights(model)]
     return [shapes[0][1], *(shape[2] for shape in shapes)]
 
 
-def weights(model: DynamicsEnsemble) -> list[torch.Tensor]:
+def layer_weights(model: DynamicsEnsemble) -> list[torch.Tensor]:
     """Of each layer, (E, n_in, n_out)."""
     return [cast(BatchedLinear, layer).weight.detach() for layer in model.layers]
 
@@ -220,7 +220,7 @@ class Products:
 
     def __init__(self, model: DynamicsEnsemble, batch: int) -> None:
         members, sizes = model.members, layer_sizes(model)
-        self.weights = weights(model)
+        self.weights = layer_weights(model)
         self.gradients = [torch.empty_like(w) for w in self.weights]
         self.values = [torch.ones(members, batch, size) for size in sizes]
         self.slopes = [torch.ones(members, batch, size) for size in sizes]

@@ -56,7 +56,7 @@ class Settings(Verb):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedRun:
     """One trained run."""
 
     kind: str
@@ -85,11 +85,11 @@ def measure_randomization(settings: Settings, base: PretrainConfig | None = None
             for actor in settings.actors:
                 rows.append(evaluated(settings, spec, training, name, reality, actor))
                 write(settings.out, rows)
-    print_table(settings, rows)
+    print_randomization(settings, rows)
     return {"rows": rows}
 
 
-def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[Training]:
+def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iterator[TrainedRun]:
     """Train, or find, each run."""
     for seed in settings.seeds:
         for kind in settings.kinds:
@@ -97,7 +97,7 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
                 pretrain(spec, config, out)
-            yield Training(kind, seed, out)
+            yield TrainedRun(kind, seed, out)
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
@@ -114,7 +114,7 @@ def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
 
 
 def evaluated(
-    settings: Settings, spec: RobotSpec, training: Training, name: str, reality: str, actor: str
+    settings: Settings, spec: RobotSpec, training: TrainedRun, name: str, reality: str, actor: str
 ) -> dict[str, Any]:
     """Episodes on one reality, unless they are there already."""
     saved = training.run / f"{actor}-{name}-{settings.episodes}.json"
@@ -136,7 +136,7 @@ def evaluated(
     }
 
 
-def make_actor(spec: RobotSpec, training: Training, actor: str) -> Controller:
+def make_actor(spec: RobotSpec, training: TrainedRun, actor: str) -> Controller:
     """The policy alone, or the exported controller."""
     if actor == "policy":
         return PolicyOnly(load_agent(training.run, spec)[0])
@@ -174,7 +174,7 @@ def write(out: Path, rows: list[dict[str, Any]]) -> None:
     (out / "randomization.json").write_text(text, encoding="utf-8")
 
 
-def print_table(settings: Settings, rows: list[dict[str, Any]]) -> None:
+def print_randomization(settings: Settings, rows: list[dict[str, Any]]) -> None:
     """Success and return of each kind on each reality, mean over the seeds."""
     table = Table(box=box.SIMPLE, title=f"{settings.updates} updates, zero-shot")
     realities = list(dict.fromkeys(r["reality"] for r in rows))

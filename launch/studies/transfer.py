@@ -38,7 +38,7 @@ from robot_mbrl.onboard import (
     load_for_robot,
     run_episodes,
 )
-from robot_mbrl.report.run_report import measure_error
+from robot_mbrl.report.run_report import run_error
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
@@ -117,7 +117,7 @@ def transfer(s: Settings, spec: RobotSpec, named: str, reality: str) -> list[dic
         works = rows[-1]["success"] >= 0.5
         episodes = WORKING_EPISODES if works else FAILING_EPISODES
         episodes = episodes if number == 1 else LATER_EPISODES
-        collect(s, spec, reality, newest, folders[-1], number, episodes, ROUND_S)
+        record_round(s, spec, reality, newest, folders[-1], number, episodes, ROUND_S)
         target = finetuned(s, folders, out / f"finetuned-{number}", {})
         newest = add(f"finetuned {500 * number}", target, 500 * number, s.episodes)
     for name, changes in CONTROLS.items():
@@ -145,12 +145,12 @@ def add_errors(
     """
     explored = out / "collect-held-out"
     last = out / "finetuned-1000.onnx"
-    collect(s, spec, reality, last, explored, 3, HELD_OUT_EPISODES, HELD_OUT_S)
+    record_round(s, spec, reality, last, explored, 3, HELD_OUT_EPISODES, HELD_OUT_S)
     tests = {"error_rad": out / "episodes-finetuned-1000", "explored_error_rad": explored}
     for key, folder in tests.items():
         episodes = load_episodes([folder])
         for row in rows:
-            error = measure_error(Path(row["run"]), episodes, ERROR_STEPS)
+            error = run_error(Path(row["run"]), episodes, ERROR_STEPS)
             row[key] = error.summary()["rms_rad"]
 
 
@@ -182,7 +182,7 @@ def pretrain_oracle(s: Settings, spec: RobotSpec, reality: str, out: Path) -> Pa
     return out
 
 
-def collect(
+def record_round(
     s: Settings,
     spec: RobotSpec,
     reality: str,

@@ -111,7 +111,7 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     parent = _parent(head)
     runs = ({"before": parent} if parent else {}) | {"after" if parent else "model": run}
     try:
-        errors = {label: measure_error(path, unseen) for label, path in runs.items()}
+        errors = {label: run_error(path, unseen) for label, path in runs.items()}
     except DataError as error:
         return f"<h2>Prediction error</h2><p class=note>{html.escape(str(error))}</p>"
     note = f"open loop, on {len(unseen)} episodes that the model did not learn from"
@@ -120,9 +120,7 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     return section("Prediction error", picture, note)
 
 
-def measure_error(
-    run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS
-) -> OpenLoopError:
+def run_error(run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS) -> OpenLoopError:
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
     segments = [s for e in episodes.values() for s in e.segments()]

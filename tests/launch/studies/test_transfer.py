@@ -33,7 +33,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(study, "pretrain_oracle", lambda s, spec, reality, out: note(out))
     monkeypatch.setattr(study, "deployed", deployed)
-    monkeypatch.setattr(study, "collect", lambda s, spec, reality, file, folder, *_: note(folder))
+    monkeypatch.setattr(
+        study, "record_round", lambda s, spec, reality, file, folder, *_: note(folder)
+    )
     monkeypatch.setattr(study, "finetuned", lambda s, folders, out, changes: note(out))
     monkeypatch.setattr(study, "add_errors", add_errors)
     return paths
