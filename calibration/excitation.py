@@ -7,9 +7,9 @@ import numpy as np
 import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.segment import Segment
-from robot_mbrl.envs.episodes import Act
 
 IDEAL_COUNTS = 2**24
 JUMP = 0.03  # per tick: a new level, noise and direction every 33 ticks
@@ -49,7 +49,7 @@ class Excitation:
         return np.clip(held + self._amplitude * self._noise, -1, 1).astype(np.float32)
 
 
-def exciting(spec: RobotSpec, rng: np.random.Generator) -> Act:
+def exciting(spec: RobotSpec, rng: np.random.Generator) -> Policy:
     """Excitation as a policy, observations (B, O) -> actions (B, A), for where there is none."""
     layout, sources = ObservationLayout.from_spec(spec), dict[int, Excitation]()
 

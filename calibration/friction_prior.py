@@ -23,7 +23,7 @@ def with_friction_prior(spec: RobotSpec) -> RobotSpec:
     where it says nothing of them itself.
 
     For looking back at a log: which worlds explain it. The ranges are wide, shares of each motor's
-    torque; a log tells what is in them.
+    torque; a log narrows them.
     """
     nominal = {path: np.array([value]) for path, value in spec.nominal.items()}
     unmodelled: dict[str, Variation] = {}

@@ -17,12 +17,13 @@ from calibration.log_windows import LogWindows
 from calibration.posterior import posterior_worlds
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import Parameters
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.segment import Segment, transitions_of
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.data.windows import Windows
-from robot_mbrl.envs.episodes import Act, record_worlds
+from robot_mbrl.envs.episodes import record_worlds
 
 TICKS = 10  # of a window
 WINDOWS = 120  # compared with each world
@@ -34,7 +35,7 @@ NOISE = 0.2  # standard deviation of exploration
 
 
 def resimulator(
-    spec: RobotSpec, task: Task, act: Act, seed: int
+    spec: RobotSpec, task: Task, act: Policy, seed: int
 ) -> Callable[[Sequence[Segment]], Transitions]:
     """A function from recorded segments to transitions, rewarded by `task`, that `act` makes in
     worlds that could have made those.
@@ -53,7 +54,7 @@ def resimulator(
 
 
 def act_in_worlds(
-    spec: RobotSpec, act: Act, parameters: Parameters, rng: np.random.Generator
+    spec: RobotSpec, act: Policy, parameters: Parameters, rng: np.random.Generator
 ) -> list[Segment]:
     """One episode in each of `WORLDS` worlds drawn from `parameters` (n,) each, world by world."""
     count = len(next(iter(parameters.values())))
@@ -66,7 +67,7 @@ def act_in_worlds(
     return segments
 
 
-def with_noise(act: Act, sigma: float, rng: np.random.Generator) -> Act:
+def with_noise(act: Policy, sigma: float, rng: np.random.Generator) -> Policy:
     """A policy under correlated noise."""
     noise = np.zeros((0, 0))
 

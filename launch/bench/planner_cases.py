@@ -22,7 +22,8 @@ from rich.table import Table
 from launch.bench.plain_graph import PlainGraph
 from launch.bench.sgemm import SgemmLimit, fastest, medians
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
-from robot_mbrl.export.controller_file import PlannerModule, open_graph, to_onnx
+from robot_mbrl.export.graph import PlannerModule
+from robot_mbrl.export.onnx_graph import open_graph, to_onnx
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble
 from robot_mbrl.onboard.controller.output import INPUTS

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import torch
 
-from robot_mbrl.export.controller_file import open_graph
+from robot_mbrl.export.onnx_graph import open_graph
 
 MATRIX = 384  # three of them stay in the cache of one core
 PRODUCT_FLOP = 2 * MATRIX**3

@@ -23,8 +23,9 @@ from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract.observation.plain_layout import PlainLayout
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig
-from robot_mbrl.models.ensemble.ensemble import BatchedLinear, DynamicsEnsemble
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.fit import FitConfig, Mix, Source, Training, fit_normalizers
+from robot_mbrl.networks.batched_linear import BatchedLinear
 
 OBS, ACTIONS, ROWS, BATCH, HIDDEN = 17, 6, 20_000, 256, 256
 ENSEMBLE = EnsembleConfig(members=7, hidden=200, layers=4)
@@ -116,7 +117,7 @@ def make_data(seed: int) -> Transitions:
     return Transitions(obs, action, next_obs, -(next_obs[:, 0] ** 2), np.zeros(ROWS, bool))
 
 
-def make_agent(
+def make_bench_agent(
     data: Transitions, sac: SacConfig, real_share: float, ensemble: EnsembleConfig = ENSEMBLE
 ) -> Mbpo:
     """An agent that holds the data and knows their statistics."""
@@ -137,8 +138,8 @@ def measure_training(bench: Settings) -> TrainRates:
     torch.set_num_threads(1)
     data = make_data(0)
     ensemble = replace(ENSEMBLE, activation=bench.activation)
-    agent = make_agent(data, SacConfig(), 0.1, ensemble)
-    plain, default = make_agent(data, PLAIN, 1.0), make_agent(data, SacConfig(), 1.0)
+    agent = make_bench_agent(data, SacConfig(), 0.1, ensemble)
+    plain, default = make_bench_agent(data, PLAIN, 1.0), make_bench_agent(data, SacConfig(), 1.0)
     reference = make_reference(data, hidden=HIDDEN, batch=BATCH)
     config = FitConfig(batch=BATCH)
     training = Training(agent.model, [Mix([Source(data, 1.0)])], config, [np.random.default_rng(0)])

@@ -22,8 +22,9 @@ from launch.studies.learn_envs import evaluate_policy
 from launch.studies.learn_settings import PLAN_PENDULUM, Setting, find_setting
 from launch.terminal import progress
 from launch.verb import Outcome, Verb
-from robot_mbrl.agents.mbpo import Mbpo, Policy
+from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.planners.warm import WarmPlanner
 

@@ -24,7 +24,7 @@ from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.analysis.coverage import cross_validated_coverage
-from robot_mbrl.envs.episodes import Act
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.learning.online import OnlineLearning
 from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.runs.unfinished import Unfinished
@@ -72,7 +72,7 @@ class Evaluator:
     def __init__(self, name: str, episodes: int, steps: int) -> None:
         self.name, self.episodes, self.steps = name, episodes, steps
 
-    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+    def __call__(self, steps: int, act: Policy) -> dict[str, float]:
         """The policy after so many steps."""
         last = steps >= self.steps
         return evaluate_policy(
@@ -88,7 +88,7 @@ class TimedEvaluator(Evaluator):
         super().__init__(name, episodes, steps)
         self.began_s = time.process_time()
 
-    def __call__(self, steps: int, act: Act) -> dict[str, float]:
+    def __call__(self, steps: int, act: Policy) -> dict[str, float]:
         """The policy after so many steps; "cpu_s" is the time that learning took so far."""
         cpu_s = time.process_time() - self.began_s
         found = super().__call__(steps, act)

@@ -8,7 +8,8 @@ import numpy as np
 
 import sim
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.envs.episodes import Act, evaluate
+from robot_mbrl.contract.interface import Policy
+from robot_mbrl.envs.episodes import evaluate
 
 FIRST_START = 10_000  # seeds of the start states of every evaluation
 ROBOTS = ("furuta",)
@@ -29,7 +30,7 @@ def make_learning_env(name: str) -> Any:
     return gymnasium.wrappers.RescaleAction(gymnasium.make(name), -one, one)
 
 
-def evaluate_policy(name: str, act: Act, episodes: int) -> dict[str, float]:
+def evaluate_policy(name: str, act: Policy, episodes: int) -> dict[str, float]:
     """Mean and least return over start states, for a robot success as well."""
     if name in ROBOTS:
         env = sim.make_vec_env(one_machine(name), episodes, seed=FIRST_START)
@@ -39,7 +40,7 @@ def evaluate_policy(name: str, act: Act, episodes: int) -> dict[str, float]:
     return _summary(gym_returns(name, act, episodes))
 
 
-def gym_returns(name: str, act: Act, episodes: int) -> np.ndarray:
+def gym_returns(name: str, act: Policy, episodes: int) -> np.ndarray:
     """Returns (episodes,) from the start states of seeds FIRST_START and on."""
     envs = gymnasium.vector.SyncVectorEnv([lambda: make_learning_env(name)] * episodes)
     obs, _ = envs.reset(seed=[FIRST_START + k for k in range(episodes)])

@@ -16,19 +16,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import sim
 from launch.operator_stop import OperatorStop, open_session
 from launch.studies.realities import keep_reality, name_realities
+from launch.terminal import progress
 from launch.verb import Outcome, Verb, plain
-from launch.verbs.export import export
-from launch.verbs.pretrain import changed_settings, pretrain
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.policy_only import PolicyOnly
-from robot_mbrl.learning.pretrain import PretrainConfig
+from robot_mbrl.export.controller_file import export_run
+from robot_mbrl.learning.actors import PolicyController
+from robot_mbrl.learning.pretrain import PretrainConfig, differing_settings, pretrain
 from robot_mbrl.onboard import Controller, EpisodePlan, load_controller, run_episodes
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,16 +97,17 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             config = replace(base, updates=settings.updates, seed=seed, randomization=kind)
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
-                pretrain(spec, config, out)
+                with progress(f"pretrain {kind}, seed {seed}") as report:
+                    pretrain(spec, sim.make_vec_env, config, out, report)
             yield TrainedRun(kind, seed, out)
 
 
 def finished(out: Path, spec: RobotSpec, config: PretrainConfig) -> bool:
     """Whether a run is complete. Raises DataError for that of other settings."""
     folder = RunFolder(out)
-    if not (out / "state.json").exists() or not folder.read_json("state.json")["finished"]:
+    if not folder.finished:
         return False
-    differing = changed_settings(folder, spec, config)
+    differing = differing_settings(folder, spec, config)
     if differing:
         raise DataError(
             f"{out}: holds a run with other settings ({'; '.join(differing)}); choose another --out"
@@ -139,10 +141,10 @@ def evaluated(
 def make_actor(spec: RobotSpec, training: TrainedRun, actor: str) -> Controller:
     """The policy alone, or the exported controller."""
     if actor == "policy":
-        return PolicyOnly(load_agent(training.run, spec)[0])
+        return PolicyController(load_agent(training.run, spec)[0].policy())
     path = training.run / "controller.onnx"
     if not path.exists():
-        export(training.run, path, ControllerConfig())
+        export_run(training.run, path)
     return load_controller(path, spec, seed=training.seed)
 
 

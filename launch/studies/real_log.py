@@ -32,7 +32,7 @@ class Settings(Verb):
     robot: str = "simple_pendulum"
     """built-in robot or robot folder"""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """trainings, each with other weights, worlds and held-out stretches"""
+    """trainings, each with other weights, worlds and held-out parts"""
 
 
 def run(settings: Settings) -> Outcome:

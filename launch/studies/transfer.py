@@ -21,12 +21,11 @@ from launch.operator_stop import OperatorStop, open_session
 from launch.studies.realities import keep_reality, name_realities
 from launch.terminal import print_episode
 from launch.verb import Outcome, Verb, plain
-from launch.verbs.export import export
-from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.data import load_episodes
-from robot_mbrl.export.controller_file import ControllerConfig
+from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.learning.finetune.config import FinetuneConfig
 from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
@@ -39,6 +38,7 @@ from robot_mbrl.onboard import (
     run_episodes,
 )
 from robot_mbrl.report.run_report import run_error
+from robot_mbrl.runs.load_agent import robot_of
 from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 10
@@ -88,7 +88,7 @@ def run(settings: Settings) -> Outcome:
 def measure_transfer(settings: Settings) -> dict[str, Any]:
     """Measure every reality; prints a line as soon as it is known."""
     torch.set_num_threads(1)
-    spec = load_robot(RunFolder(settings.run).read_json("config.json")["robot_folder"])
+    spec = robot_of(settings.run)
     rows: list[dict[str, Any]] = []
     for name, reality in name_realities(settings.realities, spec).items():
         rows += transfer(settings, spec, name, reality)
@@ -234,7 +234,7 @@ def deployed(
 ) -> dict[str, Any]:
     """Export, deploy in two processes, and sum up."""
     if not controller.exists():
-        export(run_path, controller, ControllerConfig())
+        export_run(run_path, controller)
     record = controller.parent / f"episodes-{name.replace(' ', '-')}"
     saved = controller.with_suffix(".json")
     if not saved.exists():

@@ -10,14 +10,13 @@ import torch
 
 import sim
 from launch.verb import Outcome, Verb
-from launch.verbs.export import export
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.envs.episodes import actor_policy, evaluate
-from robot_mbrl.export.controller_file import ControllerConfig
-from robot_mbrl.learning.planner_in_worlds import PlannerInWorlds
+from robot_mbrl.envs.episodes import evaluate
+from robot_mbrl.export.controller_file import export_run
+from robot_mbrl.learning.actors import PlannerInWorlds
 from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from robot_mbrl.onboard import load_controller
-from robot_mbrl.runs.run_folder import load_agent
+from robot_mbrl.runs.load_agent import load_agent
 
 UNSEEN = 1_000_000  # training and calibration draw from SeedSequences of small numbers
 
@@ -71,8 +70,9 @@ def measure_worlds(settings: Settings) -> dict[str, Any]:
 
 def _policy_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np.ndarray]]:
     agent, spec = load_agent(settings.run)
-    act = actor_policy(agent.sac.average)
-    return [_evaluate(spec, act, n, UNSEEN + settings.seed + k) for k, n in enumerate(parts)]
+    return [
+        _evaluate(spec, agent.policy(), n, UNSEEN + settings.seed + k) for k, n in enumerate(parts)
+    ]
 
 
 def _planner_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np.ndarray]]:
@@ -81,7 +81,7 @@ def _planner_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np
     with tempfile.TemporaryDirectory() as folder:
         controller = settings.controller or Path(folder) / "controller.onnx"
         if settings.controller is None:
-            export(settings.run, controller, ControllerConfig())
+            export_run(settings.run, controller)
         first = UNSEEN + settings.seed
         work = [WorldsPart(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
         jobs = [

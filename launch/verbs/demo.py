@@ -16,14 +16,15 @@ from launch.verb import ERROR, OK, Outcome, Verb, plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
 from launch.verbs import sim2sim
-from launch.verbs.export import export
 from launch.verbs.finetune import print_verdict
-from launch.verbs.pretrain import check_folder, pretrain
+from launch.verbs.pretrain import pretrain_here
 from robot_mbrl.contract import load_robot
 from robot_mbrl.data import load_episodes
-from robot_mbrl.export.controller_file import ControllerConfig
+from robot_mbrl.export.controller_file import export_run
+from robot_mbrl.export.graph import ControllerConfig
 from robot_mbrl.learning.finetune.config import FinetuneConfig
 from robot_mbrl.learning.finetune.procedure import finetune_run
+from robot_mbrl.learning.gate import GateConfig
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.onboard import EpisodesReport, load_for_robot
 from robot_mbrl.report.run_report import write_report
@@ -119,11 +120,11 @@ def prepare(s: Settings) -> Outcome:
     step(f"pretrain {s.robot} in randomized simulation")
     pretrain_once(s, pretrained)
     step("export, and evaluate in the other engine")
-    export(pretrained, file, s.controller)
+    export_run(pretrained, file, s.controller)
     if not s.gate:
         return Outcome()
     return sim2sim.run(
-        sim2sim.Settings(controller=file, robot=s.robot, worlds=s.gate_worlds, pass_at=s.gate)
+        sim2sim.Settings(controller=file, robot=s.robot, config=GateConfig(s.gate_worlds, s.gate))
     )
 
 
@@ -159,7 +160,7 @@ def run_stages(s: Settings) -> list[Stage]:
         file = out / ("controller.onnx" if last else f"round-{number}.onnx")
         monitor = "stop" if last else "watch"
         step(f"export and deploy: {name}")
-        export(target, file, s.controller)
+        export_run(target, file, s.controller)
         stages.append(deploy_stage(s, name, target, file, transitions, monitor=monitor))
     return stages
 
@@ -172,12 +173,11 @@ def step(text: str) -> None:
 def pretrain_once(s: Settings, out: Path) -> None:
     """Pretrain, continue, or use a finished pretraining of the same settings."""
     spec = load_robot(s.robot)
-    if (out / "state.json").exists() and RunFolder(out).read_json("state.json").get("finished"):
+    if RunFolder(out).finished:
         print(f"{out}: finished already, used again")
         return
-    check_folder(out, spec, s.pretraining)
-    result = pretrain(spec, s.pretraining, out)
-    print(f"{out}: policy alone {result['evaluation']['success']:.0%} in unseen worlds")
+    result = pretrain_here(spec, s.pretraining, out)
+    print(f"{out}: policy alone {result.evaluation['success']:.0%} in unseen worlds")
 
 
 def deploy_stage(

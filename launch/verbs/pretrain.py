@@ -1,10 +1,9 @@
 """`robot-mbrl pretrain`: model, policy and value from randomized simulation, in minutes."""
 
-import dataclasses
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -13,11 +12,7 @@ from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
-from robot_mbrl.contract.errors import DataError
-from robot_mbrl.learning.pretrain import PretrainConfig, Pretraining
-from robot_mbrl.runs.run_folder import RunFolder
-from robot_mbrl.runs.same_settings import check_unchanged, differences
-from robot_mbrl.runs.scalars import ScalarRunFolder
+from robot_mbrl.learning.pretrain import PretrainConfig, PretrainReport, how_to_resume, pretrain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,55 +40,19 @@ def run(settings: Settings) -> Outcome:
     spec = load_robot(settings.robot)
     if settings.calibration is not None:
         spec = spec.with_calibration(load_calibration(settings.calibration, spec))
-    result = pretrain(spec, settings.config, settings.out)
+    report = pretrain_here(spec, settings.config, settings.out)
     print(
-        f"{settings.out}: policy alone {result['evaluation']['success']:.0%} success in "
-        f"{result['evaluation']['episodes']:.0f} unseen worlds, {result['transitions']} transitions"
+        f"{settings.out}: policy alone {report.evaluation['success']:.0%} success in "
+        f"{report.evaluation['episodes']:.0f} unseen worlds, {report.transitions} transitions"
     )
-    return Outcome({"run": settings.out} | result)
+    return Outcome({"run": settings.out} | report.to_json())
 
 
-def pretrain(spec: RobotSpec, config: PretrainConfig, out: Path) -> dict[str, Any]:
-    """Run or continue a pretraining; returns its report as plain values."""
-    check_folder(out, spec, config)
+def pretrain_here(spec: RobotSpec, config: PretrainConfig, out: Path) -> PretrainReport:
+    """Pretrain in MuJoCo or PyBullet, with the progress shown; says how to go on after Ctrl-C."""
     try:
-        with ScalarRunFolder(out) as folder, progress("pretrain") as report:
-            training = Pretraining(spec, sim.make_vec_env, config, folder)
-            try:
-                result = training.run(report)
-            finally:
-                training.env.close()
+        with progress("pretrain") as report:
+            return pretrain(spec, sim.make_vec_env, config, out, report)
     except KeyboardInterrupt:
-        print(how_to_resume(RunFolder(out)), file=sys.stderr)
+        print(how_to_resume(out), file=sys.stderr)
         raise
-    return {
-        "evaluation": result.evaluation,
-        "transitions": result.transitions,
-        "holdout_nll": result.fit.holdout_nll,
-    }
-
-
-def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
-    """Raise DataError unless `out` is free or holds an unfinished run of the same settings."""
-    folder = RunFolder(out)
-    if not (out / "state.json").exists():
-        return
-    if folder.read_json("state.json").get("finished"):
-        raise DataError(f"{out}: holds a finished run; choose another --out")
-    check_unchanged(out, changed_settings(folder, spec, config))
-
-
-def changed_settings(folder: RunFolder, spec: RobotSpec, config: PretrainConfig) -> list[str]:
-    """How a run differs from what is asked for, in words; none where it is the same."""
-    head = folder.read_json("config.json")
-    found = {"fingerprint": head["fingerprint"], "calibration": head.get("calibration", {})}
-    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
-    return differences(found | head.get("pretraining", {}), wanted | dataclasses.asdict(config))
-
-
-def how_to_resume(folder: RunFolder) -> str:
-    """What a person does after Ctrl-C."""
-    if not (folder.path / "state.json").exists():
-        return "stopped before the first checkpoint; the same command starts again"
-    done = folder.read_json("state.json")["updates"]
-    return f"stopped; the same command goes on from the checkpoint at update {done}"

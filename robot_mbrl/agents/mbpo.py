@@ -8,17 +8,31 @@ Where real transitions are cheap (a simulator) the real share is 1 and nothing i
 they are scarce (a robot) it falls to its floor. The same three methods serve both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from robot_mbrl.agents.agent import AgentConfig, AgentState, ControllerParts, Progress, Worlds
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig, branch_rollouts
-from robot_mbrl.agents.imagination.trust import ShareConfig, real_share, rollout_length
+from robot_mbrl.agents.imagination.schedules import ShareConfig, real_share, rollout_length
 from robot_mbrl.agents.sac import Batch, Sac
 from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.agents.state import (
+    load_optimizers,
+    load_tensors,
+    load_torch_state,
+    load_transitions,
+    network_tensors,
+    optimizer_tensors,
+    recorded,
+    torch_state,
+)
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.replay import ReplayBuffer
@@ -28,16 +42,15 @@ from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.judging.open_loop import relative_error
-from robot_mbrl.networks.task_view import TaskView
-
-Progress = Callable[[int, int], None]
-Policy = Callable[[np.ndarray], np.ndarray]
+from robot_mbrl.models.learned_task import LearnedTask
+from robot_mbrl.networks.policy_view import TaskPolicyView
 
 
 @dataclass(frozen=True)
-class MbpoConfig:
+class MbpoConfig(AgentConfig):
     """Settings of the joint agent."""
 
+    agent_name: ClassVar[str] = "mbpo"
     sac: SacConfig = field(default_factory=SacConfig)
     """the policy optimizer"""
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
@@ -48,6 +61,18 @@ class MbpoConfig:
     """share of real rows in each batch once the model is used; 1 never imagines"""
     share: ShareConfig = field(default_factory=ShareConfig)
     """how the share falls to that floor while a robot is learned from scratch"""
+
+
+def simulation_config() -> MbpoConfig:
+    """Where steps are cheap: updates are on real rows, and targets may follow twice as fast."""
+    return MbpoConfig(real_share=1.0, sac=SacConfig(tau=0.02))
+
+
+def pessimistic_config() -> MbpoConfig:
+    """Where no new step corrects the model: half of each batch is real, rollouts are short,
+    disagreement costs reward."""
+    imagination = ImaginationConfig(branches=400, horizon=5, disagreement_penalty=1.0)
+    return MbpoConfig(imagination=imagination, real_share=0.5)
 
 
 class Mbpo:
@@ -61,20 +86,25 @@ class Mbpo:
         seed: of every generator inside.
     """
 
+    config_type: ClassVar[type[AgentConfig]] = MbpoConfig
+
     def __init__(
         self, layout: Layout, task: Task, config: MbpoConfig, capacity: int, seed: int
     ) -> None:
-        self.layout, self.task, self.config = layout, task, config
+        self.layout: Layout = layout
+        self.task: Any = task
+        self.config: Any = config
         self.torch_rng = torch.Generator().manual_seed(seed)
         self.rng = np.random.default_rng(seed)
         size, actions = layout.size, layout.action_size
-        view = TaskView(layout, task)
+        view = TaskPolicyView(layout, task)
         self.sac = Sac(size, actions, config.sac, self.torch_rng, view)
         self.model = make_ensemble(layout, config.ensemble, self.torch_rng)
         self.real = ReplayBuffer(size, actions, capacity)
         self.simulated = ReplayBuffer(size, actions, 1)
         self.disagreement_limit = np.inf
         self.relative_error: FloatArray | None = None
+        self.imagines = False  # not before the model was fitted
         self.blend(config.real_share)
 
     def set_model(self, model: DynamicsEnsemble) -> None:
@@ -100,8 +130,8 @@ class Mbpo:
             self.simulated.add(simulated)
         imagination = self.config.imagination
         per_round = imagination.branches * imagination.horizon
-        imagines = self.real_share + self.simulated_share < 1
-        held = per_round * imagination.keep_rounds if imagines else 1
+        mixed = self.real_share + self.simulated_share < 1
+        held = per_round * imagination.keep_rounds if mixed else 1
         self.imagined = ReplayBuffer(size, actions, held)
 
     def explore(self, obs: np.ndarray) -> np.ndarray:
@@ -110,12 +140,25 @@ class Mbpo:
         with torch.no_grad():
             return self.sac.actor.sample(torch.as_tensor(obs), noise)[0].numpy()
 
-    def begin_episode(self) -> None:
+    def begin_episode(self, worlds: Worlds | None = None) -> None:
         """The policy remembers nothing."""
 
+    def observe(self, transitions: Transitions, truncated: Worlds | None = None) -> None:
+        """Keep real transitions."""
+        self.real.add(transitions)
+
+    def warmed_up(self) -> None:
+        """The networks whiten by what was observed so far."""
+        self.sac.set_observation_statistics(self.real.all().obs.astype(np.float64))
+
+    def set_progress(self, done: float) -> None:
+        """The learning rate falls at the end."""
+        self.sac.set_learning_rate(self.sac.learning_rate_at(done))
+
     @property
-    def judged_ticks(self) -> int:
-        """Length of the held-out segments by which `model_fitted` judges the model; 0 for none."""
+    def evaluated_ticks(self) -> int:
+        """Length of the held-out segments by which `model_fitted` evaluates the model; 0 for
+        none."""
         share, imagination = self.config.share, self.config.imagination
         by_error = imagination.length.by == "error"
         return max(
@@ -123,20 +166,21 @@ class Mbpo:
         )
 
     def model_fitted(self, data: Transitions, held: Sequence[Segment] = ()) -> None:
-        """After a fit to real transitions: forget what the old model imagined, judge the new one.
+        """After a fit to real transitions: forget what the old model imagined, evaluate the new
+        one.
 
         Args:
             data: all real transitions.
-            held: segments of them that were held out; without one of `judged_ticks` the model stays
-                unproven.
+            held: segments of them that were held out; without one of `evaluated_ticks` the model
+                stays unproven.
         """
         self.sac.set_observation_statistics(data.obs.astype(np.float64))
         self.measure_disagreement(data)
         self.imagined.clear()
-        ticks = self.judged_ticks
+        ticks = self.evaluated_ticks
         long = long_enough(held, ticks)
-        judged = Windows.cut(long, ticks) if ticks and long else None
-        self.relative_error = relative_error(self.model, judged) if judged else None
+        windows = Windows.cut(long, ticks) if ticks and long else None
+        self.relative_error = relative_error(self.model, windows) if windows else None
 
     def improve(self, step: int, updates: int) -> None:
         """SAC updates after learning's step `step`, with new imagined rollouts where due.
@@ -147,8 +191,8 @@ class Mbpo:
         share = real_share(self.config.share, self.real_floor, step, error)
         self.real_share = min(share, 1 - self.simulated_share)
         due = (step * updates) // config.every != ((step - 1) * updates) // config.every
-        imagines = self.real_share + self.simulated_share < 1
-        if imagines and (due or not len(self.imagined)):
+        mixed = self.real_share + self.simulated_share < 1
+        if self.imagines and mixed and (due or not len(self.imagined)):
             starts = self.real.sample(config.branches, self.rng)
             ticks = rollout_length(config.length, config.horizon, step, error)
             self.imagine(self.real.split(starts).obs, ticks)
@@ -166,6 +210,7 @@ class Mbpo:
     @torch.no_grad()
     def measure_disagreement(self, transitions: Transitions) -> None:
         """Set the limit at which imagined rollouts stop, from real transitions."""
+        self.imagines = True
         quantile = self.config.imagination.stop_quantile
         if quantile is None:
             self.disagreement_limit = np.inf
@@ -223,18 +268,27 @@ class Mbpo:
         for batch, z in zip(self.batches(updates), noise, strict=True):
             self.sac.update(batch, z)
 
+    def restart_optimizers(self, lr: float) -> None:
+        """Forget moments; for a new phase of learning."""
+        self.sac.restart_optimizers(lr)
+
     def refine(
-        self, updates: int, starts: Transitions, lr: float, progress: Progress | None = None
+        self,
+        updates: int,
+        starts: Transitions,
+        lr: float | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """Improve policy and critics in the model, without new real data.
 
         Args:
             updates: SAC updates.
             starts: transitions whose observations rollouts branch from.
-            lr: learning rate at the start; it falls as in pretraining.
+            lr: learning rate at the start, the settings' by default; it falls as in pretraining.
             progress: called with (done, total).
         """
         config, chunk, due = self.config.imagination, 10, 0
+        lr = self.config.sac.lr if lr is None else lr
         for done in range(0, updates, chunk):
             if done >= due:
                 due += config.every
@@ -245,3 +299,64 @@ class Mbpo:
             self.update(min(chunk, updates - done))
             if progress and done % 100 == 0:
                 progress(done, updates)
+
+    def metrics(self) -> dict[str, float]:
+        """The temperature."""
+        return {"temperature": self.sac.temperature}
+
+    def exportable(self) -> ControllerParts:
+        """Model, averaged actor and critics."""
+        return ControllerParts(
+            self.model, self.sac.average, self.sac.critics, self.config.sac.gamma
+        )
+
+    def get_state(self) -> AgentState:
+        """Networks, moments, the three kinds of transitions, generators and counters."""
+        limit, error = self.disagreement_limit, self.relative_error
+        return AgentState(
+            weights=self._weights(),
+            learning=optimizer_tensors(self._optimizers()),
+            transitions=recorded(self._buffers()),
+            plain={
+                "numpy": self.rng.bit_generator.state,
+                "torch": torch_state(self.torch_rng),
+                "sac_updates": self.sac.updates,
+                "disagreement_limit": limit if np.isfinite(limit) else None,
+                "relative_error": None if error is None else error.tolist(),
+                "imagines": self.imagines,
+            },
+        )
+
+    def set_state(self, state: AgentState) -> None:
+        """Put a state back. Raises DataError for one of other settings."""
+        # their number is no setting
+        self.model.elites = state.weights.get("model.elites", self.model.elites).clone()
+        load_tensors(self._weights(), state.weights)
+        load_optimizers(self._optimizers(), state.learning)
+        load_transitions(self._buffers(), state.transitions)
+        plain = state.plain
+        self.rng.bit_generator.state = plain["numpy"]
+        load_torch_state(self.torch_rng, plain["torch"])
+        self.sac.updates, limit = plain["sac_updates"], plain["disagreement_limit"]
+        self.disagreement_limit = np.inf if limit is None else limit
+        error = plain.get("relative_error")
+        self.relative_error = None if error is None else np.array(error)
+        self.imagines = plain.get("imagines", limit is not None)
+
+    def _weights(self) -> dict[str, Tensor]:
+        sac = self.sac
+        networks: dict[str, nn.Module] = {"model": self.model}
+        if isinstance(self.task, LearnedTask):
+            networks["task"] = self.task
+        networks |= {"actor": sac.actor, "average": sac.average}
+        networks |= {"critics": sac.critics, "targets": sac.targets}
+        return network_tensors(networks) | {"log_temperature": sac.log_temperature.detach()}
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "actor_optimizer": self.sac.actor_optimizer,
+            "critic_optimizer": self.sac.critic_optimizer,
+        }
+
+    def _buffers(self) -> dict[str, ReplayBuffer]:
+        return {"real": self.real, "simulated": self.simulated, "imagined": self.imagined}

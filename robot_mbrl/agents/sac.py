@@ -18,8 +18,8 @@ from robot_mbrl.networks.actor import Actor
 from robot_mbrl.networks.backprop import Activation, Backprop
 from robot_mbrl.networks.critics import Critics
 from robot_mbrl.networks.parameter_buffer import flatten
+from robot_mbrl.networks.policy_view import PolicyView
 from robot_mbrl.networks.squashed_gaussian import bound, squash, squash_gradient
-from robot_mbrl.networks.task_view import View
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Sac:
         action_size: A.
         config: settings.
         rng: makes the initial weights, and later draws subsets and dropout, if there are such.
-        view: what the networks see of an observation, and what their choices do.
+        view: what the networks are given of an observation, and what the actor's outputs do.
     """
 
     def __init__(
@@ -59,14 +59,13 @@ class Sac:
         action_size: int,
         config: SacConfig,
         rng: torch.Generator,
-        view: View | None = None,
+        view: PolicyView | None = None,
     ) -> None:
         self.config, self.obs_size, self.action_size = config, obs_size, action_size
-        self.view, self.rng = view or View(obs_size), rng
+        self.view, self.rng = view or PolicyView(obs_size), rng
         self.actor = Actor(obs_size, action_size, config.actor_hidden, rng, self.view)
         self.average = Actor(obs_size, action_size, config.actor_hidden, rng, self.view)
-        self.critics = Critics(obs_size, action_size, config, rng, self.view)
-        self.targets = Critics(obs_size, action_size, config, rng, self.view)
+        self.critics, self.targets = self._new_critics(), self._new_critics()
         self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
         self.average.load_state_dict(self.actor.state_dict())
         self.targets.load_state_dict(self.critics.state_dict())
@@ -82,6 +81,18 @@ class Sac:
         self._critics = Backprop(self.critics.layers, hidden, config.dropout, rng)
         self._targets = Backprop(self.targets.layers, hidden, config.dropout, rng)
         self.restart_optimizers(config.lr)
+
+    def _new_critics(self) -> Critics:
+        c = self.config
+        return Critics(
+            self.obs_size,
+            self.action_size,
+            c.critics,
+            c.critic_hidden,
+            self.rng,
+            layer_norm=c.layer_norm,
+            view=self.view,
+        )
 
     def restart_optimizers(self, lr: float) -> None:
         """Fresh Adam states at a learning rate; for a new phase of training."""
@@ -114,23 +125,25 @@ class Sac:
         noise: standard normal, (2, B, A).
         """
         # all networks whiten alike, see `set_observation_statistics`
-        both = self.view.see(torch.cat([batch.next_obs, batch.obs]))
-        next_seen, seen = self.actor.inputs(both).chunk(2)
-        self._update_critics(batch, next_seen, seen, noise[0])
+        both = self.view.inputs(torch.cat([batch.next_obs, batch.obs]))
+        next_inputs, inputs = self.actor.inputs(both).chunk(2)
+        self._update_critics(batch, next_inputs, inputs, noise[0])
         if self.updates % self.config.policy_delay == 0:
-            self._update_actor(batch.obs, seen, noise[1])
+            self._update_actor(batch.obs, inputs, noise[1])
         self.updates += 1
 
-    def _update_critics(self, batch: Batch, next_seen: Tensor, seen: Tensor, noise: Tensor) -> None:
+    def _update_critics(
+        self, batch: Batch, next_inputs: Tensor, inputs: Tensor, noise: Tensor
+    ) -> None:
         """Bellman error against the targets' minimum, Haarnoja et al. 2018b, eq. 5 and 6."""
         c = self.config
-        choice, log_prob = squash(*bound(self._actor.forward(next_seen[None])[0]), noise)
-        q = self._values(self._targets, batch.next_obs, next_seen, choice)
+        output, log_prob = squash(*bound(self._actor.forward(next_inputs[None])[0]), noise)
+        q = self._values(self._targets, batch.next_obs, next_inputs, output)
         value = self._least(q) - self.log_temperature.exp() * log_prob
         target = batch.reward + c.gamma * batch.alive * value
-        chosen = self.view.choice(batch.obs, batch.action)
-        error = self._run(self._critics, seen, chosen) - target
-        self._critics.backward(error.div_(len(seen))[..., None])
+        taken = self.view.to_output(batch.obs, batch.action)
+        error = self._run(self._critics, inputs, taken) - target
+        self._critics.backward(error.div_(len(inputs))[..., None])
         self.critic_optimizer.step()
         self._flat_targets.lerp_(self._flat_critics, c.tau)
 
@@ -140,17 +153,17 @@ class Sac:
             q = q[torch.randperm(len(q), generator=self.rng)[: self.config.subset]]
         return q.amin(0)
 
-    def _update_actor(self, obs: Tensor, seen: Tensor, noise: Tensor) -> None:
+    def _update_actor(self, obs: Tensor, inputs: Tensor, noise: Tensor) -> None:
         """Eq. 9 for the actor, eq. 18 for the temperature (in log alpha)."""
-        head = self._actor.forward(seen[None])[0]
-        choice, log_prob = squash(*bound(head), noise)
-        q = self._values(self._critics, obs, seen, choice)
-        climbs = self._credit(q).div_(-len(seen))[..., None]
+        head = self._actor.forward(inputs[None])[0]
+        output, log_prob = squash(*bound(head), noise)
+        q = self._values(self._critics, obs, inputs, output)
+        climbs = self._credit(q).div_(-len(inputs))[..., None]
         slope = self._critics.input_gradient(climbs, self.action_size).sum(0)
-        freedom = self.view.freedom(obs, choice)
-        slope = slope if freedom is None else slope * freedom
-        by_log_prob = self.temperature / len(seen)
-        self._actor.backward(squash_gradient(head, noise, choice, slope, by_log_prob)[None])
+        bounded = self.view.slope(obs, output)
+        slope = slope if bounded is None else slope * bounded
+        by_log_prob = self.temperature / len(inputs)
+        self._actor.backward(squash_gradient(head, noise, output, slope, by_log_prob)[None])
         self._temperature_grad.copy_(-self.target_entropy - log_prob.mean())
         self.actor_optimizer.step()
         actor = self._flat_actor[: len(self._flat_average)]
@@ -163,16 +176,18 @@ class Sac:
         least = (q == q.amin(0)).to(q.dtype)
         return least.div_(least.sum(0))
 
-    def _values(self, critics: Backprop, obs: Tensor, seen: Tensor, choice: Tensor) -> Tensor:
-        """Q (C, B) of what a choice becomes."""
-        return self._run(critics, seen, self.view.choice(obs, self.view.act(obs, choice)))
+    def _values(self, critics: Backprop, obs: Tensor, inputs: Tensor, output: Tensor) -> Tensor:
+        """Q (C, B) of what an output becomes as an action."""
+        return self._run(
+            critics, inputs, self.view.to_output(obs, self.view.to_action(obs, output))
+        )
 
-    def _run(self, critics: Backprop, seen: Tensor, choice: Tensor) -> Tensor:
-        x = torch.cat([seen, choice], -1)
+    def _run(self, critics: Backprop, inputs: Tensor, output: Tensor) -> Tensor:
+        x = torch.cat([inputs, output], -1)
         return critics.forward(x.expand(self.config.critics, *x.shape))[..., 0]
 
     def set_observation_statistics(self, obs: FloatArray) -> None:
         """Fix the networks' input whitening from observations (B, O)."""
-        seen = self.view.see(torch.as_tensor(obs)).numpy()
+        inputs = self.view.inputs(torch.as_tensor(obs)).numpy()
         for network in (self.actor, self.average, self.critics, self.targets):
-            network.inputs.fit(seen)
+            network.inputs.fit(inputs)

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 
 
 @dataclass(frozen=True)
 class SacConfig:
     """Settings of the agent; the defaults learned the Furuta pendulum.
 
-    Raises SpecError for a subset that is larger than the number of critics, or a dropout outside
-    [0, 1).
+    Raises SettingsError for a subset that is larger than the number of critics, or a dropout
+    outside [0, 1).
     """
 
     actor_hidden: int = 64
@@ -50,9 +50,9 @@ class SacConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.subset <= self.critics:
-            raise SpecError(
+            raise SettingsError(
                 f"sac.subset: expected 0 (all) to {self.critics}, the number of critics, got "
                 f"{self.subset}; lower it or raise sac.critics"
             )
         if not 0 <= self.dropout < 1:
-            raise SpecError(f"sac.dropout: expected a share in [0, 1), got {self.dropout}")
+            raise SettingsError(f"sac.dropout: expected a share in [0, 1), got {self.dropout}")

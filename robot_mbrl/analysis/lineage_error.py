@@ -10,7 +10,8 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
 from robot_mbrl.models.judging.open_loop import open_loop_error
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
+from robot_mbrl.runs.lineage import ancestors
+from robot_mbrl.runs.load_agent import load_agent
 
 TICKS = 10
 
@@ -30,18 +31,6 @@ class LineageError:
     joints: tuple[str, ...]
     error_rad: FloatArray
     disagreement: FloatArray
-
-
-def ancestors(run: Path) -> list[Path]:
-    """The run and those it was finetuned from, as far as they are still there, oldest first."""
-    line, seen = [run], {run.resolve()}
-    while True:
-        name = RunFolder(line[0]).read_json("config.json").get("lineage", {}).get("run")
-        parent = Path(name) if name else None
-        if not parent or not (parent / "state.json").exists() or parent.resolve() in seen:
-            return line
-        line.insert(0, parent)
-        seen.add(parent.resolve())
 
 
 def measure_lineage_error(run: Path, agent: Mbpo, windows: Windows) -> LineageError:

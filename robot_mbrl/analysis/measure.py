@@ -24,10 +24,10 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Episode
 from robot_mbrl.data.windows import Windows
-from robot_mbrl.envs.episodes import actor_policy, record_worlds
+from robot_mbrl.envs.episodes import record_worlds
 from robot_mbrl.learning.finetune.split import check_episodes
-from robot_mbrl.runs.learned_from import kept_out_of, learned_from, without
-from robot_mbrl.runs.run_folder import load_agent
+from robot_mbrl.runs.lineage import kept_out_of, learned_from, without
+from robot_mbrl.runs.load_agent import load_agent
 
 UNSEEN = 40_000  # seeds of training, evaluation and alarms lie elsewhere
 T = TypeVar("T")
@@ -118,8 +118,7 @@ def simulate(
 ) -> tuple[list[Recording], str]:
     """Episodes of the policy alone in worlds that no training has seen."""
     env = make_env(spec, config.worlds, seed=0)
-    act = actor_policy(agent.sac.average)
-    segments = record_worlds(env, act, seed=UNSEEN + config.seed)
+    segments = record_worlds(env, agent.policy(), seed=UNSEEN + config.seed)
     env.close()
     source = f"{config.worlds} simulated episodes of the policy alone, worlds unseen in training"
     return [Recording((segment,)) for segment in segments], source

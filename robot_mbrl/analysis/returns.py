@@ -6,7 +6,8 @@
                    planner's proposals: feedback holds an unstable robot where a plan lets it fall
     true states    with the value, but x as it was: what is left is the value's own error
 
-A short horizon trusts the value, a long one the model; the best one is where an error is least.
+A short horizon relies on the value, a long one on the model; the best one is where the error is
+least.
 """
 
 import math

@@ -5,9 +5,12 @@ J joints, A actuators, O observation columns, B batch, T time, H horizon, N cand
 members.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Protocol, runtime_checkable
+
+import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 
@@ -123,3 +126,7 @@ class Clock(Protocol):
 
     def wait_until(self, time_s: float) -> float:
         """Return when `now() >= time_s`, giving the lateness in seconds (>= 0)."""
+
+
+Policy = Callable[[np.ndarray], np.ndarray]
+"""Observations (B, O) -> actions (B, A) in [-1, 1], tick by tick of one episode of B worlds."""

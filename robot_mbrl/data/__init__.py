@@ -1,9 +1,9 @@
 """Episodes on disk: written tick by tick, read back as arrays, imported from other logs."""
 
 from robot_mbrl.data.episode import Episode
-from robot_mbrl.data.episode_files import load_episodes
 from robot_mbrl.data.formats.csv_import import import_csv
 from robot_mbrl.data.formats.csv_table import LogColumns
+from robot_mbrl.data.formats.episode_files import load_episodes
 from robot_mbrl.data.formats.mcap_reader import read_episode
 from robot_mbrl.data.formats.mcap_writer import EpisodeWriter
 from robot_mbrl.data.header import EpisodeHeader

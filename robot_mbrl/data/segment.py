@@ -1,4 +1,4 @@
-"""A run of rows without gaps: what every learner, judge and simulator of logs is given."""
+"""A run of rows without gaps: what learners, evaluations and simulators of logs are given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,18 +1,14 @@
 """Success and return of a policy over many worlds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.segment import Segment
-from robot_mbrl.networks.actor import Actor
-
-Act = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,13 @@ class EvaluationReport:
 
 
 def evaluate(
-    env: Any, act: Act, *, seed: int, task: Task, parameters: Parameters | None = None
+    env: Any, policy: Policy, *, seed: int, task: Task, parameters: Parameters | None = None
 ) -> EvaluationReport:
     """Run one whole episode in every world of a vector environment.
 
     Args:
         env: a gymnasium VectorEnv whose worlds reset in the step in which they end.
-        act: observations (B, O) -> actions (B, A).
+        policy: observations (B, O) -> actions (B, A).
         seed: of the environment's reset.
         task: decides on the goal.
         parameters: (B,) each, set instead of drawn.
@@ -58,7 +54,7 @@ def evaluate(
     returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)
     needed = round(task.hold_s * env.robot_spec.control.rate_hz)
     while running.any():
-        obs, reward, ended, truncated, info = env.step(act(obs))
+        obs, reward, ended, truncated, info = env.step(policy(obs))
         last = np.where((ended | truncated)[:, None], info.get("final_obs", obs), obs)
         returns += reward * running
         held = np.where(running, np.where(task.at_goal(last), held + 1, 0), held)
@@ -68,7 +64,7 @@ def evaluate(
 
 
 def record_worlds(
-    env: Any, act: Act, *, seed: int, parameters: Parameters | None = None
+    env: Any, policy: Policy, *, seed: int, parameters: Parameters | None = None
 ) -> list[Segment]:
     """Run one whole episode in every world of a vector environment.
 
@@ -79,7 +75,7 @@ def record_worlds(
     seen, done, running = [obs], [], np.ones(len(obs), bool)
     lengths = np.zeros(len(obs), int)
     while running.any():
-        action = act(obs)
+        action = policy(obs)
         obs, _, terminated, truncated, info = env.step(action)
         ended = (terminated | truncated)[:, None]
         seen.append(np.where(ended, info.get("final_obs", obs), obs))
@@ -88,13 +84,3 @@ def record_worlds(
         running &= ~ended[:, 0]
     stacked, actions = np.stack(seen, 1), np.stack(done, 1)
     return [Segment(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]
-
-
-def actor_policy(actor: Actor) -> Act:
-    """The deterministic policy of an actor."""
-
-    def act(obs: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return actor.act(torch.as_tensor(obs, dtype=torch.float32)).numpy()
-
-    return act

@@ -8,7 +8,7 @@ import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
-from robot_mbrl.contract.errors import DataError, LinkError, SafetyError
+from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.onboard.home import go_home
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
@@ -90,12 +90,12 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
             expected = " or ".join(map(repr, modes))
-            raise DataError(f"render_mode: expected None, {expected}, got {render_mode!r}")
+            raise SettingsError(f"render_mode: expected None, {expected}, got {render_mode!r}")
         if render_mode == "human" and draw is None:
-            raise DataError(
+            raise SettingsError(
                 "render_mode 'human' needs a draw function, such as sim.Viewer(spec).show"
             )
-        self.robot, self.clock = spec, clock
+        self.robot_spec, self.clock = spec, clock
         self.metadata = type(self).metadata | {"render_fps": round(spec.control.rate_hz)}
         self.render_mode, self._draw, self._close_drawing = render_mode, draw, close_drawing
         self.layout = ObservationLayout.from_spec(spec)
@@ -122,7 +122,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         if self._restartable:
             self._restartable.restart(np.random.default_rng(self.np_random.integers(2**63)))
         else:
-            go_home(self.safe, self.clock, self.robot)
+            go_home(self.safe, self.clock, self.robot_spec)
         state = self.safe.arm()
         self._steps, self._next_s = 0, self.clock.now()
         obs = self._observer.reset(np.array(state.q_rad), goal=self._goal(options or {}))
@@ -147,7 +147,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         applied = np.zeros(self.layout.action_size)
         try:
             applied = self.safe.send(np.asarray(action, dtype=np.float64))
-            self._next_s += self.robot.control.dt
+            self._next_s += self.robot_spec.control.dt
             lateness_s = self.clock.wait_until(self._next_s)
             state = self.safe.read()
         except (SafetyError, LinkError) as error:
@@ -174,7 +174,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     @property
     def place(self) -> FloatArray | None:
         """Where the robot is to go, (3,) in m; None for a goal that is no place."""
-        return place_of(self.robot, self._observer.goal)
+        return place_of(self.robot_spec, self._observer.goal)
 
     def _show(self) -> None:
         if self.render_mode == "human":
@@ -184,13 +184,13 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         """The robot as last measured, (height, width, 3) of bytes; None unless render_mode is
         "rgb_array".
 
-        Raises DataError when nothing was given that can draw.
+        Raises SettingsError when nothing was given that can draw.
         """
         return self._picture() if self.render_mode == "rgb_array" else None
 
     def _picture(self) -> np.ndarray | None:
         if self._draw is None:
-            raise DataError(
+            raise SettingsError(
                 "render_mode 'rgb_array' needs a draw function, such as sim.Picture(spec).draw"
             )
         where = () if self.place is None else (self.place,)

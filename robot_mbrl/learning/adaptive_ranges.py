@@ -1,9 +1,9 @@
 """Ranges that widen while the policy succeeds at their ends and narrow when it fails there.
 
 Automatic domain randomization (OpenAI et al. 2019, "Solving Rubik's Cube with a Robot Hand",
-section 5 and Algorithm 1), with two differences: the paper judges episodes of training itself,
+section 5 and Algorithm 1), with two differences: the paper evaluates episodes of training itself,
 here the policy is tried at the boundaries without exploration, every so many updates; and it draws
-the boundary of each episode at random, here they take turns, which judges all equally often.
+the boundary of each episode at random, here they take turns, which tries all equally often.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,12 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import Parameters
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 from robot_mbrl.contract.task import Task
-from robot_mbrl.envs.episodes import Act, evaluate
+from robot_mbrl.envs.episodes import evaluate
 
 INITIAL = "initial."
 ROUNDING = 1e-9
@@ -29,11 +30,11 @@ class AutomaticConfig:
     """Settings of automatic randomization."""
 
     every: int = 1_000
-    """SAC updates between two looks at the boundaries"""
+    """gradient steps between two evaluations at the boundaries"""
     worlds: int = 256
-    """episodes of a look, the boundaries in turn"""
+    """episodes of an evaluation, the boundaries in turn"""
     episodes: int = 8
-    """episodes at a boundary before it is judged; m of the paper"""
+    """episodes at a boundary before it may move; m of the paper"""
     widen_at: float = 0.8
     """share of successes from which on a boundary moves outwards; t_H"""
     narrow_at: float = 0.5
@@ -56,7 +57,7 @@ class Boundary:
         most: largest extent: of the settings, or where the parameter's own limits are.
         logarithmic: whether it is the logarithm.
         extent: how far the range goes now, in reaches.
-        results: successes and failures (1.0, 0.0) since it was judged.
+        results: successes and failures (1.0, 0.0) since it could last move.
     """
 
     path: str
@@ -78,14 +79,14 @@ class Boundary:
         at = self.centre + self.side * self.reach * (self.extent if extent is None else extent)
         return float(np.exp(at)) if self.logarithmic else at
 
-    def judge(self, config: AutomaticConfig) -> None:
+    def move(self, config: AutomaticConfig) -> None:
         """Move by what the results say, once there are enough of them."""
         if len(self.results) < config.episodes:
             return
         success = sum(self.results) / len(self.results)
-        move = (success >= config.widen_at) * config.step
-        move -= (success <= config.narrow_at) * config.step
-        self.extent = min(max(self.extent + move, 0.0), self.most)
+        change = (success >= config.widen_at) * config.step
+        change -= (success <= config.narrow_at) * config.step
+        self.extent = min(max(self.extent + change, 0.0), self.most)
         self.results.clear()
 
 
@@ -120,7 +121,7 @@ class AutomaticRanges:
     @staticmethod
     def _check(config: AutomaticConfig) -> None:
         if not 0 <= config.narrow_at < config.widen_at <= 1:
-            raise DataError(
+            raise SettingsError(
                 "automatic randomization: expected 0 <= narrow_at < widen_at <= 1, got "
                 f"{config.narrow_at:g} and {config.widen_at:g}"
             )
@@ -146,21 +147,23 @@ class AutomaticRanges:
         """The robot with the widest ranges that may come: what an environment is built for."""
         return replace(self.spec, randomization=self.variations(self.config.widest))
 
-    def look(self, make_env: Callable[..., Any], act: Act, task: Task, seed: int) -> None:
+    def evaluate_boundaries(
+        self, make_env: Callable[..., Any], policy: Policy, task: Task, seed: int
+    ) -> None:
         """Let the policy act once in each of `worlds` worlds at boundaries; move the boundaries.
 
         Args:
             make_env: `make_env(spec, num_envs, seed=...)` -> vector environment.
-            act: the policy, without exploration.
+            policy: acts, without exploration.
             task: decides on success.
             seed: of the worlds.
         """
         chosen = self.take_turns(self.config.worlds)
         given = self.parameters_at(chosen, np.random.default_rng((seed, 1)))
         env = make_env(self.widest_spec, self.config.worlds, seed=seed)
-        report = evaluate(env, act, seed=seed, task=task, parameters=given)
+        report = evaluate(env, policy, seed=seed, task=task, parameters=given)
         env.close()
-        self.judge(chosen, report.success)
+        self.take_results(chosen, report.success)
 
     def take_turns(self, count: int) -> np.ndarray:
         """Indices (count,) of the boundaries whose turn it is."""
@@ -177,12 +180,12 @@ class AutomaticRanges:
             drawn[boundary.path][chosen == index] = boundary.value()
         return {path: drawn[path] for path in paths}
 
-    def judge(self, chosen: np.ndarray, success: np.ndarray) -> None:
+    def take_results(self, chosen: np.ndarray, success: np.ndarray) -> None:
         """Take the results of one episode at each boundary `chosen` (n,), and move."""
         for index, result in zip(chosen, success, strict=True):
             self.boundaries[index].results.append(float(result))
         for boundary in self.boundaries:
-            boundary.judge(self.config)
+            boundary.move(self.config)
 
     @property
     def mean_extent(self) -> float:

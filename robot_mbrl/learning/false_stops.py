@@ -3,17 +3,18 @@
 import dataclasses
 from typing import Any
 
-from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.envs.episodes import Act, record_worlds
+from robot_mbrl.contract.interface import Policy
+from robot_mbrl.envs.episodes import record_worlds
+from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.judging.surprise import Surprise, surprise
 from robot_mbrl.onboard.monitor.fit_thresholds import calibrate_monitor
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 
 
-def surprises_in(env: Any, act: Act, agent: Mbpo, *, seed: int) -> list[Surprise]:
-    """Run one episode in every world of a vector environment and judge each."""
-    return [surprise(agent.model, s) for s in record_worlds(env, act, seed=seed)]
+def surprises_in(env: Any, act: Policy, model: DynamicsEnsemble, *, seed: int) -> list[Surprise]:
+    """Run one episode in every world of a vector environment; how each surprises the model."""
+    return [surprise(model, segment) for segment in record_worlds(env, act, seed=seed)]
 
 
 def calibrate_alarms(

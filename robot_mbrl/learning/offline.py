@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
-from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig, Progress
+from robot_mbrl.agents.agent import AgentConfig, Progress, RefinableAgent, refinable
+from robot_mbrl.agents.registry import default_config, make_agent
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions
@@ -25,24 +25,18 @@ from robot_mbrl.models.fitting.fit import (
 )
 
 
-def pessimistic() -> MbpoConfig:
-    """Half of each batch is real, rollouts are short, disagreement costs reward."""
-    imagination = ImaginationConfig(branches=400, horizon=5, disagreement_penalty=1.0)
-    return MbpoConfig(imagination=imagination, real_share=0.5)
-
-
 @dataclass(frozen=True)
 class OfflineConfig:
     """Settings of learning from a fixed data set."""
 
-    mbpo: MbpoConfig = field(default_factory=pessimistic)
-    """the agent; its `imagination.disagreement_penalty` is the pessimism"""
+    agent: AgentConfig = field(default_factory=lambda: default_config("fixed data"))
+    """the agent; of MBPO `imagination.disagreement_penalty` is the pessimism"""
     holdout: float = 0.2
-    """share of rows by which the ensemble is judged, and never fitted"""
+    """share of rows by which the ensemble is evaluated, and never fitted"""
     fit: FitConfig = field(default_factory=lambda: FitConfig(check_every=100))
     """the ensemble's fit"""
     updates: int = 10_000
-    """SAC updates"""
+    """gradient steps of the agent"""
 
 
 def learn_offline(
@@ -52,7 +46,7 @@ def learn_offline(
     config: OfflineConfig,
     seed: int,
     progress: Progress | None = None,
-) -> tuple[Mbpo, FitReport]:
+) -> tuple[RefinableAgent, FitReport]:
     """Learn model, policy and value.
 
     Args:
@@ -61,18 +55,18 @@ def learn_offline(
         data: what some other policy has done, in any order.
         config: settings.
         seed: of every generator.
-        progress: called with (done, total) SAC updates.
+        progress: called with (done, total) of those steps.
 
     Returns the agent, with `data` in its `real` buffer, and how well the model fits. Raises
-    DataError when there is too little data.
+    DataError when there is too little data, SettingsError for an agent that cannot learn so.
     """
-    agent = Mbpo(layout, task, config.mbpo, len(data), seed)
-    agent.real.add(data)
+    agent = refinable(make_agent(layout, task, config.agent, len(data), seed))
+    agent.observe(data)
     rng = np.random.default_rng(seed)
     held = rng.uniform(size=len(data)) < config.holdout
     train, holdout = data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
     fit_normalizers(agent.model, train)
     report = fit_ensemble(agent.model, [Source(train, 1.0)], holdout, config.fit, rng)
     agent.model_fitted(data)
-    agent.refine(config.updates, data, config.mbpo.sac.lr, progress)
+    agent.refine(config.updates, data, progress=progress)
     return agent, report

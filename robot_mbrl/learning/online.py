@@ -1,40 +1,35 @@
-"""Learning from scratch: one environment, no simulator, few steps. MBPO or PETS.
+"""Learning from scratch: one environment, no simulator, few steps. Any agent.
 
-random steps -> each step: act, store, let the agent improve (MBPO: SAC updates on real and
+random steps -> each step: act, observe, let the agent improve (MBPO: SAC updates on real and
                 imagined rows, Janner et al. 2019, algorithm 2; PETS plans and has nothing to do)
-             -> every `fit_every` steps, and on drift: refit the ensemble, tell the agent
+             -> every `fit_every` steps, and on drift: refit the ensemble of an agent that has one
 
 With a folder a killed run goes on from its checkpoint to the same numbers: agent and loop are
-saved, the environment is rewound (rewind.py).
+saved, the environment is rewound (envs/rewind.py).
 """
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from robot_mbrl.agents.mbpo import Policy
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.agents.agent import Agent, ModelAgent
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.noise import correlated_noise
-from robot_mbrl.contract.observation.protocol import Layout
-from robot_mbrl.data.buffer_segments import linked_segments
-from robot_mbrl.data.replay import ReplayBuffer
-from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.envs.rewind import Start, begin, next_start, rewind, start_with
-from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
-from robot_mbrl.models.fitting.fit import FitConfig, Source, fit_ensemble, fit_normalizers
-from robot_mbrl.models.judging.fresh_error import DriftConfig, has_drifted, one_step_error
+from robot_mbrl.envs.rewind import Start, begin, mark, next_start, rewind, start_with
+from robot_mbrl.learning.model_fits import ModelFits, ModelFitsConfig
+from robot_mbrl.models.fitting.fit import FitConfig
+from robot_mbrl.models.judging.fresh_error import DriftConfig
 from robot_mbrl.models.learned_task import LearnedTask, RewardFitConfig
-from robot_mbrl.runs.checkpoint import load_learner, save_learner
+from robot_mbrl.runs.checkpoint import load_checkpoint, save_checkpoint
 from robot_mbrl.runs.run_folder import CHECKPOINT, RunFolder
 
 Evaluate = Callable[[int], dict[str, float]]
-# what of the loop is plain numbers, lists and texts
-PLAIN = ("done", "cpu_s", "fitted_at", "looked_at", "looks", "start", "sent", "earned")
+PLAIN = ("done", "cpu_s", "start", "sent", "marks", "earned")
+"""what of the loop is plain numbers, lists and texts"""
 
 
 @dataclass(frozen=True)
@@ -46,14 +41,14 @@ class OnlineConfig:
     warmup: int = 200
     """steps under correlated noise before anything is learned"""
     updates_per_step: int = 20
-    """SAC updates after each environment step; for agents that have a policy"""
+    """gradient steps after each environment step; for agents that learn more than a model"""
     fit_every: int = 100
     """steps between fits of the ensemble"""
     holdout: float = 0.2
-    """share of transitions by which the ensemble is judged, and never fitted"""
-    holdout_stretch: int = 1
-    """consecutive transitions held out together; an agent that trusts its model by the error over k
-    ticks needs stretches of at least k"""
+    """share of transitions by which the ensemble is evaluated, and never fitted"""
+    holdout_ticks: int = 1
+    """consecutive transitions held out together; an agent whose schedule follows its model's error
+    over k ticks needs at least k"""
     drift: DriftConfig = field(default_factory=DriftConfig)
     """fits before their time"""
     fit: FitConfig = field(
@@ -67,33 +62,17 @@ class OnlineConfig:
     checkpoint_every: int = 100
     """steps between checkpoints, for a run with a folder"""
 
-
-class OnlineAgent(Protocol):
-    """What learns; `Mbpo` and `Pets` are such agents."""
-
-    layout: Layout
-    task: Any
-    model: DynamicsEnsemble
-    real: ReplayBuffer
-
     @property
-    def judged_ticks(self) -> int:
-        """Least length of held-out segments that `model_fitted` needs."""
-
-    def begin_episode(self) -> None:
-        """The environment was reset."""
-
-    def explore(self, obs: np.ndarray) -> np.ndarray:
-        """Actions (B, A) that collect data, for observations (B, O)."""
-
-    def model_fitted(self, data: Transitions, held: Sequence[Segment]) -> None:
-        """The model was fitted anew to all real transitions but the held-out segments."""
-
-    def improve(self, step: int, updates: int) -> None:
-        """Learn something else after step `step` since the first fit."""
-
-    def policy(self) -> Policy:
-        """What is evaluated, for one episode of B environments."""
+    def model_fits(self) -> ModelFitsConfig:
+        """What concerns the ensemble."""
+        return ModelFitsConfig(
+            self.fit_every,
+            self.holdout,
+            self.holdout_ticks,
+            self.drift,
+            self.fit,
+            self.reward_fit,
+        )
 
 
 @dataclass(frozen=True)
@@ -129,142 +108,121 @@ class OnlineLearning:
         seed: of the environment and of the held-out rows.
         folder: where checkpoints go; one that is there is continued.
 
-    Raises SpecError when the agent judges its model over more ticks than are held out together.
+    Raises SettingsError when the agent evaluates its model over more ticks than are held out
+    together.
     """
 
     def __init__(
         self,
         env: Any,
-        agent: OnlineAgent,
+        agent: Agent,
         config: OnlineConfig,
         evaluate: Evaluate,
         seed: int,
         folder: RunFolder | None = None,
     ) -> None:
-        if agent.judged_ticks > config.holdout_stretch:
-            raise SpecError(
-                f"holdout_stretch: {config.holdout_stretch}, but the agent trusts its model by the "
-                f"error over {agent.judged_ticks} ticks; hold out stretches of at least as many"
-            )
         self.env, self.agent, self.config, self.evaluate = env, agent, config, evaluate
         self.folder = folder
         self.rng = np.random.default_rng(seed)
+        self.fits: ModelFits | None = None
+        if isinstance(agent, ModelAgent):
+            self.fits = ModelFits(agent, config.model_fits, config.steps, self.rng)
         self.noise = np.zeros((1, agent.layout.action_size))
-        self.held = np.zeros(config.steps, dtype=bool)
-        self.done, self.fitted_at, self.looked_at = 0, 0, 0
-        self.cpu_s, self.looks = 0.0, list[float]()
-        self.report = OnlineReport([], [], [], [])
+        self.done, self.cpu_s = 0, 0.0
+        self.evaluations, self.trials = list[dict[str, float]](), list[dict[str, float]]()
         self._begin_episode(start_with(seed))
 
     def run(self, progress: Callable[[int, int, dict[str, float]], None]) -> OnlineReport:
         """Spend every step that is left; returns what happened."""
-        config, agent = self.config, self.agent
+        config = self.config
         numbers: dict[str, float] = {}
-        if self.folder and (self.folder.path / CHECKPOINT).exists():
+        if self.folder and self.folder.has(CHECKPOINT):
             self._load(self.folder)
         while self.done < config.steps:
-            step, began_s = self.done, time.process_time()
-            learning = step >= config.warmup
-            if learning and (step - config.warmup) % config.fit_every == 0:
-                self._fit()
-            self.noise = correlated_noise(self.noise, self.rng)
-            action = agent.explore(self.obs[None])[0] if learning else self.noise[0].clip(-1, 1)
-            self._step(action.astype(np.float32))
-            if learning:
-                self._look()
-                agent.improve(step - config.warmup, config.updates_per_step)
+            began_s = time.process_time()
+            self._learn_one_step()
             self.done += 1
             self.cpu_s += time.process_time() - began_s
             if self.done % config.evaluate_every == 0 or self.done == config.steps:
                 numbers = self.evaluate(self.done)
                 costs = {"steps": float(self.done), "cpu_s": self.cpu_s}
-                self.report.evaluations.append(costs | numbers)
+                self.evaluations.append(costs | numbers)
             if self.folder and self.done % config.checkpoint_every == 0:
-                save_learner(self.folder, agent, self._state())
+                save_checkpoint(self.folder, self.agent, self._state())
             progress(self.done, config.steps, numbers)
         return self.report
 
+    @property
+    def report(self) -> OnlineReport:
+        """What happened so far."""
+        fits = self.fits.report if self.fits else None
+        losses, drifts = (fits.holdout_nll, fits.drifts) if fits else ([], [])
+        return OnlineReport(self.evaluations, losses, self.trials, drifts)
+
     def held_out(self) -> Transitions:
-        """The real transitions that no model was fitted to."""
-        data = self.agent.real.all()
-        return data.take(np.flatnonzero(self.held[: len(data)]))
+        """The real transitions that no model was fitted to. Raises SettingsError for an agent
+        without a model."""
+        if self.fits is None:
+            raise SettingsError(f"{type(self.agent).__name__} has no model, and holds nothing out")
+        return self.fits.held_out()
+
+    def _learn_one_step(self) -> None:
+        """Act, and learn once the random steps are over."""
+        agent, step = self.agent, self.done - self.config.warmup
+        if step == 0:
+            agent.warmed_up()
+        if step >= 0 and self.fits:
+            self.fits.fit_by_schedule(step)
+        self.noise = correlated_noise(self.noise, self.rng)
+        action = agent.explore(self.obs[None])[0] if step >= 0 else self.noise[0].clip(-1, 1)
+        self._step(action.astype(np.float32))
+        if step >= 0:
+            if self.fits:
+                self.fits.fit_on_drift()
+            agent.set_progress(self.done / self.config.steps)
+            agent.improve(step, self.config.updates_per_step)
 
     def _begin_episode(self, start: Start) -> None:
         self.agent.begin_episode()
         self.start, self.sent, self.earned = start, list[list[float]](), 0.0
         self.obs = np.asarray(begin(self.env, start), dtype=np.float32)
+        self.marks = [mark(self.obs)]
 
     def _step(self, action: np.ndarray) -> None:
-        """One environment step into the real buffer; a time limit is no termination."""
-        agent = self.agent
+        """One environment step, observed; a time limit is no termination."""
+        task = self.agent.task
         self.sent.append(action.tolist())
         result: tuple[Any, ...] = self.env.step(action)
         next_obs, ended, truncated = np.asarray(result[0], np.float32), result[2], result[3]
         reward = float(result[1])
         action = np.asarray(result[4].get("applied", action), np.float32)  # a supervisor may cut it
         self.earned += reward
-        if not isinstance(agent.task, LearnedTask):
-            reward = agent.task.reward(next_obs.astype(np.float64), action)
-        agent.real.add(
+        if not isinstance(task, LearnedTask):
+            reward = task.reward(next_obs.astype(np.float64), action)
+        self.agent.observe(
             Transitions(
                 self.obs[None],
                 action[None],
                 next_obs[None],
                 np.array([reward], np.float32),
                 np.array([ended]),
-            )
+            ),
+            np.array([truncated]),
         )
-        row = len(agent.real) - 1
-        self._hold_out(row)
+        if self.fits:
+            self.fits.hold_out(self.done)
         self.obs = next_obs
+        self.marks.append(mark(next_obs))
         if ended or truncated:
-            self.report.trials.append({"steps": row + 1.0, "return": self.earned})
+            self.trials.append({"steps": self.done + 1.0, "return": self.earned})
             self._begin_episode(next_start(self.env))
-
-    def _hold_out(self, row: int) -> None:
-        """Draw whether a row is held out, or which stretch of the group that begins with it."""
-        share, length = self.config.holdout, self.config.holdout_stretch
-        if length == 1:
-            self.held[row] = self.rng.uniform() < share
-            return
-        group = round(1 / share)  # one of each group: of few, chance might leave none
-        if row % (group * length) == 0:
-            first = row + length * int(self.rng.integers(group))
-            self.held[first : first + length] = True
-
-    def _look(self) -> None:
-        """Refit at once where fresh rows are predicted worse than usual."""
-        drift, rows = self.config.drift, len(self.agent.real)
-        if math.isinf(drift.ratio) or rows - self.looked_at < drift.rows:
-            return
-        fresh = self.agent.real.all().take(slice(self.looked_at, None))
-        error, self.looked_at = one_step_error(self.agent.model, fresh), rows
-        if has_drifted(error, self.looks, drift):
-            usual = float(np.mean(self.looks[-drift.memory :]))
-            self.report.drifts.append({"steps": float(rows), "error": error, "usual": usual})
-            self._fit()
-        self.looks.append(error)
-
-    def _fit(self) -> None:
-        """Refit normalizers and ensemble to everything real, unless that was just done."""
-        agent, data = self.agent, self.agent.real.all()
-        if self.fitted_at == len(data):
-            return
-        self.fitted_at = self.looked_at = len(data)
-        held = self.held[: len(data)]
-        train, holdout = data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
-        if isinstance(agent.task, LearnedTask):
-            agent.task.fit(train, holdout, self.config.reward_fit, self.rng)
-        fit_normalizers(agent.model, train)
-        report = fit_ensemble(agent.model, [Source(train, 1.0)], holdout, self.config.fit, self.rng)
-        agent.model_fitted(data, linked_segments(data, held))
-        self.report.holdout_nll.append(float(report.holdout_nll.mean()))
 
     def _state(self) -> dict[str, Any]:
         """The loop's own part of a checkpoint."""
         return {name: getattr(self, name) for name in PLAIN} | {
-            "report": asdict(self.report),
-            "held": np.flatnonzero(self.held).tolist(),
+            "evaluations": self.evaluations,
+            "trials": self.trials,
+            "fits": self.fits.get_state() if self.fits else None,
             "generator": self.rng.bit_generator.state,
             "noise": self.noise.tolist(),
             "obs": self.obs.tolist(),
@@ -272,12 +230,12 @@ class OnlineLearning:
 
     def _load(self, folder: RunFolder) -> None:
         """Put agent, loop and environment back."""
-        state = load_learner(folder, self.agent)
+        state = load_checkpoint(folder, self.agent)
         for name in PLAIN:
             setattr(self, name, state[name])
-        self.report = OnlineReport(**state["report"])
-        self.held[state["held"]] = True
+        self.evaluations, self.trials = state["evaluations"], state["trials"]
+        if self.fits:
+            self.fits.set_state(state["fits"])
         self.rng.bit_generator.state = state["generator"]
         self.noise, self.obs = np.array(state["noise"]), np.array(state["obs"], np.float32)
-        episode = self.agent.real.all().obs[self.done - len(self.sent) : self.done]
-        rewind(self.env, self.start, self.sent, np.concatenate([episode, self.obs[None]]))
+        rewind(self.env, self.start, self.sent, self.marks)

@@ -1,22 +1,27 @@
-"""Pretraining: MBPO against randomized simulation, where real (that is: simulated) steps are
-cheap."""
+"""Pretraining: an agent against randomized simulation, where real (that is: simulated) steps are
+cheap.
+
+`pretrain` is the whole procedure, into a run folder that it continues after a kill.
+"""
 
 import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
-from robot_mbrl.agents.sac_config import SacConfig
+from robot_mbrl.agents.agent import AgentConfig, with_model
+from robot_mbrl.agents.registry import AGENTS, default_config, make_agent
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.envs.episodes import actor_policy, evaluate
+from robot_mbrl.envs.episodes import evaluate
 from robot_mbrl.learning.adaptive_ranges import (
     AutomaticConfig,
     AutomaticRanges,
@@ -30,16 +35,18 @@ from robot_mbrl.models.fitting.fit import (
     fit_ensemble,
     fit_normalizers,
 )
-from robot_mbrl.runs.run_folder import CHECKPOINT, THRESHOLDS, RunFolder
+from robot_mbrl.networks.policy_view import TaskPolicyView
+from robot_mbrl.runs.agent_state import agent_config, create_run, named_settings, save_agent
+from robot_mbrl.runs.checkpoint import load_checkpoint, save_checkpoint
+from robot_mbrl.runs.replay_file import Subsample
+from robot_mbrl.runs.run_folder import CHECKPOINT, CONFIG, STATE, THRESHOLDS, RunFolder
+from robot_mbrl.runs.same_settings import check_unchanged, differences
+from robot_mbrl.runs.scalars import ScalarRunFolder
+from robot_mbrl.runs.settings import from_dict
 
 RANGES = "ranges.json"
 Progress = Callable[[str, int, int, dict[str, float]], None]
 MakeEnv = Callable[..., Any]
-
-
-def _agent() -> MbpoConfig:
-    """Simulated steps are cheap: updates are on them, and targets may follow twice as fast."""
-    return MbpoConfig(real_share=1.0, sac=SacConfig(tau=0.02))
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class PretrainConfig:
     num_envs: int = 256
     """simulated worlds stepped together"""
     updates: int = 24_000
-    """SAC updates"""
+    """gradient steps of the agent"""
     updates_per_step: int = 8
     """updates after each step of all worlds"""
     warmup_steps: int = 8_000
@@ -72,7 +79,9 @@ class PretrainConfig:
     """worlds of training: as [randomization] says, the nominal one, or ranges that adapt"""
     automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
     """of randomization automatic"""
-    mbpo: MbpoConfig = field(default_factory=_agent)
+    kept_transitions: int = 50_000
+    """simulated transitions that the finished run keeps, about: the whole history of some worlds"""
+    agent: AgentConfig = field(default_factory=lambda: default_config("simulation"))
     """the agent"""
     fit: FitConfig = field(default_factory=FitConfig)
     """the ensemble's fit"""
@@ -85,6 +94,12 @@ class PretrainConfig:
         steps = self.updates // self.updates_per_step + 2
         return self.warmup_steps + (steps + 1) * self.num_envs
 
+    def to_json(self) -> dict[str, Any]:
+        """What config.json says of pretraining; the agent's settings have a place of their own."""
+        values = dataclasses.asdict(self)
+        del values["agent"]
+        return values
+
 
 @dataclass(frozen=True)
 class PretrainReport:
@@ -93,6 +108,14 @@ class PretrainReport:
     evaluation: dict[str, float]
     fit: FitReport
     transitions: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "evaluation": self.evaluation,
+            "transitions": self.transitions,
+            "holdout_nll": self.fit.holdout_nll,
+        }
 
 
 class Pretraining:
@@ -121,7 +144,10 @@ class Pretraining:
             episode_s=config.episode_s,
         )
         self.task = self.env.task
-        self.agent = Mbpo(self.env.layout, self.task, config.mbpo, config.capacity, config.seed)
+        self.view = TaskPolicyView(self.env.layout, self.task)
+        self.agent = with_model(
+            make_agent(self.env.layout, self.task, config.agent, config.capacity, config.seed)
+        )
         self.done = 0
         self.evaluation: dict[str, float] = {}
         self._obs = np.zeros(0, dtype=np.float32)
@@ -144,12 +170,10 @@ class Pretraining:
         """Train policy and critics, then fit the ensemble; saves at every checkpoint and at the
         end."""
         config = self.config
-        if (self.folder.path / CHECKPOINT).exists():
+        if self.folder.has(CHECKPOINT):
             self._load()
         else:
-            pretraining = dataclasses.asdict(config)
-            more = {"calibration": self.spec.calibration} if self.spec.calibration else {}
-            self.folder.create(self.spec, config.mbpo, config.seed, pretraining=pretraining, **more)
+            self._create()
         if self.done == 0:
             self._warm_up()
         while self.done < config.updates:
@@ -162,6 +186,13 @@ class Pretraining:
         self._save(finished=True)
         return PretrainReport(self.evaluation, fit, len(self.agent.real))
 
+    def _create(self) -> None:
+        config, given = self.config, self.spec.calibration
+        more = {"calibration": given} if given else {}
+        create_run(
+            self.folder, self.spec, config.agent, config.seed, pretraining=config.to_json(), **more
+        )
+
     def _restart_worlds(self, phase: int) -> np.ndarray:
         """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
         # Worlds of their own for each phase, and none of those of an evaluation.
@@ -171,26 +202,30 @@ class Pretraining:
 
     def _warm_up(self) -> None:
         self._obs = self._restart_worlds(0)
+        rng = np.random.default_rng((self.config.seed, 1))
         while len(self.agent.real) < self.config.warmup_steps:
-            self._noise = correlated_noise(self._noise, self.agent.rng)
+            self._noise = correlated_noise(self._noise, rng)
             choice = torch.as_tensor(np.clip(self._noise, -1, 1).astype(np.float32))
-            action = self.agent.sac.view.act(torch.as_tensor(self._obs), choice).numpy()
-            self._remember(*self._step(action))
-        obs = self.agent.real.all().obs
-        self.agent.sac.set_observation_statistics(obs.astype(np.float64))
+            action = self.view.to_action(torch.as_tensor(self._obs), choice).numpy()
+            self._observe(self._step(action))
+        self.agent.warmed_up()
 
-    def _step(self, action: np.ndarray) -> tuple[Transitions, np.ndarray]:
-        """All worlds by one tick: their transitions, and the observations to go on from."""
+    def _step(self, action: np.ndarray) -> "_Stepped":
+        """All worlds by one tick."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         ended = (terminated | truncated)[:, None]
         next_obs = np.where(ended, info.get("final_obs", obs), obs)
         action = info.get("applied", action).astype(np.float32)
         reward = reward.astype(np.float32)
-        return Transitions(self._obs, action, next_obs, reward, terminated), obs
+        transitions = Transitions(self._obs, action, next_obs, reward, terminated)
+        return _Stepped(transitions, truncated, obs)
 
-    def _remember(self, transitions: Transitions, obs: np.ndarray) -> None:
-        self.agent.real.add(transitions)
-        self._obs = obs
+    def _observe(self, stepped: "_Stepped") -> None:
+        self.agent.observe(stepped.transitions, stepped.truncated)
+        ended = stepped.transitions.terminated | stepped.truncated
+        if ended.any():
+            self.agent.begin_episode(ended)
+        self._obs = stepped.obs
 
     def _train(self, until: int, progress: Progress) -> None:
         with ThreadPoolExecutor(1, "learner") as learner:
@@ -199,14 +234,15 @@ class Pretraining:
                 self._adapt_ranges()
 
     def _round(self, learner: ThreadPoolExecutor, progress: Progress) -> None:
-        sac, config = self.agent.sac, self.config
-        action = self.agent.explore(self._obs)
-        sac.set_learning_rate(sac.learning_rate_at(self.done / config.updates))
+        config, agent = self.config, self.agent
+        action = agent.explore(self._obs)
+        agent.set_progress(self.done / config.updates)
+        step = self.done // config.updates_per_step
         # The engine runs on one core while the agent learns on another, from what it had before.
-        learning = learner.submit(self.agent.update, config.updates_per_step)
+        learning = learner.submit(agent.improve, step, config.updates_per_step)
         stepped = self._step(action)
         learning.result()
-        self._remember(*stepped)
+        self._observe(stepped)
         self.done += config.updates_per_step
         if self.done % (config.updates_per_step * 25) == 0:
             progress("policy", min(self.done, config.updates), config.updates, self.evaluation)
@@ -217,33 +253,30 @@ class Pretraining:
         if self.ranges is None or now // every == (now - self.config.updates_per_step) // every:
             return
         seed = np.random.SeedSequence((self.config.seed, now, 30_000)).generate_state(1)[0]
-        act = actor_policy(self.agent.sac.average)
-        self.ranges.look(self.make_env, act, self.task, int(seed))
+        self.ranges.evaluate_boundaries(self.make_env, self.agent.policy(), self.task, int(seed))
         self._set_ranges()
 
     def _evaluate(self, progress: Progress) -> None:
         env = self.make_env(self.spec, self.config.evaluation_worlds, seed=0)
-        act = actor_policy(self.agent.sac.average)
-        self.evaluation = evaluate(env, act, seed=10_000 + self.config.seed, task=self.task).summary
+        act, seed = self.agent.policy(), 10_000 + self.config.seed
+        self.evaluation = evaluate(env, act, seed=seed, task=self.task).summary
         env.close()
         record = {"updates": self.done, "transitions": len(self.agent.real)} | self.evaluation
         if self.ranges is not None:
             record["mean_extent"] = self.ranges.mean_extent
-        self.folder.log(record | {"temperature": self.agent.sac.temperature})
+        self.folder.log(record | self.agent.metrics())
         progress(
             "policy", min(self.done, self.config.updates), self.config.updates, self.evaluation
         )
 
     def _fit_model(self, progress: Progress) -> FitReport:
-        """Fit the ensemble to everything seen, with whole stretches of time held out."""
+        """Fit the ensemble to everything seen, with whole spans of time held out."""
         data = self.agent.real.all()
         rng = np.random.default_rng(self.config.seed)
-        rows = min(self.config.num_envs * 50, len(data) // 4)  # at least four stretches
-        stretch = np.arange(len(data)) // rows
-        stretches = rng.permutation(stretch.max() + 1)
-        held = np.isin(
-            stretch, stretches[: max(1, round(len(stretches) * self.config.model_holdout))]
-        )
+        rows = min(self.config.num_envs * 50, len(data) // 4)  # at least four spans
+        span = np.arange(len(data)) // rows
+        spans = rng.permutation(span.max() + 1)
+        held = np.isin(span, spans[: max(1, round(len(spans) * self.config.model_holdout))])
         train, holdout = data.take(np.flatnonzero(~held)), data.take(np.flatnonzero(held))
         fit_normalizers(self.agent.model, train)
         report = fit_ensemble(
@@ -263,26 +296,98 @@ class Pretraining:
     def _calibrate_alarms(self) -> None:
         """Write the supervisor's thresholds for episodes in unseen worlds."""
         env = self.make_env(self.spec, self.config.alarm_worlds, seed=0)
-        act = actor_policy(self.agent.sac.average)
-        surprises = surprises_in(env, act, self.agent, seed=20_000 + self.config.seed)
+        act, seed = self.agent.policy(), 20_000 + self.config.seed
+        surprises = surprises_in(env, act, self.agent.model, seed=seed)
         env.close()
         rate, target = self.spec.control.rate_hz, self.spec.safety.false_stops_per_hour
         self.folder.write_json(THRESHOLDS, calibrate_alarms(surprises, rate, target).to_json())
 
     def _save(self, finished: bool = False) -> None:
-        state: dict[str, Any] = {"updates": self.done, "finished": finished}
-        state["evaluation"] = self.evaluation
+        state: dict[str, Any] = {"updates": self.done, "evaluation": self.evaluation}
         if self.ranges is not None:
             state["ranges"] = self.ranges.state()
             self.folder.write_json(RANGES, self.ranges.described())
-        self.folder.save_agent(self.agent, **state)
-        if not finished:  # a finished run continued from its last checkpoint fits the same model
-            self.folder.save_checkpoint(self.agent, **state)
+        if finished:
+            subsample = Subsample(self.config.kept_transitions, self.config.num_envs)
+            save_agent(self.folder, self.agent, subsample, **state)
+        else:
+            save_checkpoint(self.folder, self.agent, state, replay_beside=True)
+            self.folder.write_json(STATE, state | {"finished": False})
 
     def _load(self) -> None:
-        state = self.folder.load_checkpoint(self.agent)
+        state = load_checkpoint(self.folder, self.agent)
         self.done, self.evaluation = state["updates"], state["evaluation"]
         if self.ranges is not None:
             self.ranges.load_state(state["ranges"])
             self._set_ranges()
         self.folder.forget_metrics_after(self.done)
+
+
+@dataclass(frozen=True)
+class _Stepped:
+    """One tick of all worlds: transitions, time limits (B,), observations to go on from (B, O)."""
+
+    transitions: Transitions
+    truncated: np.ndarray
+    obs: np.ndarray
+
+
+def pretrain(
+    spec: RobotSpec,
+    make_env: MakeEnv,
+    config: PretrainConfig,
+    out: Path,
+    progress: Progress = lambda *_: None,
+) -> PretrainReport:
+    """Pretrain into a run folder, or go on with the unfinished run of the same settings there.
+
+    Args:
+        spec: the robot.
+        make_env: makes vector environments, see Pretraining; `sim.make_vec_env` does.
+        config: settings.
+        out: the folder; a run that is killed goes on with the same call, to the same numbers.
+        progress: called with (phase, done, total, numbers).
+
+    Raises DataError when the folder holds a finished run or one of other settings.
+    """
+    check_folder(out, spec, config)
+    with ScalarRunFolder(out) as folder:
+        training = Pretraining(spec, make_env, config, folder)
+        try:
+            return training.run(progress)
+        finally:
+            training.env.close()
+
+
+def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
+    """Raise DataError unless `out` is free or holds an unfinished run of the same settings."""
+    folder = RunFolder(out)
+    if not folder.has(STATE):
+        return
+    if folder.finished:
+        raise DataError(f"{out}: holds a finished run; choose another folder")
+    check_unchanged(out, differing_settings(folder, spec, config))
+
+
+def differing_settings(folder: RunFolder, spec: RobotSpec, config: PretrainConfig) -> list[str]:
+    """How a run differs from what is asked for, in words; none where it is the same."""
+    head, given = folder.read_json(CONFIG), config.to_json()
+    agent = agent_config(head)
+    # older runs repeat the agent's settings there, and lack settings that came later
+    stored = {k: v for k, v in head.get("pretraining", {}).items() if k not in AGENTS}
+    known = from_dict(PretrainConfig, stored).to_json() if stored else {}
+    found = {"fingerprint": head["fingerprint"], "calibration": head.get("calibration", {})}
+    wanted = {"fingerprint": spec.fingerprint, "calibration": spec.calibration}
+    return differences(
+        found | known | {"agent": named_settings(agent)},
+        wanted | given | {"agent": named_settings(config.agent)},
+    )
+
+
+def how_to_resume(out: Path) -> str:
+    """What a person does after an interruption."""
+    folder = RunFolder(out)
+    if not folder.has(STATE):
+        return "stopped before the first checkpoint; the same command starts again"
+    done = folder.read_json(STATE)["updates"]
+    return f"stopped; the same command goes on from the checkpoint at update {done}"

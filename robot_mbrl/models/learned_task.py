@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.models.ensemble.ensemble import BatchedLinear
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.networks.normalizer import Normalizer, Whitener
 
 

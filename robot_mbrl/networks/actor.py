@@ -4,13 +4,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_mbrl.models.ensemble.ensemble import BatchedLinear
+from robot_mbrl.networks.batched_linear import BatchedLinear
+from robot_mbrl.networks.policy_view import PolicyView, make_whitener
 from robot_mbrl.networks.squashed_gaussian import bound, squash
-from robot_mbrl.networks.task_view import View, make_whitener
 
 
 class Actor(nn.Module):
-    """Squashed Gaussian policy: its choice is tanh(u), u ~ N(mean(obs), std(obs)), of which the
+    """Squashed Gaussian policy: its output is tanh(u), u ~ N(mean(obs), std(obs)), of which the
     view makes an action."""
 
     def __init__(
@@ -19,10 +19,10 @@ class Actor(nn.Module):
         action_size: int,
         hidden: int,
         rng: torch.Generator,
-        view: View | None = None,
+        view: PolicyView | None = None,
     ) -> None:
         super().__init__()
-        self.view = view or View(obs_size)
+        self.view = view or PolicyView(obs_size)
         self.inputs = make_whitener(self.view.size)
         sizes = [(self.view.size, hidden), (hidden, hidden), (hidden, 2 * action_size)]
         layers = [BatchedLinear(1, a, b, rng) for a, b in sizes]
@@ -32,22 +32,22 @@ class Actor(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-std of u for obs (B, O): (B, A) each."""
-        x = self.inputs(self.view.see(obs))[None]
+        x = self.inputs(self.view.inputs(obs))[None]
         x = F.relu(self.layers[0](x))
         x = F.relu(self.layers[1](x))
         return bound(self.layers[2](x)[0])
 
-    def choose(self, obs: Tensor) -> Tensor:
-        """The deterministic choice (B, A) in [-1, 1] for obs (B, O)."""
+    def output(self, obs: Tensor) -> Tensor:
+        """The deterministic output (B, A) in [-1, 1] for obs (B, O)."""
         return torch.tanh(self(obs)[0])
 
     def act(self, obs: Tensor) -> Tensor:
         """The deterministic action (B, A) for obs (B, O)."""
-        return self.view.act(obs, self.choose(obs))
+        return self.view.to_action(obs, self.output(obs))
 
     def sample(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Action (B, A) made from standard normal noise (B, A), and its choice's log-probability
+        """Action (B, A) made from standard normal noise (B, A), and its output's log-probability
         (B,)."""
         mean, log_std = self(obs)
-        choice, log_prob = squash(mean, log_std, noise)
-        return self.view.act(obs, choice), log_prob
+        output, log_prob = squash(mean, log_std, noise)
+        return self.view.to_action(obs, output), log_prob

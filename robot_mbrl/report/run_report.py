@@ -15,7 +15,9 @@ from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.episode_section import episode_section
 from robot_mbrl.report.html import Table, draw_table, section, write_page
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
+from robot_mbrl.runs.lineage import parent_of
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import RunFolder
 
 ERROR_STEPS = 25
 
@@ -44,7 +46,7 @@ def write_report(
     check_episodes(shown, spec)
     parts = [_title(run, spec, head), draw_table(summary) if summary else ""]
     parts.append(_finetuning(folder))
-    parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run, head))))
+    parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run))))
     parts.append(_errors(run, head, shown, spec))
     parts += episode_section(shown, spec, agent.task, folder)
     write_page(out, f"{spec.name}: {run.name}", parts)
@@ -56,18 +58,13 @@ def _learned_from(head: dict[str, Any]) -> dict[str, Episode]:
     return {n: read_episode(n, recover=True) for n in names if Path(n).is_file()}
 
 
-def _metrics(run: Path, head: dict[str, Any]) -> list[dict[str, Any]]:
+def _metrics(run: Path) -> list[dict[str, Any]]:
     """Metrics of the run, or of the nearest ancestor that has any."""
     own = RunFolder(run).metrics()
-    parent = _parent(head)
+    parent = parent_of(run)
     if own or parent is None:
         return own
-    return _metrics(parent, RunFolder(parent).read_json("config.json"))
-
-
-def _parent(head: dict[str, Any]) -> Path | None:
-    name = head.get("lineage", {}).get("run")
-    return Path(name) if name and (Path(name) / "config.json").exists() else None
+    return _metrics(parent)
 
 
 def _title(run: Path, spec: RobotSpec, head: dict[str, Any]) -> str:
@@ -108,7 +105,7 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     unseen = {n: e for n, e in shown.items() if n not in learned or n in kept_out}
     if not unseen:
         return ""
-    parent = _parent(head)
+    parent = parent_of(run)
     runs = ({"before": parent} if parent else {}) | {"after" if parent else "model": run}
     try:
         errors = {label: run_error(path, unseen) for label, path in runs.items()}

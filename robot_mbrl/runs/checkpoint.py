@@ -1,105 +1,69 @@
-"""All that an agent that learns from scratch consists of, in one file that is replaced whole:
-networks, optimizers, normalizers, elites, generators, real and imagined transitions, and the plans
-that a planner starts from.
+"""Where a killed run goes on from: all that its agent is, and the state of the loop around it.
 
-A run of pretraining keeps its transitions beside the checkpoint (runs.py); they are too many to
-write again each time. Here they are few, and the imagined ones are lost otherwise.
+One file that is replaced whole. Where real transitions are many and only grow while the run lasts,
+they lie in a file beside it, written before; the checkpoint knows how many of them are its own.
 """
 
 import json
+import os
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from robot_mbrl.agents.mbpo import Mbpo
-from robot_mbrl.agents.pets import Pets
-from robot_mbrl.contract.errors import DataError
-from robot_mbrl.data.replay import ReplayBuffer
-from robot_mbrl.planners.objective.propagation import Propagation
-from robot_mbrl.runs.run_folder import (
-    CHECKPOINT,
-    RunFolder,
-    generator_state,
-    load_generator_state,
-    load_networks,
-    load_optimizers,
-    network_tensors,
-    optimizer_tensors,
-    tensors_under,
-)
+from robot_mbrl.agents.agent import Agent, AgentState, Recorded
+from robot_mbrl.runs.agent_state import REAL
+from robot_mbrl.runs.run_folder import CHECKPOINT, CHECKPOINT_REPLAY, REPLAY, RunFolder
+
+NETWORK, ROWS = "network.", "rows."
 
 
-def save_learner(folder: RunFolder, agent: Any, loop: dict[str, Any]) -> None:
-    """Save an `Mbpo` or `Pets` with the state of the loop around it, JSON-able."""
-    tensors = {f"network.{k}": v for k, v in network_tensors(agent).items()}
-    if isinstance(agent, Mbpo):
-        tensors |= {f"optimizer.{k}": v for k, v in optimizer_tensors(agent).items()}
-        own = generator_state(agent) | {"relative_error": _listed(agent.relative_error)}
-    else:
-        tensors |= {f"plan.{k}": v for k, v in plan_tensors(agent).items()}
-        own = {"torch": agent.torch_rng.get_state().tolist()}
-    added = {}
-    for name, buffer in buffers_of(agent).items():
-        tensors[f"rows.{name}"] = torch.as_tensor(buffer.rows[: len(buffer)])
-        added[name] = buffer.added
-    state = {"agent": own, "added": added, "loop": loop}
-    folder.path.mkdir(parents=True, exist_ok=True)
+def save_checkpoint(
+    folder: RunFolder, agent: Agent, loop: dict[str, Any], *, replay_beside: bool = False
+) -> None:
+    """Save the agent with the state of the loop around it, JSON-able."""
+    whole = agent.get_state()
+    added = {name: held.added for name, held in whole.transitions.items()}
+    rows = {name: torch.as_tensor(held.rows) for name, held in whole.transitions.items()}
+    if replay_beside and REAL in rows:
+        beside = {"rows": rows.pop(REAL), "added": torch.tensor(added[REAL])}
+        folder.write_tensors(CHECKPOINT_REPLAY, beside)
+    tensors = {NETWORK + name: value for name, value in whole.weights.items()} | whole.learning
+    tensors |= {ROWS + name: value for name, value in rows.items()}
+    state = {"agent": whole.plain, "added": added, "loop": loop}
     folder.write_tensors(CHECKPOINT, tensors, {"state": json.dumps(state)})
 
 
-def load_learner(folder: RunFolder, agent: Any) -> dict[str, Any]:
-    """Put what `save_learner` saved back into an agent of the same settings.
+def load_checkpoint(folder: RunFolder, agent: Agent) -> dict[str, Any]:
+    """Put what `save_checkpoint` saved back into an agent of the same settings.
 
     Returns the state of the loop. Raises DataError when the file does not fit the agent.
     """
     tensors, state = folder.read_tensors(CHECKPOINT), folder.read_state(CHECKPOINT)
-    load_networks(agent, tensors_under("network.", tensors))
-    if isinstance(agent, Mbpo):
-        load_optimizers(agent, tensors_under("optimizer.", tensors))
-        load_generator_state(agent, state["agent"])
-        error = state["agent"]["relative_error"]
-        agent.relative_error = None if error is None else np.array(error)
-    else:
-        load_plans(agent, tensors_under("plan.", tensors))
-        agent.torch_rng.set_state(torch.tensor(state["agent"]["torch"], dtype=torch.uint8))
-    for name, buffer in buffers_of(agent).items():
-        rows = tensors[f"rows.{name}"].numpy()
-        if rows.shape[1] != buffer.rows.shape[1] or len(rows) > buffer.capacity:
-            raise DataError(
-                f"{folder.path}: {name} rows {rows.shape}, expected at most {buffer.rows.shape}; "
-                "the checkpoint was made with other settings"
-            )
-        buffer.rows[: len(rows)], buffer.added = rows, state["added"][name]
+    if "agent" not in state:
+        state = _from_before(folder, state)
+    rows = {name.removeprefix(ROWS): t for name, t in tensors.items() if name.startswith(ROWS)}
+    if folder.has(CHECKPOINT_REPLAY):
+        rows[REAL] = folder.read_tensors(CHECKPOINT_REPLAY)["rows"][: state["added"][REAL]]
+    agent.set_state(_state_of(tensors, rows, state))
     loop: dict[str, Any] = state["loop"]
     return loop
 
 
-def buffers_of(agent: Mbpo | Pets) -> dict[str, ReplayBuffer]:
-    """The agent's transitions, by name."""
-    if isinstance(agent, Mbpo):
-        return {name: getattr(agent, name) for name in ("real", "simulated", "imagined")}
-    return {"real": agent.real}
-
-
-def plan_tensors(agent: Pets) -> dict[str, Tensor]:
-    """The warm start, as far as there is one, and the numbers drawn for this model's particles."""
-    planner, propagation = agent.planner, agent.planner.model.propagation
-    tensors = {"noise": propagation.noise, "order": propagation.order, "mix": propagation.mix}
-    warm = {"plan": planner.plan, "kept": planner.kept}
-    return tensors | {name: value for name, value in warm.items() if value is not None}
-
-
-def load_plans(agent: Pets, tensors: dict[str, Tensor]) -> None:
-    """Make the planner anew on the agent's model, with what `plan_tensors` saved."""
-    agent.model_fitted(agent.real.all())
-    planner = agent.planner
-    planner.plan, planner.kept = tensors.get("plan"), tensors.get("kept")
-    planner.model.propagation = Propagation(
-        agent.config.propagation.kind, tensors["noise"], tensors["order"], tensors["mix"]
+def _state_of(
+    tensors: dict[str, Tensor], rows: dict[str, Tensor], state: dict[str, Any]
+) -> AgentState:
+    return AgentState(
+        weights={n.removeprefix(NETWORK): t for n, t in tensors.items() if n.startswith(NETWORK)},
+        learning={n: t for n, t in tensors.items() if not n.startswith((NETWORK, ROWS))},
+        transitions={n: Recorded(t.numpy(), state["added"][n]) for n, t in rows.items()},
+        plain=state["agent"],
     )
 
 
-def _listed(values: Any) -> list[float] | None:
-    return None if values is None else values.tolist()
+def _from_before(folder: RunFolder, state: dict[str, Any]) -> dict[str, Any]:
+    """Read a pretraining's checkpoint of older versions, which kept its transitions in REPLAY."""
+    if not folder.has(CHECKPOINT_REPLAY):
+        os.replace(folder.path / REPLAY, folder.path / CHECKPOINT_REPLAY)
+    generators, made = state.pop("generators"), state.pop("transitions")
+    return {"agent": generators, "added": {REAL: made}, "loop": state}

@@ -1,10 +1,13 @@
-"""Where a run came from: its parents and the files it learned from, by hash."""
+"""Where a run came from: its parents, and the episodes that it or they learned from, by hash."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
-from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.data import Episode
+from robot_mbrl.runs.run_folder import CONFIG, STATE, RunFolder
+
+FINETUNE = "finetune.json"
 
 
 def hash_file(path: Path) -> str:
@@ -14,7 +17,78 @@ def hash_file(path: Path) -> str:
 
 
 def run_lineage(run: Path) -> dict[str, Any]:
-    """What is told about a run in files made from it: its folder, seed and own lineage."""
-    head = RunFolder(run).read_json("config.json")
-    own = {"run": str(run), "seed": head["seed"]}
+    """What stands about a run in files made from it: its folder, seed and own lineage."""
+    head = RunFolder(run).read_json(CONFIG)
+    own = {"run": str(run.resolve()), "seed": head["seed"]}
     return own | {"parent": head["lineage"]} if "lineage" in head else own
+
+
+def parent_of(run: Path) -> Path | None:
+    """The run that this one was finetuned from, or None: it was pretrained, or the parent is gone.
+
+    A parent that is no longer where it was is looked for beside the run: folders of runs are moved
+    together.
+    """
+    return _find(_lineage(run), run)
+
+
+def ancestors(run: Path) -> list[Path]:
+    """The run and those it was finetuned from, as far as they are still there, oldest first."""
+    line, seen = [run], {run.resolve()}
+    while True:
+        parent = parent_of(line[0])
+        if not parent or not (parent / STATE).exists() or parent.resolve() in seen:
+            return line
+        line.insert(0, parent)
+        seen.add(parent.resolve())
+
+
+def learned_from(run: Path) -> set[str]:
+    """SHA-256 of every episode that the run or one it descends from was fitted to.
+
+    Episodes that a finetuning kept out count as learned from only where its folder is gone.
+    """
+    lineage, folder, learned = _lineage(run), run, set[str]()
+    beside: Path | None = folder
+    while lineage:
+        learned |= _fitted(lineage.get("episodes", {}), beside)
+        beside = _find(lineage, beside or folder)
+        lineage = lineage.get("parent", {})
+    return learned
+
+
+def kept_out_of(run: Path) -> set[str]:
+    """SHA-256 of the episodes that the run's own finetuning kept out, to choose its model by."""
+    episodes = _lineage(run).get("episodes", {})
+    return set(episodes.values()) - _fitted(episodes, run)
+
+
+def without(episodes: dict[str, Episode], learned: set[str]) -> dict[str, Episode]:
+    """The episodes whose files are not among those of the given hashes, wherever they lie now."""
+    return {
+        name: episode
+        for name, episode in episodes.items()
+        if hash_file(episode.path) not in learned
+    }
+
+
+def _lineage(run: Path) -> dict[str, Any]:
+    lineage: dict[str, Any] = RunFolder(run).read_json(CONFIG).get("lineage", {})
+    return lineage
+
+
+def _find(lineage: dict[str, Any], run: Path) -> Path | None:
+    """The folder of the parent that a lineage names, there or beside the run."""
+    if "run" not in lineage:
+        return None
+    named = Path(lineage["run"])
+    places = (named, run.resolve().parent / named.name)
+    return next((p for p in places if (p / CONFIG).exists()), None)
+
+
+def _fitted(episodes: dict[str, Any], folder: Path | None) -> set[str]:
+    """Hashes of the episodes of one finetuning, but for those that it kept out."""
+    kept_out: list[str] = []
+    if folder and (folder / FINETUNE).exists():
+        kept_out = RunFolder(folder).read_json(FINETUNE)["holdout_episodes"]
+    return {digest for name, digest in episodes.items() if name not in kept_out}

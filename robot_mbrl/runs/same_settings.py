@@ -22,20 +22,22 @@ def check_unchanged(path: Path, changed: list[str]) -> None:
     if changed:
         raise DataError(
             f"{path}: holds an unfinished run with other settings ({'; '.join(changed)}); "
-            "repeat its settings to continue it, or choose another --out"
+            "repeat its settings to continue it, or choose another folder"
         )
 
 
 def as_read(values: dict[str, Any]) -> dict[str, Any]:
     """Settings as they read back from JSON, one level."""
-    return flatten(json.loads(json.dumps(values)))
+    return flatten_keys(json.loads(json.dumps(values)))
 
 
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten_keys(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} -> {"a.b": 1}."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= (
-            flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+            flatten_keys(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {prefix + key: value}
         )
     return flat

@@ -1,4 +1,7 @@
-"""Frozen settings to plain values and back."""
+"""Frozen settings to plain values and back.
+
+Where a setting may be one of several dataclasses, its keys say which.
+"""
 
 import dataclasses
 import typing
@@ -27,6 +30,12 @@ def from_dict(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _convert(hint: Any, value: Any) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return from_dict(typing.cast(type, hint), value)
+    if isinstance(value, dict):
+        kinds = [k for k in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(k)]
+        kind = next((k for k in kinds if set(value) == _names(k)), kinds[0] if kinds else None)
+        return from_dict(typing.cast(type, kind), value) if kind else value
     return tuple(value) if isinstance(value, list) else value
+
+
+def _names(kind: Any) -> set[str]:
+    return {f.name for f in dataclasses.fields(kind)}

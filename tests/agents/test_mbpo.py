@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
-from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac import Batch
 from robot_mbrl.agents.sac_config import SacConfig
@@ -234,7 +234,7 @@ def test_batches_hold_exactly_the_share_of_real_rows(share: float, real: int) ->
 def improved(step: int, error: list[float] | None = None, **changes: Any) -> tuple[int, set[float]]:
     """Real rows in a batch of 20 after a step of learning, and the positions imagined from 0."""
     agent = make(**changes)
-    agent.model = Ticking()
+    agent.model, agent.imagines = Ticking(), True
     agent.relative_error = None if error is None else np.array(error)
     real = rows(9, 1.0)
     real.obs[:, POSITION] = 0
@@ -245,6 +245,17 @@ def improved(step: int, error: list[float] | None = None, **changes: Any) -> tup
     fresh = (drawn[0].obs[:, POSITION] == 0) & (drawn[0].reward == 1.0)
     fresh &= drawn[0].next_obs[:, POSITION] != 1.0
     return int(fresh.sum()), set(imagined(agent)) if len(agent.imagined) else set()
+
+
+def test_a_model_that_was_never_fitted_imagines_nothing() -> None:
+    agent = make()
+    agent.model = Ticking()
+    agent.real.add(rows(9, 1.0))
+    agent.improve(0, 1)
+    assert not len(agent.imagined)
+    agent.imagines = True
+    agent.improve(0, 1)
+    assert len(agent.imagined)
 
 
 @pytest.mark.parametrize(
@@ -305,13 +316,13 @@ def test_a_fitted_model_forgets_what_the_old_one_imagined() -> None:
     assert 0 < agent.disagreement_limit < np.inf  # measured anew as well
 
 
-def test_segments_too_short_to_judge_by_leave_the_model_unproven() -> None:
+def test_segments_too_short_to_evaluate_by_leave_the_model_unproven() -> None:
     agent = make(share=ShareConfig("error", ticks=3))
     t = rows(30, 1.0)
-    segments = [Segment(t.obs[: n + 1], t.action[:n]) for n in (2, 4)]
-    agent.model_fitted(t, segments[:1])
-    assert agent.judged_ticks == 3 and agent.relative_error is None
-    agent.model_fitted(t, segments)
+    held = [Segment(t.obs[: n + 1], t.action[:n]) for n in (2, 4)]
+    agent.model_fitted(t, held[:1])
+    assert agent.evaluated_ticks == 3 and agent.relative_error is None
+    agent.model_fitted(t, held)
     assert agent.relative_error is not None and agent.relative_error.shape == (3,)
 
 

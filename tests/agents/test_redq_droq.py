@@ -9,7 +9,7 @@ import torch
 
 from robot_mbrl.agents.sac import Batch, Sac
 from robot_mbrl.agents.sac_config import SacConfig
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 
 OBS, ACT, ROWS = 3, 2, 7
 SMALL = SacConfig(actor_hidden=8, critic_hidden=9, batch=ROWS, gamma=0.5, critics=5)
@@ -104,5 +104,5 @@ def test_values_of_a_trained_agent_drop_nothing() -> None:
     ],
 )
 def test_impossible_options_are_refused(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SettingsError, match=message):
         make(**change)

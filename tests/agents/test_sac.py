@@ -245,7 +245,7 @@ def test_layer_norm_switch() -> None:
     """Normalized hidden layers do not see the scale of the first layer; without, the value does."""
     data = batch()
     for layer_norm in (True, False):
-        critics = Critics(OBS, ACT, replace(SMALL, layer_norm=layer_norm), generator())
+        critics = Critics(OBS, ACT, 2, 8, generator(), layer_norm=layer_norm)
         before = critics(data.obs, data.action)
         critics.layers[0].weight.data *= 20
         after = critics(data.obs, data.action)
@@ -253,7 +253,7 @@ def test_layer_norm_switch() -> None:
 
 
 def test_critics_are_independent_functions() -> None:
-    critics = Critics(OBS, ACT, replace(SMALL, critics=4), generator())
+    critics = Critics(OBS, ACT, 4, 8, generator())
     data = batch()
     q = critics(data.obs, data.action)
     assert q.shape == (4, ROWS)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from robot_mbrl.agents.imagination.trust import (
+from robot_mbrl.agents.imagination.schedules import (
     LengthConfig,
     ShareConfig,
     real_share,

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from robot_mbrl.analysis import lineage_error
-from robot_mbrl.analysis.lineage_error import TICKS, ancestors, measure_lineage_error
+from robot_mbrl.analysis.lineage_error import TICKS, measure_lineage_error
 from robot_mbrl.data.windows import Windows
+from robot_mbrl.runs.lineage import ancestors
 from robot_mbrl.runs.run_folder import RunFolder
 from tests.support.coasting import biased, coast
 

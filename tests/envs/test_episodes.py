@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from robot_mbrl.envs.episodes import actor_policy, evaluate, record_worlds
-from robot_mbrl.networks.actor import Actor
+from robot_mbrl.envs.episodes import evaluate, record_worlds
 
 HOLD = 3  # ticks at the goal that make a success
 
@@ -86,14 +84,6 @@ def test_summary_is_made_of_means() -> None:
         "terminated": 0.25,
         "episodes": 4.0,
     }
-
-
-def test_actor_policy_is_deterministic_and_takes_float64() -> None:
-    actor = Actor(3, 2, 8, torch.Generator().manual_seed(0))
-    obs = np.random.default_rng(0).standard_normal((5, 3))
-    act = actor_policy(actor)
-    np.testing.assert_array_equal(act(obs), act(obs))
-    np.testing.assert_allclose(act(obs), actor.act(torch.as_tensor(obs).float()).detach().numpy())
 
 
 def test_recorded_worlds_end_with_their_true_last_observation() -> None:

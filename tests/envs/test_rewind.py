@@ -6,7 +6,7 @@ import pytest
 
 from launch.studies.learn_envs import make_env
 from robot_mbrl.contract.errors import DataError
-from robot_mbrl.envs.rewind import begin, next_start, rewind, start_with
+from robot_mbrl.envs.rewind import begin, mark, next_start, rewind, start_with
 from sim.envs.cartpole import NAME as CART_POLE  # the import registers it
 
 
@@ -26,7 +26,7 @@ def test_the_rest_of_an_episode_is_the_same(name: str, first: bool) -> None:
 
     again = make_env(name)
     again.reset(seed=99)
-    rewind(again, start, actions[:15].tolist(), np.array(seen[:16]))
+    rewind(again, start, actions[:15].tolist(), [mark(x) for x in seen[:16]])
     later = [np.float32(again.step(a)[0]) for a in actions[15:]]
     np.testing.assert_array_equal(later, seen[16:])
     # and the next episode
@@ -40,7 +40,7 @@ def test_a_time_limit_counts_the_repeated_steps() -> None:
     obs += [env.step(a)[0] for a in zeros]
     again = gymnasium.make("Pendulum-v1")
     again.reset()
-    rewind(again, start_with(0), zeros.tolist(), np.array(obs))
+    rewind(again, start_with(0), zeros.tolist(), [mark(x) for x in obs])
     assert again.step(zeros[0])[3]  # the 200th: truncated
 
 
@@ -50,4 +50,4 @@ def test_other_observations_are_told_with_their_tick() -> None:
     obs[2] += 1
     env.reset()
     with pytest.raises(DataError, match="after the same 2 actions"):
-        rewind(env, start_with(0), [[0.0], [0.0]], obs)
+        rewind(env, start_with(0), [[0.0], [0.0]], [mark(x) for x in obs])

@@ -21,21 +21,23 @@ from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
 from robot_mbrl.data.transitions import Transitions
-from robot_mbrl.export import controller_file as export
-from robot_mbrl.export.controller_file import (
-    TOLERANCE,
+from robot_mbrl.export import controller_file, onnx_graph, parity
+from robot_mbrl.export.controller_file import export_controller
+from robot_mbrl.export.graph import (
     ControllerConfig,
     PlannerModule,
     controller_module,
-    export_controller,
     predict,
 )
+from robot_mbrl.export.onnx_graph import open_graph
+from robot_mbrl.export.parity import TOLERANCE, largest_differences
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import ActivationName
 from robot_mbrl.models.ensemble.planning_model import PlanningModel
 from robot_mbrl.models.ensemble.uncertainty import mixture
 from robot_mbrl.models.fitting.fit import fit_normalizers
 from robot_mbrl.onboard import load_controller
+from robot_mbrl.onboard.controller.metadata import ControllerMetadata
 from robot_mbrl.onboard.controller.output import INPUTS, OUTPUTS
 from robot_mbrl.planners.objective.propagation import PropagationConfig
 from robot_mbrl.planners.planner import PlannerName
@@ -57,7 +59,7 @@ class Exported:
     spec: RobotSpec
     path: Path
     observations: np.ndarray
-    metadata: dict[str, Any]
+    metadata: ControllerMetadata
 
     def feed(self, seed: int, **given: np.ndarray) -> dict[str, np.ndarray]:
         rng, p = np.random.default_rng(seed), CONFIG.cem
@@ -155,7 +157,7 @@ def test_onnxruntime_equals_torch_on_recorded_observations(exported: Exported) -
 
 
 def test_stated_tolerance_is_the_largest_difference_on_the_observations(exported: Exported) -> None:
-    stated = exported.metadata["tolerance"]
+    stated = exported.metadata.tolerance
     assert set(stated) == set(OUTPUTS)
     assert 0 <= stated["action"] <= TOLERANCE
     rng, p = np.random.default_rng(0), CONFIG.cem
@@ -200,7 +202,7 @@ def test_metadata_is_complete_and_in_the_file(exported: Exported, furuta: RobotS
     graph = onnx.load(exported.path)
     props = {p.key: p.value for p in graph.metadata_props}
     inside = json.loads(props["robot_mbrl"])
-    assert inside == json.loads(json.dumps(exported.metadata))
+    assert inside == json.loads(exported.metadata.to_json())
     assert inside["robot"] == "furuta"
     assert inside["fingerprint"] == furuta.fingerprint
     assert inside["columns"] == list(exported.agent.layout.columns)
@@ -277,9 +279,9 @@ def test_every_sampling_planner_goes_on_board_through_the_same_door(
         lineage={},
         config=config,
     )
-    assert metadata["planner"]["name"] == config.planner
-    assert metadata["planner"]["candidates"] == config.chosen.candidates
-    assert metadata["planner"]["propagation"] == config.propagation.kind
+    assert metadata.planner["name"] == config.planner
+    assert metadata.planner["candidates"] == config.chosen.candidates
+    assert metadata.planner["propagation"] == config.propagation.kind
     controller = load_controller(path, exported.spec)
     module, rng = controller_module(exported.agent, config), np.random.default_rng(0)
     for obs in observations[::25]:
@@ -324,7 +326,7 @@ def test_networks_of_any_depth_go_on_board(
         lineage={},
         config=config,
     )
-    assert max(metadata["tolerance"].values()) < 2e-3
+    assert max(metadata.tolerance.values()) < 2e-3
     members = [
         attribute.i
         for node in onnx.load(path).graph.node
@@ -414,8 +416,8 @@ def test_a_file_that_does_not_do_what_torch_does_is_not_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     graph = onnx.load(exported.path)
-    monkeypatch.setattr(export, "to_onnx", lambda *_: graph)
-    monkeypatch.setattr(export.onnxruntime, "InferenceSession", lambda *_, **__: Fake(answer))
+    monkeypatch.setattr(controller_file, "to_onnx", lambda *_: graph)
+    monkeypatch.setattr(onnx_graph.onnxruntime, "InferenceSession", lambda *_, **__: Fake(answer))
     path = tmp_path / "controller.onnx"
     with pytest.raises(error, match=message):
         exported.export_again(path, 2)
@@ -426,7 +428,7 @@ class Moved:
     """The session of a file, whose action and score are moved."""
 
     def __init__(self, path: Any, action: float, score: float) -> None:
-        self.session = export.open_graph(onnx.load(path))
+        self.session = open_graph(onnx.load(path))
         self.action, self.score = action, score
 
     def run(self, names: Any, feed: dict[str, np.ndarray]) -> list[Any]:
@@ -452,10 +454,11 @@ def test_a_tie_of_plans_is_told_apart_and_a_bug_is_not_excused(
     exported: Exported,
 ) -> None:
     moved = Moved(exported.path, action, score)
-    monkeypatch.setattr(export, "open_graph", lambda *_: moved)
-    module = export.controller_module(exported.agent, CONFIG)
+    monkeypatch.setattr(parity, "open_graph", lambda *_: moved)
+    module = controller_module(exported.agent, CONFIG)
     observations = exported.observations[:6]
-    largest, ties = export._largest_differences(module, onnx.ModelProto(), observations)
+    found = largest_differences(module, onnx.ModelProto(), observations)
+    largest, ties = found.tolerance, found.ties
     assert largest["action"] == pytest.approx(told, abs=1e-5)
     assert ties["share"] == share
     assert ties["action"] == pytest.approx(action if share else 0.0, abs=1e-4)
@@ -466,7 +469,7 @@ def test_a_file_whose_every_action_is_moved_is_not_written(
 ) -> None:
     """Also when the score does not tell: what happens each time is no accident of rounding."""
     moved = Moved(exported.path, 0.01, 0.0)
-    monkeypatch.setattr(export, "open_graph", lambda *_: moved)
+    monkeypatch.setattr(parity, "open_graph", lambda *_: moved)
     path = tmp_path / "controller.onnx"
     with pytest.raises(ContractMismatchError, match="in 100% of observations, though"):
         exported.export_again(path, 6)

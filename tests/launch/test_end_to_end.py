@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from launch.main import main
 
 TRAINING = "--updates 400 --num-envs 32 --warmup-steps 800 --checkpoint-every 200"
-MODEL = "--fit.steps 100 --mbpo.imagination.branches 100 --mbpo.ensemble.hidden 16"
+MODEL = "--fit.steps 100 --agent.imagination.branches 100 --agent.ensemble.hidden 16"
 TINY = f"{TRAINING} --evaluation-worlds 8 {MODEL}".split()
 PLANNER = shlex.split("--cem.horizon 3 --cem.candidates 16 --cem.proposals 8")
 FINETUNE = shlex.split("--fit.steps 100 --fit.check-every 25 --updates 50 --real-shares 1.0")
@@ -47,8 +47,8 @@ def test_an_unfinished_run_only_goes_on_with_the_same_settings(home, tmp_path, c
     state = json.loads((home / "run" / "state.json").read_text()) | {"finished": False}
     (tmp_path / "state.json").write_text(json.dumps(state))
     (tmp_path / "config.json").write_bytes((home / "run" / "config.json").read_bytes())
-    assert main(["pretrain", "--out", str(tmp_path), *TINY, "--mbpo.sac.lr", "0.5"]) == 1
-    assert "mbpo.sac.lr: the run has 0.001, asked for 0.5" in capsys.readouterr().err
+    assert main(["pretrain", "--out", str(tmp_path), *TINY, "--agent.sac.lr", "0.5"]) == 1
+    assert "agent.config.sac.lr: the run has 0.001, asked for 0.5" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 import sim
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.description.calibration import check_calibration
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.learning.adaptive_ranges import (
     AutomaticConfig,
@@ -60,7 +60,7 @@ def look(ranges: AutomaticRanges, action: float, times: int, seed: int = 0) -> N
         return sim.make_vec_env(spec, count, task=task, threads=1, **settings)
 
     for k in range(times):
-        ranges.look(make, lambda obs: np.full((len(obs), 1), action), task, seed + k)
+        ranges.evaluate_boundaries(make, lambda obs: np.full((len(obs), 1), action), task, seed + k)
 
 
 def ends(ranges: AutomaticRanges, path: str) -> tuple[float, float]:
@@ -81,12 +81,14 @@ def test_training_starts_with_the_nominal_robot(two: AutomaticRanges) -> None:
 def test_a_policy_that_succeeds_widens_every_range_as_far_as_allowed(
     two: AutomaticRanges,
 ) -> None:
-    look(two, 0.0, times=4)  # 8 worlds, 4 boundaries of 4 episodes: every second look judges
+    look(
+        two, 0.0, times=4
+    )  # 8 worlds, 4 boundaries of 4 episodes: every second round may move them
     assert ends(two, MASS) == pytest.approx((0.9, 1.2))
     assert ends(two, FRICTION) == pytest.approx((0.5**0.5, 2**0.5))
     assert two.mean_extent == 0.5
     for _ in range(20):
-        two.judge(np.repeat(np.arange(4), 4), np.ones(16))
+        two.take_results(np.repeat(np.arange(4), 4), np.ones(16))
     assert ends(two, MASS) == pytest.approx((0.6, 1.8))
     assert ends(two, FRICTION) == pytest.approx((0.25, 4.0))
 
@@ -136,13 +138,13 @@ def test_a_boundary_is_judged_by_enough_episodes_and_stays_between_the_levels(
     two: AutomaticRanges,
 ) -> None:
     first = two.boundaries[0]
-    two.judge(np.zeros(3, int), np.ones(3))
+    two.take_results(np.zeros(3, int), np.ones(3))
     assert first.extent == 0.0
-    two.judge(np.zeros(1, int), np.ones(1))
+    two.take_results(np.zeros(1, int), np.ones(1))
     assert (first.extent, first.results) == (0.25, [])
     for success, moved in (([1, 1, 1, 0], 0.0), ([1, 1, 0, 0], -0.25), ([1, 1, 1, 1], 0.25)):
         before = first.extent
-        two.judge(np.zeros(4, int), np.array(success))
+        two.take_results(np.zeros(4, int), np.array(success))
         assert first.extent - before == moved
     assert [b.extent for b in two.boundaries[1:]] == [0, 0, 0]
 
@@ -162,7 +164,7 @@ def test_every_setting_matters(furuta: RobotSpec, changes: dict[str, float], ext
     found = ranges(furuta, {MASS: Variation(0.8, 1.2)}, **changes)
     start = 0.5 if extent < 0 else 0.0
     found.boundaries[1].extent = start
-    found.judge(np.ones(4, int), np.array([1, 1, 1, 0]))
+    found.take_results(np.ones(4, int), np.array([1, 1, 1, 0]))
     assert found.boundaries[1].extent == pytest.approx(start + extent)
 
 
@@ -175,7 +177,7 @@ def test_ranges_stop_at_a_parameters_own_limits(furuta: RobotSpec) -> None:
     found = ranges(furuta, {p: furuta.randomization[p] for p in (NOISE, LATENCY)}, widest=3.0)
     for _ in range(20):
         for index in range(len(found.boundaries)):
-            found.judge(np.full(4, index), np.ones(4))
+            found.take_results(np.full(4, index), np.ones(4))
     assert ends(found, NOISE) == pytest.approx((0.0, 0.3 + 3 * 0.7))
     assert ends(found, LATENCY) == pytest.approx((0.0, 12 + 3 * 18))
     assert found.widest_spec.randomization == found.variations()
@@ -190,7 +192,7 @@ def test_ranges_of_a_calibration_grow_from_its_mean(furuta: RobotSpec) -> None:
     found = ranges(furuta, {MASS: Variation(1.1, 1.5, "normal", mean=1.2, std=0.1)})
     assert ends(found, MASS) == (1.2, 1.2)
     for index in (0, 1):
-        found.judge(np.full(4, index), np.ones(4))
+        found.take_results(np.full(4, index), np.ones(4))
     assert ends(found, MASS) == pytest.approx((1.2 - 0.25 * 0.1, 1.2 + 0.25 * 0.3))
     assert found.variations()[MASS].distribution == "uniform"
 
@@ -227,7 +229,7 @@ def test_same_seed_same_moves_and_another_state_goes_on(furuta: RobotSpec) -> No
 
 
 def test_levels_the_wrong_way_round_are_refused(furuta: RobotSpec) -> None:
-    with pytest.raises(DataError, match=r"narrow_at < widen_at <= 1, got 0.9 and 0.8"):
+    with pytest.raises(SettingsError, match=r"narrow_at < widen_at <= 1, got 0.9 and 0.8"):
         ranges(furuta, {MASS: Variation(0.8, 1.2)}, narrow_at=0.9)
 
 
@@ -260,8 +262,10 @@ def test_pretraining_adapts_its_ranges_and_resumes_to_the_same_numbers(
 class Generous(AutomaticRanges):
     """A quarter of a second held is a success."""
 
-    def look(self, make_env: Callable[..., Any], act: Any, task: Any, seed: int) -> None:
-        super().look(make_env, act, replace(task, hold_s=0.1), seed)
+    def evaluate_boundaries(
+        self, make_env: Callable[..., Any], act: Any, task: Any, seed: int
+    ) -> None:
+        super().evaluate_boundaries(make_env, act, replace(task, hold_s=0.1), seed)
 
 
 def worlds_of_training(run: Pretraining) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ def test_pessimism_keeps_to_what_the_data_show() -> None:
 
 
 def test_the_defaults_are_pessimistic() -> None:
-    assert OfflineConfig().mbpo.imagination.disagreement_penalty > 0
+    assert OfflineConfig().agent.imagination.disagreement_penalty > 0
 
 
 def test_settings_of_the_fit_and_of_learning_are_used() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.learning.online import OnlineConfig, OnlineLearning
 from robot_mbrl.models.judging.fresh_error import DriftConfig
 from robot_mbrl.models.learned_task import RewardFitConfig
@@ -52,7 +52,7 @@ def test_fits_and_evaluations_come_when_they_are_due() -> None:
 
 def test_held_out_rows_are_never_fitted() -> None:
     _, online = learned(replace(CONFIG, holdout=0.5))
-    assert 0.2 < online.held.mean() < 0.8
+    assert online.fits is not None and 0.2 < online.fits.held.mean() < 0.8
 
 
 def test_a_seed_reproduces_a_run_and_another_does_not() -> None:
@@ -86,7 +86,7 @@ def test_a_planner_learns_online_by_the_same_loop() -> None:
     assert agents[0].policy()(np.zeros((3, 2))).shape == (3, 1)
 
 
-def test_trials_are_told_by_the_environments_own_return() -> None:
+def test_trials_are_reported_by_the_environments_own_return() -> None:
     """Seven for every step, up to 12 steps."""
     _, online = learned()
     trials = online.report.trials
@@ -108,16 +108,17 @@ def test_a_learned_task_learns_what_the_environment_pays_and_when_it_ends() -> N
     assert len(agent.imagined) > 0
 
 
-def test_stretches_are_held_out_whole_one_of_each_group() -> None:
-    _, online = learned(replace(CONFIG, holdout_stretch=3))
-    stretches = online.held.reshape(-1, 3)
-    assert (stretches.all(1) == stretches.any(1)).all()
-    np.testing.assert_array_equal(stretches[:, 0].reshape(-1, 5).sum(1), 1)  # holdout is 0.2
-    assert len(set(stretches[:, 0].reshape(-1, 5).argmax(1).tolist())) > 1  # not always the same
+def test_segments_are_held_out_whole_one_of_each_group() -> None:
+    _, online = learned(replace(CONFIG, holdout_ticks=3))
+    assert online.fits is not None
+    segments = online.fits.held.reshape(-1, 3)
+    assert (segments.all(1) == segments.any(1)).all()
+    np.testing.assert_array_equal(segments[:, 0].reshape(-1, 5).sum(1), 1)  # holdout is 0.2
+    assert len(set(segments[:, 0].reshape(-1, 5).argmax(1).tolist())) > 1  # not always the same
 
 
-def test_an_agent_that_is_judged_over_ticks_needs_stretches_of_as_many() -> None:
-    with pytest.raises(SpecError, match=r"holdout_stretch: 1, but .* over 2 ticks"):
+def test_a_model_that_is_evaluated_over_ticks_needs_segments_of_as_many() -> None:
+    with pytest.raises(SettingsError, match=r"holdout_ticks: 1, but .* over 2 ticks"):
         learned(agent_config=JUDGED)
 
 
@@ -128,8 +129,8 @@ def test_an_agent_that_is_judged_over_ticks_needs_stretches_of_as_many() -> None
         {"imagination": replace(SMALL.imagination, length=LengthConfig("error", bound=9.0))},
     ],
 )
-def test_the_model_is_judged_on_held_out_stretches_where_trust_asks(change: Any) -> None:
-    config = replace(CONFIG, holdout_stretch=3)
+def test_the_model_is_evaluated_on_held_out_segments_where_a_schedule_asks(change: Any) -> None:
+    config = replace(CONFIG, holdout_ticks=3)
     assert learned(config)[0].relative_error is None
     agent, _ = learned(config, agent_config=replace(SMALL, **change))
     assert agent.relative_error is not None and agent.relative_error.shape == (2,)
@@ -143,10 +144,10 @@ def drifting(ratio: float, breaks_at: float) -> OnlineLearning:
     return run(mbpo(steps=config.steps), config, Slide(breaks_at))
 
 
-def test_a_machine_that_changes_is_refitted_at_once_and_told() -> None:
+def test_a_machine_that_changes_is_refitted_at_once_and_reported() -> None:
     report = drifting(3.0, breaks_at=135).report
     first = report.drifts[0]
-    assert first["steps"] == 140.0  # the look that first saw it; the fits are at 100 and 160
+    assert first["steps"] == 140.0  # the first rows that show it; the fits are at 100 and 160
     assert first["error"] > 3 * first["usual"] > 0
     assert len(report.holdout_nll) == 2 + len(report.drifts)
 

@@ -41,7 +41,7 @@ def same_end(a: Path, b: Path) -> None:
     ends = [RunFolder(p).read_state(CHECKPOINT) for p in (a, b)]
     for state in ends:
         assert state["loop"].pop("cpu_s") > 0
-        for record in state["loop"]["report"]["evaluations"]:
+        for record in state["loop"]["evaluations"]:
             record.pop("cpu_s")
     assert ends[0] == ends[1]
     assert ends[0]["loop"]["done"] == FULL.steps
@@ -107,8 +107,8 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
 def test_the_runs_use_what_they_must_remember(whole: dict[str, Path]) -> None:
     """Or the tests above would pass without it."""
     state = RunFolder(whole["mbpo"]).read_state(CHECKPOINT)
-    report = state["loop"]["report"]
-    assert report["trials"] and report["drifts"] and state["loop"]["looks"]
+    loop = state["loop"]
+    assert loop["trials"] and loop["fits"]["drifts"] and loop["fits"]["fresh_errors"]
     assert state["agent"]["relative_error"] and state["added"]["imagined"] > 0
     tensors = RunFolder(whole["pets, ts1"]).read_tensors(CHECKPOINT)
     assert len(tensors["plan.noise"]) and len(tensors["plan.plan"]) and len(tensors["plan.kept"])

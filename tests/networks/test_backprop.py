@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from robot_mbrl.models.ensemble.ensemble import BatchedLinear
 from robot_mbrl.networks.backprop import Activation, Backprop
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.networks.parameter_buffer import flatten
 
 E, B, HIDDEN = 3, 11, 7

@@ -16,13 +16,9 @@ from robot_mbrl.contract.errors import ContractMismatchError, DataError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.models.ensemble.config import EnsembleConfig
-from robot_mbrl.runs.run_folder import (
-    RunFolder,
-    load_agent,
-    load_optimizers,
-    network_tensors,
-    optimizer_tensors,
-)
+from robot_mbrl.runs.agent_state import create_run, save_agent
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.runs.settings import from_dict
 from robot_mbrl.tasks import make_task
 
@@ -49,8 +45,10 @@ def make(spec: RobotSpec, config: MbpoConfig = SMALL) -> Mbpo:
 
 def save(agent: Mbpo, spec: RobotSpec, path: Path, *, finished: bool = True) -> Path:
     folder = RunFolder(path)
-    folder.create(spec, agent.config, 3)
-    folder.save_agent(agent, finished=finished)
+    create_run(folder, spec, agent.config, 3)
+    save_agent(folder, agent)
+    if not finished:
+        folder.write_json("state.json", {"finished": False})
     return path
 
 
@@ -61,7 +59,7 @@ def test_an_agent_comes_back_as_it_was(furuta: RobotSpec, tmp_path: Path) -> Non
     assert loaded.config == SMALL
     assert loaded.disagreement_limit == 0.75
     assert loaded.model.elites.tolist() == [1, 3]
-    first, second = network_tensors(agent), network_tensors(loaded)
+    first, second = agent.get_state().weights, loaded.get_state().weights
     assert first.keys() == second.keys()
     for name, tensor in first.items():
         assert torch.equal(tensor, second[name]), name
@@ -134,8 +132,9 @@ def test_metrics_are_lines_of_json(tmp_path: Path) -> None:
 
 
 def test_settings_come_back_from_json() -> None:
-    config = PretrainConfig(num_envs=7, mbpo=SMALL)
-    assert from_dict(PretrainConfig, json.loads(json.dumps(dataclasses.asdict(config)))) == config
+    config = PretrainConfig(num_envs=7)
+    assert from_dict(PretrainConfig, json.loads(json.dumps(config.to_json()))) == config
+    assert from_dict(MbpoConfig, json.loads(json.dumps(dataclasses.asdict(SMALL)))) == SMALL
     with pytest.raises(DataError, match=r"SacConfig: unknown settings \['tua'\]"):
         from_dict(MbpoConfig, {"sac": {"tua": 0.1}})
 
@@ -144,10 +143,12 @@ def test_moments_of_other_weights_are_refused(furuta: RobotSpec) -> None:
     """As older versions wrote them, one a parameter."""
     agent = make(furuta)
     agent.update(3)
-    tensors = optimizer_tensors(agent)
-    load_optimizers(agent, tensors)
-    name = "critic_optimizer.0.exp_avg"
-    with pytest.raises(DataError, match="critic_optimizer do not fit"):
-        load_optimizers(agent, tensors | {name: tensors[name][:5]})
-    with pytest.raises(DataError, match="start the run anew"):
-        load_optimizers(agent, tensors | {"critic_optimizer.1.exp_avg": tensors[name]})
+    state = agent.get_state()
+    agent.set_state(state)
+    name = "optimizer.critic_optimizer.0.exp_avg"
+    for changed in (
+        {name: state.learning[name][:5]},
+        {"optimizer.critic_optimizer.1.exp_avg": state.learning[name]},
+    ):
+        with pytest.raises(DataError, match=r"critic_optimizer do not fit .* start the run anew"):
+            agent.set_state(dataclasses.replace(state, learning=state.learning | changed))

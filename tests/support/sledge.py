@@ -94,7 +94,7 @@ def offline(penalty: float) -> OfflineConfig:
     )
     mbpo = MbpoConfig(sac, EnsembleConfig(members=3, hidden=16), imagination, real_share=0.5)
     fit = FitConfig(steps=150, check_every=50, elites=3, lr=3e-3)
-    return OfflineConfig(mbpo=mbpo, fit=fit, updates=600)
+    return OfflineConfig(agent=mbpo, fit=fit, updates=600)
 
 
 def recorded(task: Any, seed: int) -> Transitions:

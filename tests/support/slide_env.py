@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from robot_mbrl.agents.imagination.rollouts import ImaginationConfig
-from robot_mbrl.agents.imagination.trust import LengthConfig, ShareConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig, ShareConfig
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac_config import SacConfig
@@ -37,10 +37,10 @@ CONFIG = OnlineConfig(
     evaluate_every=25,
     fit=FitConfig(steps=10, check_every=5, elites=2),
 )
-# everything that remembers, at once: looks at drift, trust by error, held-out stretches
+# everything that remembers, at once: drift, schedules by error, held-out segments
 FULL = replace(
     CONFIG,
-    holdout_stretch=3,
+    holdout_ticks=3,
     drift=DriftConfig(ratio=1.0, rows=4, memory=2),
     reward_fit=RewardFitConfig(steps=5),
     checkpoint_every=10,
@@ -95,7 +95,7 @@ def mbpo(seed: int = 0, config: MbpoConfig = SMALL, task: Any = None, steps: int
 def pets(seed: int = 0, kind: Any = "members", task: Any = None) -> Pets:
     planner = IcemConfig(horizon=4, candidates=12, iterations=2, elites=3, proposals=0)
     config = PetsConfig(EnsembleConfig(members=2, hidden=8), planner, PropagationConfig(kind, 4))
-    return Pets(LAYOUT, task or Centre(), config, CONFIG.steps, seed)
+    return Pets(LAYOUT, task or Centre(), config, 2 * CONFIG.steps, seed)
 
 
 def learned_task() -> LearnedTask:

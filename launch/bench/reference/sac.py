@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.envs.episodes import Act
+from robot_mbrl.contract.interface import Policy
 
 try:
     from stable_baselines3 import SAC
@@ -20,7 +20,9 @@ except ModuleNotFoundError as error:
 class _Evaluations(BaseCallback):
     """Calls `evaluate` every so many environment steps."""
 
-    def __init__(self, every: int, evaluate: Callable[[int, Act], dict[str, float]], report: Any):
+    def __init__(
+        self, every: int, evaluate: Callable[[int, Policy], dict[str, float]], report: Any
+    ):
         super().__init__()
         self.every, self.evaluate, self.report = every, evaluate, report
         self.curve: list[dict[str, float]] = []
@@ -42,7 +44,7 @@ def learn_sac(
     arguments: dict[str, Any],
     steps: int,
     evaluate_every: int,
-    evaluate: Callable[[int, Act], dict[str, float]],
+    evaluate: Callable[[int, Policy], dict[str, float]],
     seed: int,
     report: Callable[[int, int, dict[str, float]], None],
 ) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robot_mbrl.agents.imagination.trust import LengthConfig
+from robot_mbrl.agents.imagination.schedules import LengthConfig
 from robot_mbrl.agents.sac import Sac
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions, concatenate

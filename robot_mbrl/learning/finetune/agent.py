@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.agents.agent import RefinableAgent
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.data.segment import Segment
 from robot_mbrl.data.transitions import Transitions, concatenate
@@ -16,7 +17,7 @@ from robot_mbrl.learning.finetune.model import (
     Simulate,
     finetune_model,
 )
-from robot_mbrl.models.ensemble.config import make_ensemble
+from robot_mbrl.models.ensemble.config import config_of, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.fitting.fit import fit_normalizers
 
@@ -24,7 +25,7 @@ STARTS = 20_000  # observations that imagined rollouts may begin at
 
 
 def finetune(
-    agent: Mbpo,
+    agent: RefinableAgent,
     episodes: Mapping[str, list[Segment]],
     config: FinetuneConfig,
     progress: Progress,
@@ -44,7 +45,7 @@ def finetune(
 
 
 def _corrected_model(
-    agent: Mbpo,
+    agent: RefinableAgent,
     episodes: Mapping[str, list[Segment]],
     config: FinetuneConfig,
     progress: Progress,
@@ -70,24 +71,29 @@ def _corrected_model(
     return replace(result, report=report)
 
 
-def _control_model(agent: Mbpo, data: FinetuneData, config: FinetuneConfig) -> DynamicsEnsemble:
+def _control_model(
+    agent: RefinableAgent, data: FinetuneData, config: FinetuneConfig
+) -> DynamicsEnsemble:
     if config.model == "pretrained":
         return agent.model
-    sizes = agent.config.ensemble
+    sizes = config_of(agent.model)
     friction = config.dry_friction or sizes.dry_friction
-    fresh = make_ensemble(agent.layout, replace(sizes, dry_friction=friction), agent.torch_rng)
+    rng = torch.Generator().manual_seed(config.seed)
+    fresh = make_ensemble(agent.layout, replace(sizes, dry_friction=friction), rng)
     fit_normalizers(fresh, data.real)
     return fresh
 
 
-def _refine(agent: Mbpo, data: FinetuneData, config: FinetuneConfig, progress: Progress) -> None:
+def _refine(
+    agent: RefinableAgent, data: FinetuneData, config: FinetuneConfig, progress: Progress
+) -> None:
     """Improve policy and critics in the new model from real and simulated starting states."""
     agent.real.clear()
     agent.real.add(data.real)
     agent.blend(config.real_row_share, data.simulated, config.simulated_row_share)
     starts = _mixed_starts(data.real, data.simulated, config)
     agent.measure_disagreement(starts)
-    agent.sac.restart_optimizers(config.lr)
+    agent.restart_optimizers(config.lr)
     agent.refine(
         config.updates, starts, config.lr, lambda done, total: progress("policy", done, total, {})
     )

@@ -25,7 +25,7 @@ class FinetuneConfig:
     real_shares: tuple[float, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
     """shares of real rows, and of real windows, in a batch, of each member in turn; the rest is
     simulated, or the model forgets what these episodes do not show. Scarce episodes mislead in one
-    way and a simulator in another: members that trust more in either err less in the mean"""
+    way and a simulator in another: members that lean to either err less in the mean"""
     posterior: bool = True
     """simulate in the worlds that explain the episodes; otherwise in any of the pretraining"""
     simulated_windows: int = 4000

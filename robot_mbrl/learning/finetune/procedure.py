@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.agents.agent import RefinableAgent, refinable
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode
 from robot_mbrl.data.segment import Segment
-from robot_mbrl.envs.episodes import Act
 from robot_mbrl.learning.false_stops import at_least, calibrate_alarms
 from robot_mbrl.learning.finetune.agent import finetune
 from robot_mbrl.learning.finetune.config import FinetuneConfig, FinetuneReport, Progress
@@ -19,10 +19,12 @@ from robot_mbrl.learning.finetune.model import Simulate
 from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.models.judging.surprise import surprise
 from robot_mbrl.onboard import MonitorThresholds
+from robot_mbrl.runs.agent_state import create_run, save_agent
 from robot_mbrl.runs.lineage import hash_file, run_lineage
-from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder, load_agent
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder
 
-MakeSimulate = Callable[[RobotSpec, Task, Act, int], Simulate]
+MakeSimulate = Callable[[RobotSpec, Task, Policy, int], Simulate]
 """(robot, task, policy, seed) -> a simulator of worlds like the recorded one, such as
 `calibration.resimulate.resimulator`."""
 
@@ -55,12 +57,13 @@ def finetune_run(
 
     Returns the fields of FinetuneReport, and under "thresholds" where the new thresholds come
     from. Raises DataError for too little data or a folder in use, ContractMismatchError for
-    episodes of another robot.
+    episodes of another robot, SettingsError for an agent that cannot be finetuned.
     """
     config = config or FinetuneConfig()
     if (out / "config.json").exists():
         raise DataError(f"{out}: holds a run already; choose another --out")
-    agent, spec = load_agent(parent)
+    loaded, spec = load_agent(parent)
+    agent = refinable(loaded)
     check_episodes(episodes, spec)
     segments = {name: episode.segments() for name, episode in episodes.items()}
     simulated = agent.real.all()
@@ -82,7 +85,7 @@ def finetune_run(
 
 def write_run(
     out: Path,
-    agent: Mbpo,
+    agent: RefinableAgent,
     spec: RobotSpec,
     config: FinetuneConfig,
     lineage: dict[str, Any],
@@ -92,15 +95,15 @@ def write_run(
     """The new run folder; state.json comes last and makes it valid."""
     folder = RunFolder(out)
     more = {"lineage": lineage, "finetuning": dataclasses.asdict(config)}
-    folder.create(spec, agent.config, config.seed, **more)
+    create_run(folder, spec, agent.config, config.seed, **more)
     folder.write_json("finetune.json", result)
     if thresholds is not None:
         folder.write_json(THRESHOLDS, thresholds)
-    folder.save_agent(agent, finished=True, rolled_back=not result["accepted"])
+    save_agent(folder, agent, rolled_back=not result["accepted"])
 
 
 def new_thresholds(
-    agent: Mbpo,
+    agent: RefinableAgent,
     spec: RobotSpec,
     recorded: list[Segment],
     report: FinetuneReport,

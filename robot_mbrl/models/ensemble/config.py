@@ -30,7 +30,7 @@ class EnsembleConfig:
 
 
 def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:
-    """An untrained model of the configured kind. Raises SpecError for one that cannot be."""
+    """An untrained model of the configured kind. Raises SettingsError for one that cannot be."""
     return DynamicsEnsemble(
         layout,
         config.members,

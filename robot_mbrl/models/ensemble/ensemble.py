@@ -8,7 +8,6 @@ observation is consistent.
 
 import copy
 import itertools
-import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -16,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.observation.protocol import Layout
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.networks.normalizer import Normalizer, Whitener
 
 ModelKind = Literal["gaussian", "deterministic"]
@@ -28,21 +28,6 @@ LOG_STD_MIN, LOG_STD_MAX = -6.0, 0.5  # of the normalized residual
 FRICTION_START = -3.0  # of an untrained model, next to nothing: softplus(-3) = 0.05 spreads
 FRICTION_ADDED = 1.0  # softplus(1 - 3) = 0.13 residual spreads: gradients find that
 SLIP = 0.05  # share of a held increment that is left, so that gradients pass
-
-
-class BatchedLinear(nn.Module):
-    """E linear layers in one matrix product: (E, B, n_in) -> (E, B, n_out)."""
-
-    def __init__(self, members: int, n_in: int, n_out: int, rng: torch.Generator) -> None:
-        super().__init__()
-        bound = 1 / math.sqrt(n_in)
-        weight = (torch.rand(members, n_in, n_out, generator=rng) * 2 - 1) * bound
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(members, 1, n_out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply member e's layer to x[e]."""
-        return torch.baddbmm(self.bias, x, self.weight)
 
 
 def bounded(log_std: Tensor) -> Tensor:
@@ -66,7 +51,7 @@ class DynamicsEnsemble(nn.Module):
         depth: number of hidden layers.
         activation: of the hidden layers.
 
-    Raises SpecError for an unknown kind or activation, or no hidden layer.
+    Raises SettingsError for an unknown kind or activation, or no hidden layer.
     """
 
     elites: Tensor
@@ -88,11 +73,11 @@ class DynamicsEnsemble(nn.Module):
     ) -> None:
         super().__init__()
         if kind not in ("gaussian", "deterministic"):
-            raise SpecError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
+            raise SettingsError(f"model kind {kind!r}: expected 'gaussian' or 'deterministic'")
         if activation not in ACTIVATIONS:
-            raise SpecError(f"activation {activation!r}: expected {' or '.join(ACTIVATIONS)}")
+            raise SettingsError(f"activation {activation!r}: expected {' or '.join(ACTIVATIONS)}")
         if depth < 1:
-            raise SpecError(f"layers: expected at least 1 hidden layer, got {depth}")
+            raise SettingsError(f"layers: expected at least 1 hidden layer, got {depth}")
         self.kind: ModelKind = kind
         self.layout, self.members, self.hidden = layout, members, hidden
         self.dry_friction = dry_friction

@@ -1,6 +1,6 @@
 """An ensemble's elites as planners ask them: nothing left to learn, rows along the last axis.
 
-A planner looks at thousands of rows in every tick of control, most of the time in one thread of a
+A planner evaluates thousands of rows in every tick of control, most of the time in one thread of a
 small computer. So here
 
 - a state is (E, O, B): columns are contiguous, where a slice of (E, B, O) gathers single numbers;
@@ -20,10 +20,10 @@ from robot_mbrl.models.ensemble.ensemble import (
     ACTIVATIONS,
     FRICTION_START,
     SLIP,
-    BatchedLinear,
     DynamicsEnsemble,
     bounded,
 )
+from robot_mbrl.networks.batched_linear import BatchedLinear
 
 BLOCK = 8  # float32 numbers in a register of AVX2
 

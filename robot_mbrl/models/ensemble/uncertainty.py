@@ -50,7 +50,7 @@ class Uncertainty:
     def disagreement(self) -> FloatArray:
         """Root mean square over joints of the normalized epistemic part, (B,).
 
-        It is what planner, rollouts and supervisor look at.
+        Planner, rollouts and supervisor use it.
         """
         value: FloatArray = np.sqrt((self.normalized().epistemic ** 2).mean(-1))
         return value

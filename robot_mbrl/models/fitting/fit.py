@@ -51,7 +51,7 @@ class FitConfig:
     al. 2017, section 2.4)"""
     input_noise: float = 0.0
     """noise on observations while fitting, in standard deviations of each column: scarce rows do
-    not tell the noise of their encoders from motion, and a network learns it by heart"""
+    not separate the noise of their encoders from motion, and a network learns it by heart"""
     multistep_weight: float = 0.0
     """weight of the multi-step loss on windows, against the one-step likelihood's 1"""
     multistep_batch: int = 48

@@ -30,7 +30,7 @@ def one_step_gradient(
 
 
 class ByAutograd:
-    """Of `member_loss`: for dry friction, which looks at velocities, for noise on inputs, and for
+    """Of `member_loss`: for dry friction, which needs velocities, for noise on inputs, and for
     members that learn from different sources."""
 
     def __init__(

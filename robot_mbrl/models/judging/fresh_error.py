@@ -25,9 +25,9 @@ class DriftConfig:
     does. 1.5 is for a machine that is known: where a policy is learned from scratch it comes to new
     places, which looks like drift"""
     rows: int = 25
-    """fresh rows in one look"""
+    """fresh rows in one evaluation"""
     memory: int = 8
-    """looks in the recent mean; with fewer than half of them nothing is said"""
+    """evaluations in the recent mean; with fewer than half of them nothing is said"""
 
 
 def one_step_error(model: DynamicsEnsemble, fresh: Transitions) -> float:
@@ -42,7 +42,7 @@ def one_step_error(model: DynamicsEnsemble, fresh: Transitions) -> float:
 
 
 def has_drifted(error: float, before: Sequence[float], config: DriftConfig) -> bool:
-    """Whether an error stands out from those of the looks before it, oldest first."""
+    """Whether an error stands out from those before it, oldest first."""
     recent = list(before)[-config.memory :]
     if 2 * len(recent) < config.memory:
         return False

@@ -24,7 +24,9 @@ class ControllerMetadata:
         thresholds: `MonitorThresholds` as JSON; empty where not calibrated.
         lineage: run, data and parents it was made from.
         versions: of the programs that made it.
-        tolerance: largest difference between this file and the torch planner.
+        tolerance: largest difference between this file and the torch planner, of each output.
+        ties: share of observations at which rounding decides between plans that are worth the same,
+            and the largest difference of the action there.
         format: version of this record.
     """
 
@@ -38,6 +40,7 @@ class ControllerMetadata:
     lineage: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     tolerance: dict[str, Any] = field(default_factory=dict)
+    ties: dict[str, float] = field(default_factory=dict)
     format: int = FORMAT
 
     @classmethod

@@ -13,7 +13,7 @@ from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.planning_model import PlanningModel, planning_model
 from robot_mbrl.networks.actor import Actor
 from robot_mbrl.networks.critics import Critics
-from robot_mbrl.networks.task_view import View
+from robot_mbrl.networks.policy_view import PolicyView
 from robot_mbrl.planners.objective.propagation import OWN_MEANS, Propagation
 from robot_mbrl.planners.objective.scoring import Imagined
 
@@ -53,7 +53,7 @@ class Imagination(nn.Module):
             )
         self.model, self.task = planning_model(model), task
         self.actor, self.critics = actor, critics
-        self.view = actor.view if isinstance(actor, Actor) else View(model.layout.size)
+        self.view = actor.view if isinstance(actor, Actor) else PolicyView(model.layout.size)
         self.gamma, self.disagreement_penalty = gamma, disagreement_penalty
         self.terminal_value, self.propagation = terminal_value, propagation
 
@@ -62,7 +62,7 @@ class Imagination(nn.Module):
 
         Args:
             obs: (O,), or one for each plan, (N, O).
-            plans: (N, H, A), choices within [-1, 1], see agents.view.
+            plans: (N, H, A), outputs within [-1, 1], see networks/policy_view.py.
             proposals: in the first so many rows the policy chooses and the plan is added to its
                 choice.
 
@@ -80,7 +80,7 @@ class Imagination(nn.Module):
                 shared = known[h]
             else:
                 choice = self._choose(x, planned[h], proposals)
-                action = self.view.act(x.mean(0).T, choice.T).T
+                action = self.view.to_action(x.mean(0).T, choice.T).T
                 shared = action.expand(self.model.members, -1, -1)
             x, mean = self.propagation.step(self.model, x, shared, h)
             states.append(x)
@@ -105,7 +105,7 @@ class Imagination(nn.Module):
             return planned
         if self.actor is None:
             raise PlannerError(f"{proposals} proposals asked of a model without a policy, use 0")
-        policy = self.actor.choose(x[..., :proposals].mean(0).T).T
+        policy = self.actor.output(x[..., :proposals].mean(0).T).T
         proposed = (policy + planned[:, :proposals]).clamp(-1.0, 1.0)
         return torch.cat([proposed, planned[:, proposals:]], -1)
 

@@ -50,7 +50,7 @@ class StagedImagination:
         not discounted."""
         model, task = self.imagination.model, self.imagination.task
         x = self._split(state)
-        executed = self.imagination.view.act(x.mean(0).T, action)
+        executed = self.imagination.view.to_action(x.mean(0).T, action)
         shared = executed.T.expand(self._members, -1, -1)
         mean, _ = model.increments(x, shared)
         x = model.layout.advance(x, mean, shared, xp=torch, axis=-2)

@@ -12,19 +12,19 @@ import launch.studies.randomization as bench
 from launch.studies.randomization import Settings
 from robot_mbrl.agents.mbpo import MbpoConfig
 from robot_mbrl.contract.errors import DataError, SpecError
-from robot_mbrl.envs.episodes import actor_policy
-from robot_mbrl.learning.policy_only import PolicyOnly
+from robot_mbrl.learning.actors import PolicyController, actor_policy
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import FitConfig
-from robot_mbrl.runs.run_folder import RunFolder, load_agent
+from robot_mbrl.runs.load_agent import load_agent
+from robot_mbrl.runs.run_folder import RunFolder
 
 SMALL = PretrainConfig(
     num_envs=16,
     warmup_steps=500,
     evaluation_worlds=2,
     alarm_worlds=4,
-    mbpo=MbpoConfig(ensemble=EnsembleConfig(hidden=16), real_share=1.0),
+    agent=MbpoConfig(ensemble=EnsembleConfig(hidden=16), real_share=1.0),
     fit=FitConfig(steps=50),
 )
 
@@ -97,7 +97,7 @@ def test_the_policy_alone_is_the_average_actor(
 ) -> None:
     agent, _ = load_agent(settings.out / "fixed-0")
     obs = np.random.default_rng(0).uniform(-1, 1, agent.real.all().obs.shape[1])
-    output = PolicyOnly(agent).act(obs)
+    output = PolicyController(agent.policy()).act(obs)
     np.testing.assert_array_equal(output.action, actor_policy(agent.sac.average)(obs[None])[0])
     assert np.abs(output.action).max() > 0
 

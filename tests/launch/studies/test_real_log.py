@@ -1,4 +1,4 @@
-"""The real-log benchmark: its pieces, and a small version from end to end."""
+"""The real-log benchmark: its parts, and a small version from end to end."""
 
 import dataclasses
 from pathlib import Path

@@ -14,6 +14,7 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.config import EnsembleConfig
 from robot_mbrl.models.fitting.fit import fit_normalizers
+from robot_mbrl.runs.agent_state import create_run, save_agent
 from robot_mbrl.runs.lineage import hash_file
 from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.tasks import make_task
@@ -35,8 +36,8 @@ def make_run(path: Path, spec: RobotSpec, **more: object) -> Path:
     fit_normalizers(agent.model, agent.real.all())
     agent.model.elites = torch.tensor([0, 2])
     folder = RunFolder(path)
-    folder.create(spec, CONFIG, 3, **more)
-    folder.save_agent(agent, finished=True)
+    create_run(folder, spec, CONFIG, 3, **more)
+    save_agent(folder, agent)
     return path
 
 
@@ -99,9 +100,9 @@ def test_recorded_episodes_say_what_they_are_too_few_or_short_for(run, episodes,
     assert any("2 episodes cannot bound a rate of 0.05" in n for n in numbers["notes"])
     assert main(["analyze", *args, "--horizon", "60"]) == 0
     numbers = json.loads((tmp_path / "analysis.json").read_text())
-    assert numbers["growth"] is numbers["returns"] is numbers["drift"] is None
+    assert numbers["growth"] is numbers["returns"] is numbers["lineage_error"] is None
     assert any(n.startswith("error growth: not measured") for n in numbers["notes"])
-    assert "no episode has 60 ticks" in (tmp_path / "analysis.html").read_text()
+    assert "no segment has 60 ticks" in (tmp_path / "analysis.html").read_text()
 
 
 def test_a_line_of_runs_is_drawn_and_what_it_learned_from_is_left_out(run, episodes, tmp_path):
@@ -114,7 +115,7 @@ def test_a_line_of_runs_is_drawn_and_what_it_learned_from_is_left_out(run, episo
     numbers = json.loads((child / "analysis.json").read_text())
     assert numbers["episodes"] == 2 and "1 that the run learned from" in numbers["source"]
     assert "2 of them chose among its candidates" in numbers["source"]
-    assert numbers["drift"]["runs"] == [str(run), str(child)]
+    assert numbers["lineage_error"]["runs"] == [str(run), str(child)]
     assert (child / "analysis.html").read_text().count("<svg") == 5
 
 

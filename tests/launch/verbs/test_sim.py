@@ -124,7 +124,7 @@ ARM = f"""<robot name="arm"><link name="base"/><link name="upper">{INERTIAL}</li
 <axis xyz="0 1 0"/><limit lower="-2" upper="2" effort="1.4" velocity="6"/></joint></robot>"""
 TINY = ["--updates", "16", "--checkpoint-every", "16", "--num-envs", "4", "--warmup-steps", "400"]
 TINY += ["--evaluation-worlds", "2", "--alarm-worlds", "2", "--fit.steps", "4"]
-TINY += ["--mbpo.sac.batch", "16", "--fit.batch", "16", "--fit.check-every", "2"]
+TINY += ["--agent.sac.batch", "16", "--fit.batch", "16", "--fit.check-every", "2"]
 
 
 @pytest.mark.slow

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import launch.verbs.sim2sim
 from launch.main import main
-from launch.verbs.sim2sim import Settings, judge
+from launch.verbs.sim2sim import Settings, evaluate_in_processes
+from robot_mbrl.contract import load_robot
+from robot_mbrl.learning.gate import PART, GateConfig
 
 
 def verdict(capsys: pytest.CaptureFixture[str], controller: Any, *more: str) -> tuple[int, Any]:
@@ -35,8 +36,8 @@ def test_what_reaches_the_share_passes(backend: str, controller, capsys) -> None
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--worlds", "0"], "--worlds 0: expected at least 1"),
-        (["--pass-at", "90"], "--pass-at 90.0: expected a share between 0 and 1"),
+        (["--worlds", "0"], "worlds: expected at least 1, got 0"),
+        (["--pass-at", "90"], "pass_at: expected a share from 0 to 1, got 90.0"),
         (["--robot", "simple_pendulum"], "simple_pendulum"),
     ],
 )
@@ -54,12 +55,12 @@ def test_an_unknown_engine_is_wrong_usage(controller, capsys) -> None:
 
 @pytest.mark.slow
 def test_the_number_of_processes_changes_no_number(controller) -> None:
-    settings = {
-        "controller": controller,
-        "worlds": launch.verbs.sim2sim.PART + 1,
-        "backend": "mujoco",
-    }
-    runs = [judge(Settings(**settings, processes=n), "furuta") for n in (1, 2)]
-    for alone, shared in zip(*runs, strict=True):
-        np.testing.assert_array_equal(alone.returns, shared.returns)
-    assert runs[0][0].returns[0] != runs[0][1].returns[0]
+    config, spec = GateConfig(worlds=PART + 1), load_robot("furuta")
+    runs = [
+        evaluate_in_processes(
+            Settings(controller=controller, config=config, backend="mujoco", processes=n), spec
+        )
+        for n in (1, 2)
+    ]
+    np.testing.assert_array_equal(runs[0].returns, runs[1].returns)
+    assert len(set(runs[0].returns.tolist())) == PART + 1

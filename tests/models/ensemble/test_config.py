@@ -6,9 +6,10 @@ import dataclasses
 import pytest
 import torch
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.models.ensemble.config import EnsembleConfig, config_of, make_ensemble
-from robot_mbrl.models.ensemble.ensemble import ACTIVATIONS, BatchedLinear, DynamicsEnsemble
+from robot_mbrl.models.ensemble.ensemble import ACTIVATIONS, DynamicsEnsemble
+from robot_mbrl.networks.batched_linear import BatchedLinear
 from robot_mbrl.runs.settings import from_dict
 from tests.support.linear_model import layout, transitions
 
@@ -84,10 +85,10 @@ def test_elites_and_grip_keep_the_depth(depth: int) -> None:
 
 
 def test_an_unknown_activation_is_refused() -> None:
-    with pytest.raises(SpecError, match="'gelu': expected silu or relu"):
+    with pytest.raises(SettingsError, match="'gelu': expected silu or relu"):
         build(dataclasses.replace(SIZES, activation="gelu"))  # type: ignore[arg-type]
 
 
 def test_a_model_without_hidden_layers_is_refused() -> None:
-    with pytest.raises(SpecError, match="at least 1 hidden layer, got 0"):
+    with pytest.raises(SettingsError, match="at least 1 hidden layer, got 0"):
         build(dataclasses.replace(SIZES, layers=0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.models.ensemble.config import EnsembleConfig, make_ensemble
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble, ModelKind
 from robot_mbrl.models.fitting.fit import (
@@ -137,5 +137,5 @@ def test_a_single_model_fits_and_never_disagrees(kind: ModelKind) -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(SpecError, match="'gaussian' or 'deterministic'"):
+    with pytest.raises(SettingsError, match="'gaussian' or 'deterministic'"):
         build("bayesian")  # type: ignore[arg-type]

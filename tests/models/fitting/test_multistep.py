@@ -98,7 +98,7 @@ def pushed_rows(plant: ObservationLayout, rows: int, bias: float) -> Transitions
 
 @pytest.mark.parametrize(("weight", "believed"), [(0.0, False), (50.0, True)])
 def test_weight_of_the_multi_step_loss_matters(weight: float, believed: bool) -> None:
-    """One-step rows confirm a bias, stretches deny it: the weight decides who is believed."""
+    """One-step rows confirm a bias, windows deny it: the weight decides who is believed."""
     plant = layout(1.0)
     model = biased_members(-2e-2, -2e-2, -2e-2)
     rows, episode = pushed_rows(plant, 50, -2e-2), coasting(plant, 40)
@@ -121,7 +121,7 @@ def test_weight_of_the_multi_step_loss_matters(weight: float, believed: bool) ->
 
 
 def test_weights_are_kept_by_held_out_multi_step_error() -> None:
-    """One-step rows pull away from what held-out stretches confirm: judged by stretches, nothing
+    """One-step rows pull away from what held-out windows confirm: compared by windows, nothing
     beats the weights at the start; judged by likelihood, training does."""
     plant = layout(1.0)
     model = biased_members(0.0, 0.0)
@@ -163,7 +163,7 @@ def test_the_robust_scale_does_not_see_a_push() -> None:
     ("share", "there", "real", "simulated"),
     [(0.25, 40, 10, 30), (0.9, 40, 10, 1), (1.0, 40, 10, 0), (0.0, 40, 0, 40), (0.25, 0, 10, 0)],
 )
-def test_a_blend_has_the_share_of_real_stretches(
+def test_a_blend_has_the_share_of_real_windows(
     share: float, there: int, real: int, simulated: int
 ) -> None:
     width = layout(1.0).size

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.networks.actor import Actor
 from robot_mbrl.networks.critics import Critics
@@ -233,12 +232,12 @@ def test_it_is_at_least_as_good_as_cem_with_many_plans() -> None:
 def networks() -> Imagination:
     """Untrained networks of a robot with angles and histories, two joints and two motors."""
     robot = toy_layout(joints=("arm", "pendulum"), wraps=(False, True), alpha=(0.7, 0.4))
-    rng, config = torch.Generator().manual_seed(0), SacConfig(critic_hidden=8)
+    rng = torch.Generator().manual_seed(0)
     return Imagination(
         DynamicsEnsemble(robot, 3, 8, rng),
         PendulumSwingUp(robot),
         Actor(robot.size, 2, 8, rng),
-        Critics(robot.size, 2, config, rng),
+        Critics(robot.size, 2, 2, 8, rng),
         gamma=0.95,
         disagreement_penalty=0.1,
     )

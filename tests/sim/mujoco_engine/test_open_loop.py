@@ -63,7 +63,7 @@ def swings(damping: float) -> LogWindows:
     return LogWindows(q, qd, before, actions, np.cumsum(steps, 1))
 
 
-def test_plausible_worlds_have_the_damping_of_the_log() -> None:
+def test_posterior_worlds_have_the_damping_of_the_log() -> None:
     low = SPEC.nominal["joints.pendulum.damping"] * 0.3
     kept = {}
     for damping in (low, 6.0):
@@ -73,7 +73,7 @@ def test_plausible_worlds_have_the_damping_of_the_log() -> None:
     assert kept[low] < 1.2 < 3.0 < kept[6.0]
 
 
-def test_a_pushed_window_does_not_decide_which_worlds_are_plausible() -> None:
+def test_a_pushed_window_does_not_decide_which_worlds_explain_a_log() -> None:
     calm = swings(6.0)
     calm.travel_rad[0] += 20.0  # a push
     found = posterior_worlds(SPEC, calm, np.random.default_rng(0), keep=8, rounds=1)

@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.errors import SettingsError
 from sim.rendering.viewer import Viewer
 
 
@@ -84,5 +84,5 @@ def test_a_goal_is_shown(furuta: RobotSpec) -> None:
 
 
 def test_human_needs_something_that_shows(furuta: RobotSpec) -> None:
-    with pytest.raises(DataError, match="'human' needs a draw function"):
+    with pytest.raises(SettingsError, match="'human' needs a draw function"):
         sim.make_env(furuta, render_mode="human", draw=None)

@@ -9,31 +9,32 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_mbrl.agents.mbpo import Mbpo, Progress
+from robot_mbrl.agents.agent import Progress, RefinableAgent, refinable
+from robot_mbrl.agents.registry import make_agent
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions
 
 
 def learn_another_task(
-    agent: Mbpo, task: Task, updates: int, seed: int, progress: Progress | None = None
-) -> Mbpo:
+    agent: RefinableAgent, task: Task, updates: int, seed: int, progress: Progress | None = None
+) -> RefinableAgent:
     """Learn a policy and a value for `task` in the model of `agent`, from the agent's real rows.
 
     Args:
         agent: has a fitted model and the transitions it was fitted to; it stays as it is.
         task: rewards and terminates.
-        updates: SAC updates.
+        updates: gradient steps.
         seed: of every generator of the new agent.
         progress: called with (done, total).
 
     Returns a new agent of the same settings and with the same model.
     """
     data = rewarded(agent.real.all(), task)
-    other = Mbpo(agent.layout, task, agent.config, len(data), seed)
+    other = refinable(make_agent(agent.layout, task, agent.config, len(data), seed))
     other.set_model(agent.model)
-    other.real.add(data)
+    other.observe(data)
     other.model_fitted(data)
-    other.refine(updates, data, agent.config.sac.lr, progress)
+    other.refine(updates, data, progress=progress)
     return other
 
 

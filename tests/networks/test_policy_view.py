@@ -10,25 +10,25 @@ import sim
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import ObservationLayout, load_robot
-from robot_mbrl.networks.task_view import TaskView, View
+from robot_mbrl.networks.policy_view import PolicyView, TaskPolicyView
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.tasks import make_task
 
 
-def view_of(name: str) -> tuple[TaskView, ObservationLayout]:
+def view_of(name: str) -> tuple[TaskPolicyView, ObservationLayout]:
     spec = load_robot(name)
     layout = ObservationLayout.from_spec(spec)
-    return TaskView(layout, make_task(spec)), layout
+    return TaskPolicyView(layout, make_task(spec)), layout
 
 
 def test_a_voltage_is_chosen_as_it_is() -> None:
     view, layout = view_of("furuta")
     obs, action = torch.randn(4, layout.size), torch.rand(4, 1) * 2 - 1
     assert view.size == layout.size
-    for x, same in [(view.see(obs), obs), (view.act(obs, action), action)]:
+    for x, same in [(view.inputs(obs), obs), (view.to_action(obs, action), action)]:
         assert torch.equal(x, same)
-    assert torch.equal(view.choice(obs, action), action)
-    assert torch.equal(View(3).act(obs, action), action)
+    assert torch.equal(view.to_output(obs, action), action)
+    assert torch.equal(PolicyView(3).to_action(obs, action), action)
 
 
 def test_a_slewed_position_is_chosen_as_a_move_from_the_last_one() -> None:
@@ -37,43 +37,47 @@ def test_a_slewed_position_is_chosen_as_a_move_from_the_last_one() -> None:
     last = torch.tensor([0.2, -0.4, 0.5, 0.0, 0.999])
     obs[:, layout.column("pan_servo.action[-1]") :][:, :5] = last
     step = torch.tensor(layout.action_step, dtype=torch.float32)
-    choice = torch.tensor([[0.0] * 5, [1.0] * 5, [-0.5] * 5])
-    action = view.act(obs, choice)
+    output = torch.tensor([[0.0] * 5, [1.0] * 5, [-0.5] * 5])
+    action = view.to_action(obs, output)
     torch.testing.assert_close(action[0], last)
     torch.testing.assert_close(action[1], (last + step).clamp(max=1.0))
     torch.testing.assert_close(action[2], last - 0.5 * step)
-    torch.testing.assert_close(view.choice(obs, action)[2], choice[2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(view.to_output(obs, action)[2], output[2], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["furuta", "arm"])
-def test_freedom_is_the_slope_of_the_choice_that_an_action_really_is(name: str) -> None:
+def test_the_slope_is_that_of_the_output_that_an_action_really_is(name: str) -> None:
     view, layout = view_of(name)
     rng = torch.Generator().manual_seed(0)
     obs = torch.rand(60, layout.size, generator=rng) * 2.2 - 1.1
     size = layout.action_size
-    choice = (torch.rand(60, size, generator=rng) * 2 - 1).requires_grad_()
-    (expected,) = torch.autograd.grad(view.choice(obs, view.act(obs, choice)).sum(), [choice])
-    freedom = view.freedom(obs, choice.detach())
+    output = (torch.rand(60, size, generator=rng) * 2 - 1).requires_grad_()
+    (expected,) = torch.autograd.grad(
+        view.to_output(obs, view.to_action(obs, output)).sum(), [output]
+    )
+    slope = view.slope(obs, output.detach())
     if name == "furuta":
-        assert freedom is None and (expected == 1).all()
+        assert slope is None and (expected == 1).all()
     else:
-        torch.testing.assert_close(freedom, expected)
-        assert 0 < freedom.mean() < 1
+        torch.testing.assert_close(slope, expected)
+        assert 0 < slope.mean() < 1
 
 
-def test_a_choice_is_what_the_simulator_does() -> None:
-    """Every choice is within what a tick allows, so nothing of it is cut."""
+def test_an_output_is_what_the_simulator_does() -> None:
+    """Every output is within what a tick allows, so nothing of it is cut."""
     env = sim.make_vec_env("arm", 6, threads=1)
-    view = TaskView(env.layout, env.task)
+    view = TaskPolicyView(env.layout, env.task)
     obs, _ = env.reset(seed=0)
     rng = torch.Generator().manual_seed(0)
     for _ in range(5):
-        action = view.act(torch.as_tensor(obs), torch.rand(6, 5, generator=rng) * 2 - 1).numpy()
+        action = view.to_action(
+            torch.as_tensor(obs), torch.rand(6, 5, generator=rng) * 2 - 1
+        ).numpy()
         obs, _, _, _, info = env.step(action)
         np.testing.assert_allclose(info["applied"], action, atol=1e-6)
 
 
-def test_policy_and_critics_see_the_features() -> None:
+def test_policy_and_critics_are_given_the_features() -> None:
     spec = load_robot("arm")
     layout, task = ObservationLayout.from_spec(spec), make_task(spec)
     config = MbpoConfig(sac=SacConfig(actor_hidden=8, critic_hidden=8))
@@ -90,7 +94,7 @@ def test_policy_and_critics_see_the_features() -> None:
         assert torch.equal(mean[:, 0], mean[:, 1])  # a goal moves nothing
 
 
-def test_plans_are_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plans_are_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan of zeros is to stay: the imagined commands do not change."""
     spec = load_robot("arm")
     layout, task = ObservationLayout.from_spec(spec), make_task(spec)

@@ -1,7 +1,8 @@
-"""How policy and critics look at a robot: what they see of an observation, what their actions mean.
+"""The policy view of a robot: what policy and critics are given of an observation, and what the
+policy's output means as an action.
 
 Two things that physics knows and networks would have to learn: a task may tell where the goal is
-(`Task.features`), and a command that may move only so far in a tick is chosen as a move from where
+(`Task.features`), and a command that may move only so far in a tick is put out as a move from where
 it is. An absolute position must be right to the last digit in every state; a move must only point
 the right way, and no move is rest.
 """
@@ -19,16 +20,16 @@ WHITEN_FLOOR, WHITEN_CLIP = 0.1, 5.0  # .05 without a clip diverged
 
 
 def make_whitener(size: int) -> Whitener:
-    """What policy and critics normalize the S numbers with that they see."""
+    """What policy and critics normalize their S inputs with."""
     return Whitener(size, floor=WHITEN_FLOOR, clip=WHITEN_CLIP)
 
 
-class View:
+class PolicyView:
     """The plain view: observations and actions as they are.
 
     Attributes:
-        size: what is seen, S numbers.
-        direct: a choice is an action, whatever is observed.
+        size: S, inputs of a network.
+        direct: an output is an action, whatever is observed.
     """
 
     direct = True
@@ -36,25 +37,25 @@ class View:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def see(self, obs: Tensor) -> Tensor:
+    def inputs(self, obs: Tensor) -> Tensor:
         """Observations (..., O) -> (..., S)."""
         return obs
 
-    def act(self, obs: Tensor, choice: Tensor) -> Tensor:
-        """A choice (..., A) in [-1, 1] -> an action."""
-        return choice
+    def to_action(self, obs: Tensor, output: Tensor) -> Tensor:
+        """A policy's output (..., A) in [-1, 1] -> an action."""
+        return output
 
-    def choice(self, obs: Tensor, action: Tensor) -> Tensor:
-        """The inverse of `act`."""
+    def to_output(self, obs: Tensor, action: Tensor) -> Tensor:
+        """The inverse of `to_action`."""
         return action
 
-    def freedom(self, obs: Tensor, choice: Tensor) -> Tensor | None:
-        """Slope (B, A) of choice(obs, act(obs, c)) at c: 1, or 0 where a bound of the action cuts
-        the choice; None where it is 1 everywhere."""
+    def slope(self, obs: Tensor, output: Tensor) -> Tensor | None:
+        """Slope (B, A) of to_output(obs, to_action(obs, u)) at u: 1, or 0 where a bound of the
+        action cuts the output; None where it is 1 everywhere."""
         return None
 
 
-class TaskView(View):
+class TaskPolicyView(PolicyView):
     """The view of a robot with a task.
 
     Args:
@@ -67,32 +68,32 @@ class TaskView(View):
         self._features = getattr(task, "features", None)
         self._slewed = getattr(layout, "slewed", False)
         self.direct = not self._slewed
-        super().__init__(self.see(torch.zeros(1, layout.size)).shape[-1])
+        super().__init__(self.inputs(torch.zeros(1, layout.size)).shape[-1])
 
-    def see(self, obs: Tensor) -> Tensor:
+    def inputs(self, obs: Tensor) -> Tensor:
         """The observation, then the task's features."""
         return torch.cat([obs, self._features(obs, xp=torch)], -1) if self._features else obs
 
-    def act(self, obs: Tensor, choice: Tensor) -> Tensor:
+    def to_action(self, obs: Tensor, output: Tensor) -> Tensor:
         """The last action plus this share of the largest move."""
         if not self._slewed:
-            return choice
+            return output
         last, step, free = self._last(obs)
-        return torch.where(free, choice, last + step * choice).clamp(-1.0, 1.0)
+        return torch.where(free, output, last + step * output).clamp(-1.0, 1.0)
 
-    def choice(self, obs: Tensor, action: Tensor) -> Tensor:
+    def to_output(self, obs: Tensor, action: Tensor) -> Tensor:
         """The share of the largest move that an action is."""
         if not self._slewed:
             return action
         last, step, free = self._last(obs)
         return torch.where(free, action, (action - last) / step)
 
-    def freedom(self, obs: Tensor, choice: Tensor) -> Tensor | None:
+    def slope(self, obs: Tensor, output: Tensor) -> Tensor | None:
         """0 where a move ends at a bound."""
         if not self._slewed:
             return None
         last, step, free = self._last(obs)
-        return (free | ((last + step * choice).abs() <= 1)).to(choice.dtype)
+        return (free | ((last + step * output).abs() <= 1)).to(output.dtype)
 
     def _last(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         step = torch.as_tensor(self._layout.action_step, dtype=obs.dtype)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from robot_mbrl.learning.reuse import learn_another_task, rewarded
+from robot_mbrl.learning.new_task import learn_another_task, rewarded
 from tests.support.sledge import Goal, learned, mean_return, recorded
 
 

@@ -1,18 +1,27 @@
-"""What a line of finetunings learned from."""
+"""Where a run came from, and what a line of finetunings learned from."""
 
 import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from robot_mbrl.runs.learned_from import kept_out_of, learned_from, without
+from robot_mbrl.runs.lineage import (
+    ancestors,
+    kept_out_of,
+    learned_from,
+    parent_of,
+    run_lineage,
+    without,
+)
 from robot_mbrl.runs.run_folder import RunFolder
 
 
 def make_run(path: Path, lineage: dict[str, Any] | None, kept_out: list[str]) -> Path:
     path.mkdir()
     folder = RunFolder(path)
-    folder.write_json("config.json", {"lineage": lineage} if lineage else {})
+    head = {"lineage": lineage} if lineage else {}
+    folder.write_json("config.json", head | {"seed": 3})
+    folder.write_json("state.json", {"finished": True})
     if lineage:
         folder.write_json("finetune.json", {"holdout_episodes": kept_out})
     return path
@@ -47,3 +56,26 @@ def test_an_episode_is_known_by_its_content_wherever_it_lies(tmp_path):
     learned = {hashlib.sha256(b"ticks").hexdigest()}
     assert list(without(given, learned)) == ["other"]
     assert list(without(given, set())) == ["here", "moved", "other"]
+
+
+def test_a_line_of_runs_is_found_from_any_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a = make_run(Path("a"), None, [])
+    b = make_run(Path("b"), run_lineage(a), [])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert parent_of(tmp_path / "b") == tmp_path / "a"
+    assert ancestors(tmp_path / "b") == [tmp_path / "a", tmp_path / "b"]
+    assert parent_of(tmp_path / "a") is None and b == Path("b")
+
+
+def test_runs_that_were_moved_together_find_each_other(tmp_path):
+    (tmp_path / "before").mkdir()
+    a = make_run(tmp_path / "before" / "a", None, [])
+    lineage = run_lineage(a) | {"episodes": {"1": "one"}}
+    b = make_run(tmp_path / "before" / "b", lineage, [])
+    make_run(tmp_path / "before" / "c", run_lineage(b) | {"episodes": {"2": "two"}}, [])
+    (tmp_path / "before").rename(tmp_path / "after")
+    after = tmp_path / "after"
+    assert ancestors(after / "c") == [after / "a", after / "b", after / "c"]
+    assert learned_from(after / "c") == {"one", "two"}
