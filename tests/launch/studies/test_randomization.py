@@ -84,7 +84,7 @@ def test_what_is_finished_is_used_again_and_the_rest_done(
 
     (settings.out / "fixed-0" / "policy-worn-2.json").unlink()
     monkeypatch.setattr(bench, "pretrain", never)
-    monkeypatch.setattr(bench, "export", never)
+    monkeypatch.setattr(bench, "export_run", never)
     again = bench.measure_randomization(settings, SMALL)["rows"]
     assert again == rows
     with pytest.raises(DataError, match="updates: the run has 80, asked for 81"):
