@@ -15,7 +15,7 @@ from robot_mbrl.contract.errors import SpecError
 
 
 @dataclass(frozen=True)
-class Protocol:
+class WireProtocol:
     """Both ends of a wire, each as "module:Class".
 
     Attributes:
@@ -28,7 +28,7 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "mcu": Protocol("hardware.mcu.driver:McuDriver", "hardware.mcu.device:McuDevice"),
+    "mcu": WireProtocol("hardware.mcu.driver:McuDriver", "hardware.mcu.device:McuDevice"),
 }
 
 
@@ -44,7 +44,7 @@ def make_mock(board: Board) -> Device:
     return device
 
 
-def _protocol(spec: RobotSpec) -> Protocol:
+def _protocol(spec: RobotSpec) -> WireProtocol:
     name = spec.link.protocol
     if name not in PROTOCOLS:
         known = ", ".join(map(repr, PROTOCOLS))

@@ -98,11 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"robot-mbrl {robot_mbrl.__version__}")
         return OK
     if args[:1] == ["bench"]:
-        return dispatch(BENCH_MENU, args[1:])
-    return dispatch(VERB_MENU, args)
+        return run_named(BENCH_MENU, args[1:])
+    return run_named(VERB_MENU, args)
 
 
-def dispatch(menu: Menu, args: Sequence[str]) -> int:
+def run_named(menu: Menu, args: Sequence[str]) -> int:
     """Run the command that the first argument names, or list them all."""
     if not args or args[0] in ("-h", "--help", "help"):
         print(menu.usage())

@@ -5,7 +5,7 @@ import numpy as np
 from hardware.identity import Identity
 from hardware.mcu import messages
 from hardware.mcu.frames import MEANING, Frame, FrameReader, McuFault, MessageType, encode_frame
-from hardware.mcu.messages import IdentityMessage, State
+from hardware.mcu.messages import MAX_TEXT_BYTES, IdentityMessage, StateMessage
 from hardware.mock.board import Board
 from robot_mbrl.contract.errors import FrameError
 from robot_mbrl.contract.interface import Fault
@@ -35,10 +35,10 @@ class McuDevice:
     def _answer(self, frame: Frame) -> Frame | None:
         """Do what a request says and return the reply, None for what is no request."""
         board = self.board
+        if frame.type == MessageType.HELLO:
+            return self._identity().pack(frame.sequence)
         try:
             match frame.type:
-                case MessageType.HELLO:
-                    return self._identity().pack(frame.sequence)
                 case MessageType.READ:
                     pass
                 case MessageType.COMMAND:
@@ -57,14 +57,15 @@ class McuDevice:
 
     def _identity(self) -> IdentityMessage:
         board = self.board
+        name = board.reality.name.encode()[: MAX_TEXT_BYTES - 5].decode(errors="ignore")
         return IdentityMessage(
-            Identity.of_spec(board.spec, FIRMWARE, f"MOCK-{board.reality.name}"),
+            Identity.of_spec(board.spec, FIRMWARE, f"MOCK-{name}"),
             watchdog_ms=round(board.watchdog_s * 1e3),
         )
 
-    def _state(self) -> State:
+    def _state(self) -> StateMessage:
         board = self.board
-        return State(
+        return StateMessage(
             device_us=round(board.time_s * 1e6),
             sample=board.sample,
             faults=int(on_the_wire(board.faults)),

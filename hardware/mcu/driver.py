@@ -16,7 +16,7 @@ from hardware.mcu.frames import (
     encode_frame,
     meaning_of,
 )
-from hardware.mcu.messages import IdentityMessage, State
+from hardware.mcu.messages import IdentityMessage, StateMessage
 from hardware.port import Port
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import FrameError, LinkTimeout
@@ -97,8 +97,8 @@ class McuDriver(PortDriver):
         self._reader.restart()
         self.statistics.frame_errors = self._reader.errors
 
-    def _ask(self, build: Request) -> State:
-        state = State.unpack(self._request(build, MessageType.STATE, self._timeout_s))
+    def _ask(self, build: Request) -> StateMessage:
+        state = StateMessage.unpack(self._request(build, MessageType.STATE, self._timeout_s))
         expected = (len(self.spec.joints), len(self.spec.actuators))
         if (len(state.counts), len(state.applied)) != expected:
             raise FrameError(

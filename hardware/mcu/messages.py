@@ -8,6 +8,7 @@ from hardware.mcu.frames import Frame, MessageType
 from robot_mbrl.contract.errors import FrameError
 
 UNIT_CODES = {"V": 1, "A": 2, "Nm": 3, "rad_s": 4, "rad": 5}
+MAX_TEXT_BYTES = 63
 _UNITS = {code: unit for unit, code in UNIT_CODES.items()}
 
 
@@ -53,8 +54,8 @@ class _Reader:
 
 def _text(value: str) -> bytes:
     raw = value.encode("utf-8")
-    if len(raw) > 63:
-        raise FrameError(f"text {value!r} is longer than 63 bytes")
+    if len(raw) > MAX_TEXT_BYTES:
+        raise FrameError(f"text {value!r} is longer than {MAX_TEXT_BYTES} bytes")
     return bytes([len(raw)]) + raw
 
 
@@ -146,7 +147,7 @@ class IdentityMessage:
 
 
 @dataclass(frozen=True)
-class State:
+class StateMessage:
     """Reply to READ, COMMAND, ENABLE, STOP and CLEAR.
 
     Attributes:
@@ -174,11 +175,11 @@ class State:
         return Frame(MessageType.STATE, sequence, payload)
 
     @staticmethod
-    def unpack(frame: Frame) -> "State":
+    def unpack(frame: Frame) -> "StateMessage":
         """Read a STATE frame; raises FrameError."""
         reader = _Reader(frame, MessageType.STATE)
         device_us, sample, faults, joints, actuators = reader.integers("QIHBB")
         counts = reader.integers(f"{joints}i")
         applied, temperature = reader.floats(actuators), reader.floats(actuators)
         reader.finish()
-        return State(device_us, sample, faults, counts, applied, temperature)
+        return StateMessage(device_us, sample, faults, counts, applied, temperature)

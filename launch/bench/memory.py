@@ -15,7 +15,7 @@ STATM = Path("/proc/self/statm")
 
 def bytes_per_world(robot: str) -> float:
     """By how much each world of a vector environment lets its process grow, once worlds have been
-    reset and stepped; spare worlds, observations and info are in it. nan where there is no /proc.
+    reset and stepped; prepared worlds, observations and info are in it. NaN without /proc.
     """
     if not STATM.exists():
         return math.nan

@@ -39,7 +39,7 @@ MEASURED = 0.1  # s of calls that are measured, at least one
 
 
 @dataclass(frozen=True)
-class PlanningProblem:
+class PlannerCase:
     """Sizes of a planning problem: E members of `layers` hidden layers, N candidates, H ticks, I
     rounds."""
 
@@ -65,21 +65,19 @@ class PlanningProblem:
 
 
 CASES = {
-    "a": PlanningProblem(members=5, hidden=64, layers=2, candidates=128, horizon=10, iterations=3),
-    "b": PlanningProblem(members=5, hidden=128, layers=3, candidates=400, horizon=15, iterations=4),
+    "a": PlannerCase(members=5, hidden=64, layers=2, candidates=128, horizon=10, iterations=3),
+    "b": PlannerCase(members=5, hidden=128, layers=3, candidates=400, horizon=15, iterations=4),
 }
 
 
 def measure_cases(
-    rounds: int, activation: ActivationName, cases: dict[str, PlanningProblem] = CASES
+    rounds: int, activation: ActivationName, cases: dict[str, PlannerCase] = CASES
 ) -> dict[str, Any]:
-    """Measure each case; see `measure_problem` for the keys."""
-    return {name: measure_problem(case, rounds, activation) for name, case in cases.items()}
+    """Measure each case; see `measure_case` for the keys."""
+    return {name: measure_case(case, rounds, activation) for name, case in cases.items()}
 
 
-def measure_problem(
-    case: PlanningProblem, rounds: int, activation: ActivationName
-) -> dict[str, Any]:
+def measure_case(case: PlannerCase, rounds: int, activation: ActivationName) -> dict[str, Any]:
     """Medians over rounds of one plan's milliseconds, and shares of the sgemm rate.
 
     Keys: `ort_ms_1_thread`, `ort_ms_2_threads`; `plain_ms_1_thread` of a plain graph, see
@@ -153,7 +151,7 @@ def _timed(call: Callable[[], Any], seconds: float) -> list[float]:
 
 
 def _ways(
-    case: PlanningProblem, activation: ActivationName
+    case: PlannerCase, activation: ActivationName
 ) -> dict[str, tuple[Callable[[], Any], int]]:
     """What is measured, and on how many threads."""
     from launch.bench.reference.mppi import make_reference  # a package that only this needs
@@ -182,7 +180,7 @@ def _ways(
     }
 
 
-def planner(case: PlanningProblem, activation: ActivationName) -> PlannerModule:
+def planner(case: PlannerCase, activation: ActivationName) -> PlannerModule:
     """What is exported."""
     imagination = Imagination(
         untrained(case, activation),
@@ -196,19 +194,19 @@ def planner(case: PlanningProblem, activation: ActivationName) -> PlannerModule:
     return PlannerModule(imagination, search(case))
 
 
-def plain_graph(case: PlanningProblem, activation: ActivationName) -> PlainGraph:
+def plain_graph(case: PlannerCase, activation: ActivationName) -> PlainGraph:
     """The same without what makes it fast."""
     model = untrained(case, activation)
     return PlainGraph(model, TASK, search(case), gamma=GAMMA, penalty=PENALTY)
 
 
-def untrained(case: PlanningProblem, activation: ActivationName) -> DynamicsEnsemble:
+def untrained(case: PlannerCase, activation: ActivationName) -> DynamicsEnsemble:
     """An ensemble of which all members are elites."""
     sizes = EnsembleConfig(case.members, case.hidden, layers=case.layers, activation=activation)
     return make_ensemble(LAYOUT, sizes, torch.Generator().manual_seed(0))
 
 
-def search(case: PlanningProblem) -> CemConfig:
+def search(case: PlannerCase) -> CemConfig:
     """Settings of CEM, without a policy."""
     return CemConfig(
         horizon=case.horizon,

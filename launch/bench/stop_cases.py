@@ -16,7 +16,7 @@ from robot_mbrl.onboard.controller.output import ControllerOutput
 
 
 @dataclass(frozen=True)
-class FailureCase:
+class StopCase:
     """One way to fail.
 
     Attributes:
@@ -171,18 +171,18 @@ def slow(at_s: float, seconds: float) -> Callable[..., Any]:
 
 
 CASES = (
-    FailureCase("non-finite observation", 3.0, StopReason.NON_FINITE, robot=poisoned(3.0)),
-    FailureCase("link unplugged", 3.0, StopReason.LINK_LOST, robot=unplugged(3.0)),
-    FailureCase(
+    StopCase("non-finite observation", 3.0, StopReason.NON_FINITE, robot=poisoned(3.0)),
+    StopCase("link unplugged", 3.0, StopReason.LINK_LOST, robot=unplugged(3.0)),
+    StopCase(
         "full drive, arm limit",
         3.0,
         StopReason.LIMIT_POSITION,
         controller=full_drive(3.0),
         monitor=False,
     ),
-    FailureCase("deadline overrun", 3.0, StopReason.DEADLINE, controller=slow(3.0, 0.03)),
-    FailureCase("operator", 3.0, StopReason.OPERATOR, operator=True),
-    FailureCase("payload +50 % in swing-up", 0.4, StopReason.INNOVATION, payload(0.5, 0.4)),
-    FailureCase("motor gain -40 % in swing-up", 0.4, StopReason.INNOVATION, gain(0.6, 0.4)),
-    FailureCase("motor gain -40 % in balance", 5.0, StopReason.INNOVATION, gain(0.6, 5.0)),
+    StopCase("deadline overrun", 3.0, StopReason.DEADLINE, controller=slow(3.0, 0.03)),
+    StopCase("operator", 3.0, StopReason.OPERATOR, operator=True),
+    StopCase("payload +50 % in swing-up", 0.4, StopReason.INNOVATION, payload(0.5, 0.4)),
+    StopCase("motor gain -40 % in swing-up", 0.4, StopReason.INNOVATION, gain(0.6, 0.4)),
+    StopCase("motor gain -40 % in balance", 5.0, StopReason.INNOVATION, gain(0.6, 5.0)),
 )

@@ -13,7 +13,7 @@ import numpy as np
 from hardware import make_device
 from hardware.mock.lockstep import LockstepClock, LockstepPort
 from hardware.protocols import make_driver
-from launch.bench.stop_cases import CASES, FailureCase
+from launch.bench.stop_cases import CASES, StopCase
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import Observer, RobotSpec
 from robot_mbrl.contract.description.reality import load_reality
@@ -58,7 +58,7 @@ class Ended:
 
 
 def run_case(
-    spec: RobotSpec, controller: OnnxController, case: FailureCase | None, seed: int, reality: str
+    spec: RobotSpec, controller: OnnxController, case: StopCase | None, seed: int, reality: str
 ) -> Ended:
     """One episode from rest, with a failure or without."""
     machine = load_reality(reality, spec)
@@ -94,12 +94,12 @@ def run_case(
 
 def run(settings: Settings) -> Outcome:
     """Every case, then nominal hours."""
-    rows = [measure_failure(settings, case) for case in CASES]
+    rows = [measure_stop(settings, case) for case in CASES]
     nominal = measure_nominal(settings)
     return Outcome({"cases": rows, "nominal": nominal})
 
 
-def measure_failure(s: Settings, case: FailureCase) -> dict[str, Any]:
+def measure_stop(s: Settings, case: StopCase) -> dict[str, Any]:
     """One case over several episodes."""
     spec, controller = _load(s.controller, s.robot, 0)
     ends = [run_case(spec, controller, case, 100 + k, s.reality) for k in range(s.repetitions)]

@@ -205,7 +205,7 @@ def layer_sizes(model: DynamicsEnsemble) -> list[int]:
 
 
 def layer_weights(model: DynamicsEnsemble) -> list[torch.Tensor]:
-    """Of each layer, (E, n_in, n_out)."""
+    """The weights of each layer, (E, n_in, n_out)."""
     return [cast(BatchedLinear, layer).weight.detach() for layer in model.layers]
 
 

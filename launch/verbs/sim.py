@@ -58,7 +58,7 @@ class Settings(Verb):
 
 def run(settings: Settings) -> Outcome:
     """Show the randomization, or an episode."""
-    spec, controller = load_robot_and_controller(settings)
+    spec, controller = robot_and_controller(settings)
     if settings.calibration is not None:
         spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     if settings.show_randomization:
@@ -91,7 +91,7 @@ def run(settings: Settings) -> Outcome:
     return print_film(spec, env.task, film, settings)
 
 
-def load_robot_and_controller(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
+def robot_and_controller(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
     """The robot and who drives it."""
     if settings.controller is not None:
         return load_for_robot(settings.controller, settings.robot, seed=settings.seed)

@@ -13,7 +13,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
 from sim.bullet_engine.physics import BulletPhysics
 
-PATIENCE_S = 5.0
+PATIENCE_S = 1.0  # then it is killed: it holds nothing that would have to be saved
 
 
 class BulletProcess:
@@ -31,7 +31,7 @@ class BulletProcess:
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         process = context.Process(
-            target=serve, args=(theirs, spec, num_worlds), daemon=True, name="bullet"
+            target=serve_worlds, args=(theirs, spec, num_worlds), daemon=True, name="bullet"
         )
         process.start()
         theirs.close()  # else its end would not be ours to see
@@ -64,7 +64,7 @@ class BulletProcess:
         )
 
 
-def serve(pipe: Connection, spec: RobotSpec, num_worlds: int) -> None:
+def serve_worlds(pipe: Connection, spec: RobotSpec, num_worlds: int) -> None:
     """Answer calls until the other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes
     # An exception is an answer as well, so the parent raises what was raised here.

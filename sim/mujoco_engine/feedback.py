@@ -13,7 +13,7 @@ from sim.laws.per_world import PerWorld, State
 from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
 
 
-class Part(Protocol):
+class FeedbackPart(Protocol):
     """One law that follows the state of the worlds."""
 
     @property
@@ -26,7 +26,7 @@ class Part(Protocol):
     def start(self, ids: np.ndarray) -> None:
         """Worlds `ids` (n,) begin an episode."""
 
-    def take(self, other: "Part", rows: slice, ids: np.ndarray) -> None:
+    def take(self, other: "FeedbackPart", rows: slice, ids: np.ndarray) -> None:
         """Make worlds `ids` (n,) like another's `rows` (n,), after MuJoCo's fields were."""
 
     def before(self, commands: FloatArray) -> FloatArray | float:
@@ -51,7 +51,7 @@ class Feedback:
 
     def __init__(self, spec: RobotSpec, batch: Batch) -> None:
         self._batch, self._dt = batch, 1 / spec.control.physics_rate_hz
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, FeedbackPart] = {}
         if JointLaw.needed(spec.nominal):
             self._parts["joints"] = JointPart(spec, batch)
         if MotorHeat.needed(spec.nominal):
@@ -113,7 +113,7 @@ class Feedback:
 
 
 class JointPart:
-    """Implements `Part`: friction by the Stribeck curve, and cogging."""
+    """Implements `FeedbackPart`: friction by the Stribeck curve, and cogging."""
 
     def __init__(self, spec: RobotSpec, batch: Batch) -> None:
         self.law = JointLaw(spec, batch.nsim)
@@ -123,30 +123,30 @@ class JointPart:
         self._friction = batch.expand("dof_frictionloss")
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self.law.set_parameters(parameters, ids, self._friction[np.ix_(ids, self._dof)])
 
     def start(self, ids: np.ndarray) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
 
-    def take(self, other: Part, rows: slice, ids: np.ndarray) -> None:
-        """See `Part`."""
+    def take(self, other: FeedbackPart, rows: slice, ids: np.ndarray) -> None:
+        """See `FeedbackPart`."""
         self.law.take(other.law, rows, ids)
 
     def before(self, commands: FloatArray) -> FloatArray:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self._friction[:, self._dof] = self.law.friction(self._v[:, self._dof])
         return self.law.torque(self._q[:, self._qpos])
 
     def after(self) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
 
     def end(self, seconds: float) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
 
 
 class MotorHeatPart:
-    """Implements `Part`: motors that warm up and whose source is weak."""
+    """Implements `FeedbackPart`: motors that warm up and whose source is weak."""
 
     def __init__(self, spec: RobotSpec, batch: Batch) -> None:
         self.law = MotorHeat(spec, batch.nsim)
@@ -156,31 +156,31 @@ class MotorHeatPart:
         self._square, self._steps = np.zeros((batch.nsim, len(spec.actuators))), 0
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self.law.set_parameters(parameters, ids)
         self._motors.remember(ids)
 
     def start(self, ids: np.ndarray) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self.law.start(ids)
 
-    def take(self, other: Part, rows: slice, ids: np.ndarray) -> None:
-        """See `Part`."""
+    def take(self, other: FeedbackPart, rows: slice, ids: np.ndarray) -> None:
+        """See `FeedbackPart`."""
         self.law.take(other.law, rows, ids)
         self._motors.remember(ids)
 
     def before(self, commands: FloatArray) -> float:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self._motors.write(self.law.resistance(commands))
         return 0.0
 
     def after(self) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self._square += self._motors.torque(self._force, self._v) ** 2
         self._steps += 1
 
     def end(self, seconds: float) -> None:
-        """See `Part`."""
+        """See `FeedbackPart`."""
         self.law.warm(self._square / self._steps, seconds)
         self._square[:], self._steps = 0.0, 0
 

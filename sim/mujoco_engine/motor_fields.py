@@ -50,8 +50,8 @@ class MotorFields:
         fields["actuator_damping"][:] = cold["actuator_damping"] / resistance
 
     def torque(self, force: FloatArray, velocity: FloatArray) -> FloatArray:
-        """What motors give at their joints, (B, A) in N m, by actuator_force (B, A) and qvel (B,
-        nv)."""
+        """Torque of the motors at their joints (B, A) in N m, by MuJoCo's actuator_force (B, A) and
+        qvel (B, nv)."""
         braked = self._fields["actuator_damping"] * velocity[:, self._dof]
         torque: FloatArray = force * self._gear - braked
         return torque

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.envs.robot_env import RobotEnv
 from sim.rendering.movie import find_ffmpeg, write_gif, write_mp4
 
@@ -25,6 +25,7 @@ class Film:
 
     Attributes:
         rate_hz: ticks per second.
+        frames: pictures (height, width, 3) of uint8 by file.
         ticks: of the episode.
         held: of them, at the end, at the goal.
         returns: sum of rewards.
@@ -41,18 +42,18 @@ class Film:
     message: str = ""
 
     def write(self) -> None:
-        """Write every file. Raises DataError."""
+        """Write every file. Raises SettingsError and DataError, see `write_mp4`."""
         for path, frames in self.frames.items():
             write = write_gif if path.suffix.lower() == ".gif" else write_mp4
             write(path, frames, self.rate_hz / ticks_per_frame(path, self.rate_hz))
 
 
 def check_movie(path: Path, suffix: str) -> None:
-    """Raise DataError for another suffix, a folder that is not there, a program that is missing."""
+    """Raise SettingsError for another suffix, a folder or an ffmpeg program that is not there."""
     if path.suffix.lower() != suffix:
-        raise DataError(f"{path}: expected a name that ends in {suffix}")
+        raise SettingsError(f"{path}: expected a name that ends in {suffix}")
     if not path.absolute().parent.is_dir():
-        raise DataError(f"{path}: its folder does not exist")
+        raise SettingsError(f"{path}: its folder does not exist")
     if suffix == ".mp4":
         find_ffmpeg()
 
@@ -76,7 +77,7 @@ def film_episode(
     Args:
         env: renders pictures (height, width, 3) where there are movies.
         act: observation (O,) -> action (A,).
-        movies: files; only their suffixes are looked at.
+        movies: files; only their suffixes matter here.
         rate_hz: ticks per second of the environment.
         seed: of the episode.
         progress: hears of the ticks done.

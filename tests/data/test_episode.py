@@ -1,4 +1,4 @@
-"""Transitions of an episode: each row with the next, without what is not the truth."""
+"""Segments and transitions of an episode, without what is not the truth."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import pytest
 from robot_mbrl.data import TickFlag, read_episode
 
 
-def test_transitions_pair_each_row_with_the_next(write):
+def test_a_transition_leads_from_each_row_to_the_next(write):
     episode = read_episode(write(5))
-    pairs = episode.transitions()
-    assert pairs.obs.tolist() == episode.observations[:4].astype(np.float32).tolist()
-    assert pairs.next_obs.tolist() == episode.observations[1:].astype(np.float32).tolist()
-    assert pairs.action.tolist() == episode.actions[:4].astype(np.float32).tolist()
-    assert not pairs.reward.any()
-    assert not pairs.terminated.any()
+    found = episode.transitions()
+    assert found.obs.tolist() == episode.observations[:4].astype(np.float32).tolist()
+    assert found.next_obs.tolist() == episode.observations[1:].astype(np.float32).tolist()
+    assert found.action.tolist() == episode.actions[:4].astype(np.float32).tolist()
+    assert not found.reward.any()
+    assert not found.terminated.any()
 
 
 @pytest.mark.parametrize(("change", "kept"), [
@@ -30,13 +30,24 @@ def test_transitions_pair_each_row_with_the_next(write):
 ])  # fmt: skip
 def test_transitions_skip_what_is_not_the_truth(write, change, kept):
     episode = read_episode(write(6, **change))
-    pairs = episode.transitions()
+    found = episode.transitions()
     expected = episode.observations[kept].astype(np.float32)
-    assert pairs.obs.tolist() == expected.tolist()
+    assert found.obs.tolist() == expected.tolist()
+
+
+def test_a_segment_ends_at_a_gap_with_the_observation_that_its_last_action_leads_to(write):
+    episode = read_episode(write(7, t4={"flags": TickFlag.NEW_SEGMENT}))
+    first, second = episode.segments()
+    assert first.obs.tolist() == episode.observations[:4].tolist()
+    assert first.action.tolist() == episode.actions[:3].tolist()
+    assert second.obs.tolist() == episode.observations[4:].tolist()
+    assert second.action.tolist() == episode.actions[4:6].tolist()
 
 
 def test_an_episode_of_one_tick_has_no_transition(write):
-    assert len(read_episode(write(1)).transitions()) == 0
+    episode = read_episode(write(1))
+    assert episode.segments() == []
+    assert len(episode.transitions()) == 0
 
 
 def test_a_task_puts_rewards_beside(write):
@@ -48,6 +59,6 @@ def test_a_task_puts_rewards_beside(write):
             return next_obs[:, 0] > 3.5
 
     episode = read_episode(write(5))
-    pairs = episode.transitions(Task())
-    assert pairs.reward == pytest.approx(episode.observations[1:, 0] + episode.actions[:4, 0])
-    assert pairs.terminated.tolist() == [False, False, False, True]
+    found = episode.transitions(Task())
+    assert found.reward == pytest.approx(episode.observations[1:, 0] + episode.actions[:4, 0])
+    assert found.terminated.tolist() == [False, False, False, True]

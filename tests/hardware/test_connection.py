@@ -40,9 +40,10 @@ def test_the_mock_is_a_connected_robot_in_lockstep(spec: RobotSpec, port: str) -
     assert connection.device.board.reality.name == ("heavy" if "heavy" in port else "nominal")
 
 
-def test_a_reality_file_may_stand_anywhere(spec: RobotSpec, tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[effects.sensors]\nlost_share = 0.25\n", encoding="utf-8")
-    connection = open_connection(spec, f"mock:{tmp_path / 'mine.toml'}", plant=bench_plant)
+@pytest.mark.parametrize("file", ["mine.toml", "my öld robot.toml", "long" * 40 + ".toml"])
+def test_a_reality_file_may_stand_anywhere(spec: RobotSpec, tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_text("[effects.sensors]\nlost_share = 0.25\n", encoding="utf-8")
+    connection = open_connection(spec, f"mock:{tmp_path / file}", plant=bench_plant)
     assert (
         connection.device is not None
         and connection.device.board.reality.effect("sensors.lost_share") == 0.25

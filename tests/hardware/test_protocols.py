@@ -11,7 +11,7 @@ import pytest
 
 import hardware.protocols
 from hardware import open_connection
-from hardware.protocols import PROTOCOLS, Protocol, make_driver
+from hardware.protocols import PROTOCOLS, WireProtocol, make_driver
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DeviceFault, SpecError
 from robot_mbrl.contract.interface import Fault
@@ -21,7 +21,7 @@ from tests.support.lockstep_rig import IntegratorPlant
 from tests.support.toy_protocol.lines import ToyFault
 
 ROOT = Path(__file__).parents[2]
-TOY = Protocol(
+TOY = WireProtocol(
     "tests.support.toy_protocol.driver:ToyDriver", "tests.support.toy_protocol.device:ToyDevice"
 )
 

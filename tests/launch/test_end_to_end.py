@@ -18,7 +18,7 @@ FINETUNE = shlex.split("--fit.steps 100 --fit.check-every 25 --updates 50 --real
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    """A folder with a pretrained run, its controller and four episodes: one whole one is kept out."""
+    """A folder with a pretrained run, its controller and episodes: of four, one is kept out."""
     home = tmp_path_factory.mktemp("path")
     assert main(["pretrain", "--robot", "furuta", "--out", str(home / "run"), *TINY]) == 0
     assert (

@@ -227,7 +227,7 @@ PHYSICS: dict[str, Callable[[str, Path], None]] = {
 
 
 TESTED_IN: dict[str, tuple[str, str]] = {  # file and test; what needs more than one joint or tick
-    "actuators.*.inductance": ("test_motor_heat", "test_inductance_delays_the_current"),
+    "actuators.*.inductance": ("test_motor_law", "test_inductance_delays_the_current"),
     "actuators.*.source_resistance_ohm": ("test_motor_heat", "test_a_weak_source_is_a_resistance"),
     "actuators.*.heating_k": ("test_motor_heat", "test_a_bolted_motor_warms_up_and_weakens"),
     "actuators.*.heating_s": ("test_motor_heat", "test_a_bolted_motor_warms_up_and_weakens"),
@@ -258,14 +258,14 @@ TESTED_IN: dict[str, tuple[str, str]] = {  # file and test; what needs more than
     "joints.*.push_nm_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
     "links.*.pushes_per_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
     "links.*.push_n_s": ("test_disturbances", "test_pushes_are_a_poisson_process"),
-    "links.*.payload_kg": ("test_disturbances", "test_a_payload_comes_at_its_time"),
-    "links.*.payload_at_s": ("test_disturbances", "test_a_payload_comes_at_its_time"),
-    "links.*.payload_distance_m": ("test_disturbances", "test_a_payload_comes_at_its_time"),
+    "links.*.payload_kg": ("test_payload", "test_a_payload_comes_at_its_time"),
+    "links.*.payload_at_s": ("test_payload", "test_a_payload_comes_at_its_time"),
+    "links.*.payload_distance_m": ("test_payload", "test_a_payload_comes_at_its_time"),
     "sensors.jitter_ms": ("test_disturbances", "test_late_samples_are_older_by_fractions"),
     "sensors.lost_share": ("test_sensor_faults", "test_samples_are_lost_with_their_probability"),
     "sensors.repeated_share": ("test_sensor_faults", "test_repeated_samples_show_what_the_last"),
-    "gravity.tilt_rad": ("test_disturbances", "test_a_leaning_base_moves_where_things_hang"),
-    "gravity.direction_rad": ("test_disturbances", "test_a_leaning_base_moves_where_things_hang"),
+    "gravity.tilt_rad": ("test_gravity", "test_a_leaning_base_moves_where_things_hang"),
+    "gravity.direction_rad": ("test_gravity", "test_a_leaning_base_moves_where_things_hang"),
 }
 
 

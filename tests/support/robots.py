@@ -67,6 +67,13 @@ def quiet(toml: dict[str, Any]) -> dict[str, Any]:
     return toml
 
 
+def furuta_with(folder: Path, effects: dict[str, Any], rate_hz: float = 1000) -> RobotSpec:
+    """The furuta, quiet but for some effects, integrated at `rate_hz`."""
+    toml = quiet(furuta_toml())
+    toml["effects"], toml["control"]["physics_rate_hz"] = effects, rate_hz
+    return load_robot(write_robot(folder, toml))
+
+
 def one_joint(
     folder: Path,
     *,

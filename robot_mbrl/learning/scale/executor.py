@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from typing import Any, Generic, Protocol, TypeVar
 
 from robot_mbrl.contract.errors import WorkerError
-from robot_mbrl.learning.scale.worker import Done, do_jobs
+from robot_mbrl.learning.scale.worker import Done, serve_jobs
 
 R = TypeVar("R")
 GRACE_S = 0.5  # for a worker to obey SIGTERM, before it is killed
@@ -103,7 +103,7 @@ class _Worker:
     def __init__(self, timeout_s: float | None) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
-        self.process = context.Process(target=do_jobs, args=(other,), daemon=True)
+        self.process = context.Process(target=serve_jobs, args=(other,), daemon=True)
         self.job: Job[Any] | None = None
         self.index = -1
         self.deadline_s = float("inf")

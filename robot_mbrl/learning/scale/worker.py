@@ -24,7 +24,7 @@ class Done:
     error: Exception | None = None
 
 
-def do_jobs(connection: Connection) -> None:
+def serve_jobs(connection: Connection) -> None:
     """Do the jobs (name, work, arguments) that arrive; answer each with `Done`."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError):  # the parent closed its end: nothing more to do

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 
 MIN_BLOCKS = 20
@@ -56,6 +56,7 @@ def calibrate_monitor(
 
     Raises:
         DataError: too little data (fewer than 20 blocks of 20 ticks), or infinite values.
+        SettingsError: a target of no stops at all.
     """
     z, d = _check(z_episodes, disagreement_episodes, false_stops_per_hour)
     joints = z[0].shape[1]
@@ -150,7 +151,7 @@ def _check(
     z_episodes: Sequence[FloatArray], disagreement_episodes: Sequence[FloatArray], target: float
 ) -> tuple[list[FloatArray], list[FloatArray]]:
     if target <= 0 or not math.isfinite(target):
-        raise DataError(f"false_stops_per_hour is {target}, expected more than 0")
+        raise SettingsError(f"false_stops_per_hour {target}: expected more than 0 per hour")
     z = [np.asarray(e, dtype=np.float64) for e in z_episodes]
     d = [np.asarray(e, dtype=np.float64) for e in disagreement_episodes]
     if not z or [len(e) for e in z] != [len(e) for e in d]:

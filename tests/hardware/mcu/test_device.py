@@ -9,7 +9,7 @@ import pytest
 from hardware.mcu import messages
 from hardware.mcu.device import McuDevice
 from hardware.mcu.frames import Frame, FrameReader, McuFault, encode_frame
-from hardware.mcu.messages import State
+from hardware.mcu.messages import StateMessage
 from hardware.mock.board import TICK_S
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import Change, Failure
@@ -19,22 +19,22 @@ from tests.support.lockstep_rig import make_rig_device, quiet
 COUNT = 2 * math.pi / 2048
 
 
-def ask(device: McuDevice, frame: Frame) -> State:
+def ask(device: McuDevice, frame: Frame) -> StateMessage:
     device.receive(encode_frame(frame))
     (reply,) = FrameReader().feed(device.transmit())
     assert reply.sequence == frame.sequence
-    return State.unpack(reply)
+    return StateMessage.unpack(reply)
 
 
-def read(device: McuDevice) -> State:
+def read(device: McuDevice) -> StateMessage:
     return ask(device, messages.read(1))
 
 
-def send(device: McuDevice, *values: float) -> State:
+def send(device: McuDevice, *values: float) -> StateMessage:
     return ask(device, messages.command(2, values))
 
 
-def enable(device: McuDevice, watchdog_ms: int = 80) -> State:
+def enable(device: McuDevice, watchdog_ms: int = 80) -> StateMessage:
     return ask(device, messages.enable(3, watchdog_ms))
 
 

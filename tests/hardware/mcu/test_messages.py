@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hardware.identity import Identity
 from hardware.mcu import messages
 from hardware.mcu.frames import Frame, decode_frame
-from hardware.mcu.messages import IdentityMessage, State
+from hardware.mcu.messages import IdentityMessage, StateMessage
 from robot_mbrl.contract.errors import FrameError
 from tests.hardware.mcu.test_frames import STATE
 
@@ -18,8 +18,8 @@ floats32 = st.floats(width=32, allow_nan=False)
 
 
 def test_state_from_literal_bytes() -> None:
-    state = State.unpack(decode_frame(STATE))
-    assert state == State(1_234_567, 1234, 0, (512, -3), (2.5,), (25.0,))
+    state = StateMessage.unpack(decode_frame(STATE))
+    assert state == StateMessage(1_234_567, 1234, 0, (512, -3), (2.5,), (25.0,))
 
 
 def test_identity_from_literal_bytes() -> None:
@@ -43,20 +43,20 @@ def test_state_round_trip(
     us: int, sample: int, faults: int, counts: list[int], motors: list[tuple[float, float]]
 ) -> None:
     applied, temperature = tuple(m[0] for m in motors), tuple(m[1] for m in motors)
-    state = State(us, sample, faults, tuple(counts), applied, temperature)
-    assert State.unpack(state.pack(3)) == state
+    state = StateMessage(us, sample, faults, tuple(counts), applied, temperature)
+    assert StateMessage.unpack(state.pack(3)) == state
 
 
 def test_no_sensor_is_nan() -> None:
-    state = State(0, 0, 0, (), (1.0,), (math.nan,))
-    assert math.isnan(State.unpack(state.pack(1)).temperature_c[0])
+    state = StateMessage(0, 0, 0, (), (1.0,), (math.nan,))
+    assert math.isnan(StateMessage.unpack(state.pack(1)).temperature_c[0])
 
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_payload_of_another_length_is_refused(change: int) -> None:
     for frame, unpack in (
         (IDENTITY.pack(1), IdentityMessage.unpack),
-        (decode_frame(STATE), State.unpack),
+        (decode_frame(STATE), StateMessage.unpack),
         (messages.enable(1, 80), messages.unpack_enable),
         (messages.command(1, (1.0, 2.0)), messages.unpack_command),
     ):
@@ -67,7 +67,7 @@ def test_a_payload_of_another_length_is_refused(change: int) -> None:
 
 def test_another_type_is_refused() -> None:
     with pytest.raises(FrameError, match="expected STATE, got message type 0x81"):
-        State.unpack(IDENTITY.pack(1))
+        StateMessage.unpack(IDENTITY.pack(1))
 
 
 def test_an_unknown_unit_is_refused() -> None:

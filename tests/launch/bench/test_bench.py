@@ -15,7 +15,7 @@ import torch
 from launch.bench.planner import measure_planner
 from launch.bench.planner_cases import (
     CASES,
-    PlanningProblem,
+    PlannerCase,
     draw_inputs,
     measure_cases,
     plain_graph,
@@ -118,7 +118,7 @@ def test_bare_steps_are_physics_steps_of_moving_worlds(spec: RobotSpec) -> None:
     assert (step.call_args.args[1].qvel != 0).all()
 
 
-TINY = PlanningProblem(members=2, hidden=8, layers=3, candidates=10, horizon=2, iterations=2)
+TINY = PlannerCase(members=2, hidden=8, layers=3, candidates=10, horizon=2, iterations=2)
 SHALLOW = dataclasses.replace(TINY, layers=1)
 SMALL = dataclasses.replace(TINY, members=3, hidden=12, candidates=30, horizon=6)
 
@@ -162,7 +162,7 @@ def test_the_plain_graph_plans_the_same(
 ) -> None:
     """Written twice, the second time without what makes it fast: score, plan and prediction."""
 
-    def livelier(case: PlanningProblem, activation: ActivationName) -> DynamicsEnsemble:
+    def livelier(case: PlannerCase, activation: ActivationName) -> DynamicsEnsemble:
         """Some plans fall within the horizon, none at once."""
         model = untrained(case, activation)
         model.layers[-1].weight.data *= 20  # untrained, it moves next to nothing

@@ -92,3 +92,9 @@ def test_an_unknown_activation_is_refused() -> None:
 def test_a_model_without_hidden_layers_is_refused() -> None:
     with pytest.raises(SettingsError, match="at least 1 hidden layer, got 0"):
         build(dataclasses.replace(SIZES, layers=0))
+
+
+def test_settings_of_older_runs_are_read() -> None:
+    assert from_dict(EnsembleConfig, {"hidden": 8, "sticks": True}) == EnsembleConfig(
+        hidden=8, dry_friction=True
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import ObservationLayout
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, SettingsError
 from robot_mbrl.onboard import (
     ControllerOutput,
     Monitor,
@@ -276,11 +276,15 @@ def test_thresholds_survive_json():
     ([np.zeros((2000, 2))], [np.zeros(1999)], 1.0, "as many"),
     ([], [], 1.0, "as many"),
     ([np.full((2000, 2), np.inf)], [np.zeros(2000)], 1.0, "infinite"),
-    ([np.zeros((2000, 2))], [np.zeros(2000)], 0.0, "expected more than 0"),
 ])  # fmt: skip
 def test_bad_calibration_data(z, d, target, message):
     with pytest.raises(DataError, match=message):
         calibrate_monitor(z, d, RATE, target)
+
+
+def test_a_rate_of_no_false_stops_cannot_be_asked_for():
+    with pytest.raises(SettingsError, match="expected more than 0 per hour"):
+        calibrate_monitor([np.zeros((2000, 2))], [np.zeros(2000)], RATE, 0.0)
 
 
 def test_innovation_is_the_error_in_units_of_the_predicted_spread(spec):

@@ -80,6 +80,18 @@ def test_an_error_in_a_child_is_raised_here_and_worlds_forgotten_end_theirs(
     assert not running(pid)
 
 
+def test_a_child_that_hangs_is_ended_within_two_seconds(furuta: RobotSpec) -> None:
+    child = BulletProcess(furuta, 1)
+    child.start("readings")
+    child.finish()
+    pid = child._process.pid or 0
+    os.kill(pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    child.close()
+    assert time.monotonic() - begun < 2.0
+    assert not running(pid)
+
+
 ORPHAN = """
 import os, signal
 from robot_mbrl.contract import load_robot

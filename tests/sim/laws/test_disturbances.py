@@ -10,13 +10,12 @@ import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from sim import mujoco_model
-from sim.bullet_engine.worlds import BulletWorlds, InThisProcess
+from sim.bullet_engine.worlds import BulletWorlds
 from sim.laws.disturbances import Disturbance, Disturbances
-from sim.mujoco_engine.body_fields import add_payload
 from sim.mujoco_engine.worlds import MujocoWorlds
-from sim.worlds import Worlds, make_worlds
-from tests.support.engines import each_engine, parameters
-from tests.support.robots import furuta_toml, one_joint, quiet, write_robot
+from sim.worlds import Worlds
+from tests.support.engines import each_engine, parameters, start
+from tests.support.robots import one_joint
 
 J = 1e-4  # the wheel of `one_joint`
 TICK_S = 0.02
@@ -25,12 +24,6 @@ B, TICKS = 300, 400
 
 def wheel(folder: Path, effects: dict[str, Any], **edit: Any) -> RobotSpec:
     return one_joint(folder, command="torque", edit={"effects": effects} | edit)
-
-
-def furuta_with(folder: Path, effects: dict[str, Any], rate_hz: float = 1000) -> RobotSpec:
-    toml = quiet(furuta_toml())
-    toml["effects"], toml["control"]["physics_rate_hz"] = effects, rate_hz
-    return load_robot(write_robot(folder, toml))
 
 
 def drawn(spec: RobotSpec) -> list[Disturbance]:
@@ -51,12 +44,6 @@ def calm(spec: RobotSpec, worlds: int, **given: Any) -> Disturbance:
         "force_n": np.zeros((worlds, len(spec.links), 3)),
     }
     return Disturbance(**(values | given))
-
-
-def start(spec: RobotSpec, backend: str, size: int, **given: Any) -> Worlds:
-    worlds = make_worlds(spec, size, backend=backend, threads=1)
-    worlds.reset(parameters(spec, size, **given), np.arange(size))
-    return worlds
 
 
 def step(worlds: Worlds, action: np.ndarray, chance: Disturbance, monkeypatch: Any) -> None:
@@ -200,104 +187,3 @@ def test_late_samples_are_older_by_fractions_of_a_period(
     age_s = np.array([4.0, 11.3, 2.0, 0.0]) / 1000
     measured = worlds.measure(np.random.default_rng(0))[:, 0]
     np.testing.assert_allclose(measured, 2 * TICK_S - age_s, atol=1e-8)
-
-
-@each_engine
-def test_a_leaning_base_moves_where_things_hang(backend: str, tmp_path: Path) -> None:
-    """The pendulum turns about x: leaning towards y by t it hangs at t, towards x at 0."""
-    spec = furuta_with(tmp_path, {"gravity": {"tilt_rad": 0.0}}, rate_hz=250)
-    tilt, direction = np.array([0.0, 0.4, 0.4, 0.4]), np.array([0.0, 1.0, 0.0, -1.0]) * math.pi / 2
-    given = {
-        "gravity__tilt_rad": tilt,
-        "gravity__direction_rad": direction,
-        "joints__pendulum__damping": 20.0,
-        "joints__pendulum__friction": 0.01,
-        "joints__arm__friction": 100.0,
-    }
-    worlds = start(spec, backend, 4, **given)
-    for _ in range(100):
-        worlds.step(np.zeros((4, 1)))
-    expected = [0.0, 0.4, 0.0, -0.4]
-    np.testing.assert_allclose(worlds.true_state()[0][:, 1], expected, atol=0.01)
-
-
-@each_engine
-def test_a_payload_comes_at_its_time_and_weighs_what_it_does(backend: str, tmp_path: Path) -> None:
-    """Before: the world without it. After: one that was built with it, from the same state on."""
-    names = ("kg", "at_s", "distance_m")
-    zero = {f"payload_{name}": 0.0 for name in names}
-    spec = furuta_with(tmp_path, {"links": {"pendulum": zero, "arm": {"payload_kg": 0.0}}})
-    swing = {"initial__pendulum__position_rad": 1.0}
-    given = {
-        "links__pendulum__payload_kg": np.array([0.0, 0.01, 0.01, 0.03, 0.01]),
-        "links__pendulum__payload_at_s": np.array([0.0, 0.0, 0.1, 0.1, 0.1]),
-        "links__pendulum__payload_distance_m": np.array([0.1, 0.1, 0.1, 0.1, math.nan]),
-        "links__arm__payload_kg": np.array([0.0, 0.0, 0.0, 0.0, 0.05]),
-        "links__arm__payload_at_s": 0.2,
-        "links__pendulum__length": np.array([1.0, 1.0, 1.0, 1.0, 1.1]),
-    }
-    worlds = start(spec, backend, 5, **given, **swing)
-    path = []
-    for _ in range(15):
-        worlds.step(np.zeros((5, 1)))
-        path.append(worlds.true_state()[0][:, 1])
-    swings = np.array(path)
-    np.testing.assert_array_equal(swings[:5, 0], swings[:5, 2])
-    np.testing.assert_array_equal(swings[:5, 2], swings[:5, 3])
-    assert (np.abs(swings[6, 2:4] - swings[6, 0]) > 1e-4).all()
-    masses = {
-        "pendulum": 0.024 + np.array([0.0, 0.01, 0.01, 0.03, 0.01]),
-        "arm": 0.095 + np.array([0.0, 0.0, 0.0, 0.0, 0.05]),
-    }
-    for world in range(5):
-        model = mujoco_model(spec, {"links.pendulum.length": 1.1} if world == 4 else None)
-        for link, mass in masses.items():
-            added = mass[world] - model.body(link).mass[0]
-            distance = 0.1 if world < 4 and link == "pendulum" else math.nan
-            if added > 1e-9:
-                add_payload(model, model.body(link).id, added, distance)
-        data, inertia = mujoco.MjData(model), np.zeros((2, 2))
-        data.qpos[:] = worlds.true_state()[0][world]
-        mujoco.mj_forward(model, data)
-        mujoco.mj_fullM(model, data, inertia)
-        np.testing.assert_allclose(mass_matrix(worlds, world), inertia, rtol=1e-9)
-
-
-def mass_matrix(worlds: Worlds, world: int) -> np.ndarray:
-    """What the engine holds, with rotors, at the state that it is in."""
-    if isinstance(worlds, BulletWorlds):
-        assert isinstance(worlds._workers[0], InThisProcess)
-        return worlds.mass_matrix(world)
-    assert isinstance(worlds, MujocoWorlds)
-    model = worlds.model_of(world)
-    data, inertia = mujoco.MjData(model), np.zeros((model.nv, model.nv))
-    data.qpos[:] = worlds.true_state()[0][world]
-    mujoco.mj_forward(model, data)
-    mujoco.mj_fullM(model, data, inertia)
-    return inertia
-
-
-def test_a_payload_off_the_axes_turns_them(tmp_path: Path) -> None:
-    """Composite inertia of a body with turned axes, against its parts one by one (Steiner)."""
-    spec = load_robot("arm")
-    model = mujoco_model(spec)
-    body = model.body("forearm").id
-    mass, centre = model.body_mass[body], model.body_ipos[body].copy()
-    before = about_origin(model, body)
-    add_payload(model, body, 0.2, 0.15)
-    point = 0.15 * centre / np.linalg.norm(centre)
-    square = float(point @ point) * np.eye(3) - np.outer(point, point)
-    np.testing.assert_allclose(about_origin(model, body), before + 0.2 * square, atol=1e-12)
-    total = (mass * centre + 0.2 * point) / (mass + 0.2)
-    np.testing.assert_allclose(model.body_ipos[body], total, atol=1e-12)
-
-
-def about_origin(model: mujoco.MjModel, body: int) -> np.ndarray:
-    """Inertia (3, 3) of a body about its frame's origin."""
-    flat = np.zeros(9)
-    mujoco.mju_quat2Mat(flat, model.body_iquat[body])
-    axes, centre = flat.reshape(3, 3), model.body_ipos[body]
-    inertia = axes @ np.diag(model.body_inertia[body]) @ axes.T
-    return inertia + model.body_mass[body] * (
-        float(centre @ centre) * np.eye(3) - np.outer(centre, centre)
-    )

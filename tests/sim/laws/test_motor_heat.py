@@ -1,7 +1,6 @@
-"""Inductance, weak sources and warm windings against differential equations, in each engine."""
+"""Weak sources and warm motors against differential equations, in each engine."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from scipy.integrate import solve_ivp
 from robot_mbrl.contract import RobotSpec
 from sim.bullet_engine.worlds import BulletWorlds, InThisProcess
 from sim.mujoco_engine.worlds import MujocoWorlds
-from sim.worlds import Worlds, make_worlds
-from tests.support.engines import each_engine, parameters
+from sim.worlds import Worlds
+from tests.support.engines import each_engine, start
 from tests.support.robots import one_joint
 
 J, K, R, FULL = 1e-4, 0.042, 8.4, 5.0  # the wheel of `one_joint` and its motor
@@ -34,12 +33,6 @@ def motor(folder: Path, rate_hz: float = 1000, **settings: Any) -> RobotSpec:
     return one_joint(folder, edit={"control": control(rate_hz), "effects": effects}, **settings)
 
 
-def start(spec: RobotSpec, backend: str, size: int, **given: Any) -> Worlds:
-    worlds = make_worlds(spec, size, backend=backend, threads=1)
-    worlds.reset(parameters(spec, size, **given), np.arange(size))
-    return worlds
-
-
 def speed(worlds: Worlds) -> np.ndarray:
     return worlds.true_state()[1][:, 0]
 
@@ -50,34 +43,6 @@ def excess_k(worlds: Worlds) -> np.ndarray:
         return worlds._feedback.get_state("")["motor_heat.excess"][:, 0]
     assert isinstance(worlds, BulletWorlds) and isinstance(worlds._workers[0], InThisProcess)
     return worlds._workers[0]._physics.get_state()["motor_heat.excess"][:, 0]
-
-
-@each_engine
-@pytest.mark.parametrize("inductance", [1.16e-3, 0.05])
-def test_inductance_delays_the_current(backend: str, inductance: float, tmp_path: Path) -> None:
-    """L i' = V - R i - k w, J w' = k i; three worlds: nominal, twice the inductance, half the
-    resistance."""
-    spec = motor(tmp_path, rate_hz=50_000)
-    model = replace(spec.actuators[0].motor, inductance_h=inductance)
-    spec = replace(spec, actuators=(replace(spec.actuators[0], motor=model),))
-    scale = {
-        "actuators__motor__inductance": np.array([1.0, 2.0, 1.0]),
-        "actuators__motor__resistance": np.array([1.0, 1.0, 0.5]),
-    }
-    worlds, found = start(spec, backend, 3, **scale), []
-    for _ in range(15):
-        worlds.step(np.ones((3, 1)), 20)
-        found.append(speed(worlds))
-    times = np.arange(1, 16) * 4e-4
-    for world, (el, r) in enumerate([(1, R), (2, R), (1, R / 2)]):
-
-        def rate(_: float, x: np.ndarray, h: float = el * inductance, r: float = r) -> Any:
-            return [(FULL - r * x[0] - K * x[1]) / h, K * x[0] / J]
-
-        exact = solve_ivp(rate, (0, 0.006), [0, 0], t_eval=times, rtol=1e-9, atol=1e-12).y[1]
-        without = FULL / K * (1 - np.exp(-(K**2) / r / J * times))
-        got = np.array(found)[:, world]
-        assert np.abs(got - exact).max() < 0.2 * np.abs(without - exact).min()
 
 
 @each_engine
