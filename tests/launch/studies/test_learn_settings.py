@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from launch.studies.learn import Settings, learn, summarize
-from launch.studies.learn_envs import evaluate_policy, gym_returns, make_benchmark
+from launch.studies.learn_envs import evaluate_policy, gym_returns, make_learning_env
 from launch.studies.learn_settings import SETTINGS, ReferenceSetting, Setting, find_setting
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.contract.errors import DataError
@@ -15,7 +15,7 @@ OURS = {key: s for key, s in SETTINGS.items() if isinstance(s, Setting)}
 
 @pytest.mark.parametrize(("env", "agent"), OURS)
 def test_agents_fit_their_environment(env: str, agent: str) -> None:
-    setting, world = OURS[env, agent], make_benchmark(env)
+    setting, world = OURS[env, agent], make_learning_env(env)
     obs, _ = world.reset(seed=0)
     layout = setting.layout
     assert obs.shape == (layout.size,) and world.action_space.shape == (layout.action_size,)
@@ -28,7 +28,7 @@ def test_agents_fit_their_environment(env: str, agent: str) -> None:
 def test_angles_of_an_observation_are_on_the_circle() -> None:
     for (name, _agent), setting in OURS.items():
         layout = setting.layout
-        obs, _ = make_benchmark(name).reset(seed=1)
+        obs, _ = make_learning_env(name).reset(seed=1)
         for cosine, sine in getattr(layout, "angles", ()):
             assert obs[cosine] ** 2 + obs[sine] ** 2 == pytest.approx(1.0)
 
@@ -67,7 +67,7 @@ def test_a_learned_task_is_made_for_the_layout() -> None:
 def test_a_robot_is_evaluated_by_success_on_one_machine() -> None:
     found = evaluate_policy("furuta", lambda o: np.zeros((len(o), 1), np.float32), 3)
     assert found["success"] == 0.0 and found["episodes"] == 3.0
-    env = make_benchmark("furuta")
+    env = make_learning_env("furuta")
     drawn = [env.reset(seed=k)[1]["parameters"] for k in (0, 1)]
     changed = {key for key in drawn[0] if drawn[0][key] != drawn[1][key]}
     assert changed and all(key.startswith("initial.") for key in changed)
