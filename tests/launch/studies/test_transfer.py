@@ -8,6 +8,7 @@ import pytest
 
 import launch.studies.transfer as study
 from launch.main import main
+from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.description.read_robot import BUILT_IN
 
 ROW = {"success": 0.0, "return": 1.0, "episodes": 2, "stops": [], "alarms": 0}
@@ -44,7 +45,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """As much of a run folder as the study itself reads."""
-    head = {"robot_folder": str(BUILT_IN / "furuta")}
+    head = {
+        "robot_folder": str(BUILT_IN / "furuta"),
+        "fingerprint": load_robot("furuta").fingerprint,
+    }
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(head))
     return tmp_path / "run"
