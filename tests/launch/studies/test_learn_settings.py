@@ -1,12 +1,14 @@
 """The settings of `bench learn` fit their environments and keep their budgets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from launch.studies.learn import Settings, learn, summarize
 from launch.studies.learn_envs import evaluate_policy, gym_returns, make_learning_env
 from launch.studies.learn_settings import SETTINGS, ReferenceSetting, Setting, find_setting
-from robot_mbrl.agents.pets import Pets
+from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.models.learned_task import LearnedTask
 
@@ -46,10 +48,17 @@ def test_evaluations_start_from_the_same_states() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("learned", [False, True])
-def test_a_short_run_is_summed_up_in_one_line(learned: bool) -> None:
-    bench = Settings(
-        env="CartPoleSwingUp-v0", agent="pets", steps=210, episodes=1, learned_reward=learned
-    )
+def test_a_short_run_is_summed_up_in_one_line(
+    learned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a planner and a fit that are smaller than the setting's."""
+    key = "CartPoleSwingUp-v0", "pets"
+    setting = OURS[key]
+    assert isinstance(setting.agent, PetsConfig)
+    agent = replace(setting.agent, planner=replace(setting.agent.planner, horizon=3, candidates=12))
+    online = replace(setting.online, fit=replace(setting.online.fit, steps=50))
+    monkeypatch.setitem(SETTINGS, key, replace(setting, agent=agent, online=online))
+    bench = Settings(env=key[0], agent="pets", steps=210, episodes=1, learned_reward=learned)
     row = learn(bench.env, 0, bench, lambda *_: None)
     assert [t["steps"] for t in row["trials"]] == [200.0]
     assert row["learned_reward"] is learned
