@@ -4,8 +4,10 @@ Verbs, and what `robot-mbrl bench NAME` measures, are imported by name when they
 deploy and collect start on a machine without torch and mujoco.
 """
 
+import atexit
 import contextlib
 import difflib
+import gc
 import importlib
 import json
 import os
@@ -120,6 +122,8 @@ def load_command(module: str) -> ModuleType:
     # The networks are small. On 2 cores, one thread makes 260 updates/s and hardly notices another
     # program; two make 360 while alone but 20 beside one, spinning, and 160 always, sleeping.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Python's last search for garbage goes through all of torch, a second that nobody needs
+    atexit.register(gc.freeze)
     return importlib.import_module(module)
 
 

@@ -6,7 +6,7 @@ Progress and the line go to stderr: bars on a terminal, a line every ten seconds
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -20,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.onboard import EpisodeResult, EpisodesReport
@@ -95,6 +96,15 @@ def print_numbers(numbers: Mapping[str, float | str]) -> None:
     for name, value in numbers.items():
         shown = value if isinstance(value, str) else f"{value:.4g}"
         print(f"{name.replace('_', ' ')}: {shown}")
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose first column names the rows."""
+    table = Table(*head)
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
 
 
 class LiveLine:

@@ -117,7 +117,7 @@ def make_data(seed: int) -> Transitions:
     return Transitions(obs, action, next_obs, -(next_obs[:, 0] ** 2), np.zeros(ROWS, bool))
 
 
-def agent_with_data(
+def make_bench_agent(
     data: Transitions, sac: SacConfig, real_share: float, ensemble: EnsembleConfig = ENSEMBLE
 ) -> Mbpo:
     """An agent that holds the data and knows their statistics."""
@@ -138,8 +138,8 @@ def measure_training(bench: Settings) -> TrainRates:
     torch.set_num_threads(1)
     data = make_data(0)
     ensemble = replace(ENSEMBLE, activation=bench.activation)
-    agent = agent_with_data(data, SacConfig(), 0.1, ensemble)
-    plain, default = agent_with_data(data, PLAIN, 1.0), agent_with_data(data, SacConfig(), 1.0)
+    agent = make_bench_agent(data, SacConfig(), 0.1, ensemble)
+    plain, default = make_bench_agent(data, PLAIN, 1.0), make_bench_agent(data, SacConfig(), 1.0)
     reference = make_reference(data, hidden=HIDDEN, batch=BATCH)
     config = FitConfig(batch=BATCH)
     training = Training(agent.model, [Mix([Source(data, 1.0)])], config, [np.random.default_rng(0)])

@@ -73,7 +73,7 @@ def measure_ablations(bench: Settings) -> dict[str, Any]:
             with progress(f"{name}, seed {seed}") as report:
                 done += run_ablation(bench, name, seed, functools.partial(report, "steps"))
             bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    print_table(done)
+    print_ablations(done)
     return result
 
 
@@ -133,7 +133,7 @@ def planner_of(agent: Mbpo, horizon: int, value: bool, seed: int) -> Policy:
     return act
 
 
-def print_table(runs: list[dict[str, Any]]) -> None:
+def print_ablations(runs: list[dict[str, Any]]) -> None:
     """Medians over seeds as steps go on, and every seed's last return; one row an ablation."""
     _, steps = max((len(r["curve"]), list(r["curve"])) for r in runs)
     table = Table("median return after steps", *steps, "seeds", "CPU s")

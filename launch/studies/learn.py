@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import tyro
 
-from launch.studies.learn_envs import evaluate_policy, make_benchmark
+from launch.studies.learn_envs import evaluate_policy, make_learning_env
 from launch.studies.learn_settings import ReferenceSetting, Setting, find_setting
 from launch.terminal import progress
 from launch.verb import Outcome, Verb
@@ -121,7 +121,7 @@ def learn_setting(
         steps=bench.steps or online.steps,
         evaluate_every=bench.evaluate_every or online.evaluate_every,
     )
-    env = make_benchmark(name)
+    env = make_learning_env(name)
     task = setting.learned_task(seed) if bench.learned_reward else setting.task
     agent = setting.make_agent(task, online.steps, seed)
     evaluator = Evaluator(name, bench.episodes, online.steps)
@@ -155,7 +155,7 @@ def learn_reference(
     evaluator = TimedEvaluator(name, bench.episodes, steps)
     every = bench.evaluate_every or setting.evaluate_every
     curve = learn_sac(
-        make_benchmark(name), setting.arguments, steps, every, evaluator, seed, report
+        make_learning_env(name), setting.arguments, steps, every, evaluator, seed, report
     )
     return {"env": name, "agent": bench.agent, "seed": seed, "curve": curve, "trials": []}
 

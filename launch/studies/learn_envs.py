@@ -22,7 +22,7 @@ def one_machine(robot: str) -> RobotSpec:
     return replace(spec, randomization=starts)
 
 
-def make_benchmark(name: str) -> Any:
+def make_learning_env(name: str) -> Any:
     """The environment with actions in [-1, 1]."""
     if name in ROBOTS:
         return sim.make_env(one_machine(name))
@@ -42,7 +42,7 @@ def evaluate_policy(name: str, act: Policy, episodes: int) -> dict[str, float]:
 
 def gym_returns(name: str, act: Policy, episodes: int) -> np.ndarray:
     """Returns (episodes,) from the start states of seeds FIRST_START and on."""
-    envs = gymnasium.vector.SyncVectorEnv([lambda: make_benchmark(name)] * episodes)
+    envs = gymnasium.vector.SyncVectorEnv([lambda: make_learning_env(name)] * episodes)
     obs, _ = envs.reset(seed=[FIRST_START + k for k in range(episodes)])
     running, returns = np.ones(episodes, bool), np.zeros(episodes)
     while running.any():

@@ -86,7 +86,7 @@ def measure_randomization(settings: Settings, base: PretrainConfig | None = None
             for actor in settings.actors:
                 rows.append(evaluated(settings, spec, training, name, reality, actor))
                 write(settings.out, rows)
-    print_table(settings, rows)
+    print_randomization(settings, rows)
     return {"rows": rows}
 
 
@@ -97,7 +97,7 @@ def trainings(settings: Settings, spec: RobotSpec, base: PretrainConfig) -> Iter
             config = replace(base, updates=settings.updates, seed=seed, randomization=kind)
             out = settings.out / f"{kind}-{seed}"
             if not finished(out, spec, config):
-                with progress(f"pretrain {kind}") as report:
+                with progress(f"pretrain {kind}, seed {seed}") as report:
                     pretrain(spec, sim.make_vec_env, config, out, report)
             yield TrainedRun(kind, seed, out)
 
@@ -176,7 +176,7 @@ def write(out: Path, rows: list[dict[str, Any]]) -> None:
     (out / "randomization.json").write_text(text, encoding="utf-8")
 
 
-def print_table(settings: Settings, rows: list[dict[str, Any]]) -> None:
+def print_randomization(settings: Settings, rows: list[dict[str, Any]]) -> None:
     """Success and return of each kind on each reality, mean over the seeds."""
     table = Table(box=box.SIMPLE, title=f"{settings.updates} updates, zero-shot")
     realities = list(dict.fromkeys(r["reality"] for r in rows))

@@ -47,14 +47,14 @@ def run_real_log(robot: str, logs: Path, seeds: tuple[int, ...]) -> dict[str, An
     with progress("real-log") as report:
         result = bench_real_log(load_robot(robot), logs, RealLogConfig(seeds=seeds), report)
     for kind, errors in result["errors"].items():
-        print_table(kind, errors, result["windows"][kind], len(seeds))
+        print_errors(kind, errors, result["windows"][kind], len(seeds))
     for choice in result["seeds"]:
         held = ", ".join(f"{n} {e:.4f}" for n, e in choice["held_out_rad"].items())
         print(f"seed {choice['seed']}: held-out error in rad: {held}")
     return result
 
 
-def print_table(kind: str, errors: dict[str, Any], windows: dict[str, int], seeds: int) -> None:
+def print_errors(kind: str, errors: dict[str, Any], windows: dict[str, int], seeds: int) -> None:
     """One table: a row for each run and model; low and high over seeds where they differ."""
     count = ", ".join(f"{n} {c}" for n, c in windows.items())
     table = Table(

@@ -37,7 +37,7 @@ from robot_mbrl.onboard import (
     load_for_robot,
     run_episodes,
 )
-from robot_mbrl.report.run_report import measure_error
+from robot_mbrl.report.run_report import run_error
 from robot_mbrl.runs.load_agent import robot_of
 from robot_mbrl.runs.run_folder import RunFolder
 
@@ -150,7 +150,7 @@ def add_errors(
     for key, folder in tests.items():
         episodes = load_episodes([folder])
         for row in rows:
-            error = measure_error(Path(row["run"]), episodes, ERROR_STEPS)
+            error = run_error(Path(row["run"]), episodes, ERROR_STEPS)
             row[key] = error.summary()["rms_rad"]
 
 

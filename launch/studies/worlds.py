@@ -38,7 +38,7 @@ class Settings(Verb):
 
 
 @dataclass(frozen=True)
-class Part:
+class WorldsPart:
     """The worlds of one process."""
 
     robot: str
@@ -83,7 +83,7 @@ def _planner_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np
         if settings.controller is None:
             export_run(settings.run, controller)
         first = UNSEEN + settings.seed
-        work = [Part(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
+        work = [WorldsPart(str(spec.folder), controller, n, first + k) for k, n in enumerate(parts)]
         jobs = [
             Job(f"planner, part {k + 1}, {p.worlds} worlds", evaluate_planner, (p,))
             for k, p in enumerate(work)
@@ -91,7 +91,7 @@ def _planner_in_parts(settings: Settings, parts: list[int]) -> list[dict[str, np
         return list(ProcessExecutor().map(jobs))
 
 
-def evaluate_planner(part: Part) -> dict[str, np.ndarray]:
+def evaluate_planner(part: WorldsPart) -> dict[str, np.ndarray]:
     """One process: the exported controller in every world, each with its own plan."""
     spec = load_robot(part.robot)
     controller = load_controller(part.controller, spec, seed=part.seed)

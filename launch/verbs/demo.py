@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
-from rich.table import Table as RichTable
 
 from calibration.resimulate import resimulator
 from launch.operator_stop import OperatorStop
-from launch.terminal import progress
+from launch.terminal import print_table, progress
 from launch.verb import ERROR, OK, Outcome, Verb, plain
 from launch.verbs import collect as collecting
 from launch.verbs import deploy as deploying
@@ -29,11 +27,10 @@ from robot_mbrl.learning.finetune.procedure import finetune_run
 from robot_mbrl.learning.gate import GateConfig
 from robot_mbrl.learning.pretrain import PretrainConfig
 from robot_mbrl.onboard import EpisodesReport, load_for_robot
-from robot_mbrl.report.html import Table
-from robot_mbrl.report.run_report import measure_error, write_report
+from robot_mbrl.report.run_report import write_report
+from robot_mbrl.report.stages import Stage, measure_stages, stage_table
 from robot_mbrl.runs.run_folder import RunFolder
 
-ERROR_STEPS = 10
 FINISHED = "demo.json"
 PRETRAINED = "pretrained"
 ZERO_SHOT_FILE = "zero-shot.onnx"
@@ -44,9 +41,9 @@ ZERO_SHOT, FINETUNED = "zero-shot", "finetuned"
 class Settings(Verb):
     """The whole path on the mock robot, whose true parameters the simulator does not know.
 
-    Pretrain, export, judge in the other engine, deploy zero-shot; twice: collect, finetune, export,
-    deploy again. Ends with a table, and exit code 0 only if the finetuned controller does its task;
-    4 if the other engine rejects the pretrained one, and then no device is opened.
+    Pretrain, export, evaluate in the other engine, deploy zero-shot; twice: collect, finetune,
+    export, deploy again. Ends with a table, and exit code 0 only if the finetuned controller does
+    its task; 4 if the other engine rejects the pretrained one, and then no device is opened.
     """
 
     out: Path = Path("runs/demo")
@@ -80,32 +77,21 @@ class Settings(Verb):
     """settings of the exported planner"""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One controller that was deployed."""
-
-    name: str
-    run: Path
-    controller: Path
-    report: EpisodesReport
-    transitions: int
-
-
 def run(settings: Settings) -> Outcome:
     """Run the demo."""
     start = time.monotonic()
     make_room(settings.out)
-    judged = prepare(settings)
-    if judged.exit_code != OK:
+    gate = prepare(settings)
+    if gate.exit_code != OK:
         print(f"{settings.port} stays closed; longer pretraining (--pretraining.updates) may help")
-        return judged
+        return gate
     stages = run_stages(settings)
     rows = measure_stages(stages)
-    print_table(rows)
+    print_stages(rows)
     seconds = time.monotonic() - start
     good = rows[-1]["success"] >= settings.required
     result = {"stages": rows, "seconds": seconds, "required": settings.required, "good": good}
-    draw_summary(settings, stages, rows)
+    write_demo_report(settings, stages, rows)
     (settings.out / FINISHED).write_text(json.dumps(plain(result), indent=1), encoding="utf-8")
     verdict = "does its task" if good else "does NOT do its task"
     share = f"{rows[-1]['success']:.0%} success, at least {settings.required:.1%} required"
@@ -129,11 +115,11 @@ def make_room(out: Path) -> None:
 
 
 def prepare(s: Settings) -> Outcome:
-    """Everything before the device is opened: pretrain, export, judge in the other engine."""
+    """Everything before the device is opened: pretrain, export, evaluate in the other engine."""
     pretrained, file = s.out / PRETRAINED, s.out / ZERO_SHOT_FILE
     step(f"pretrain {s.robot} in randomized simulation")
     pretrain_once(s, pretrained)
-    step("export, and judge in the other engine")
+    step("export, and evaluate in the other engine")
     export_run(pretrained, file, s.controller)
     if not s.gate:
         return Outcome()
@@ -155,8 +141,8 @@ def run_stages(s: Settings) -> list[Stage]:
         folder = out / "episodes" / f"collect-{number}"
         report = collect_round(s, stages[-1].controller, folder, number)
         transitions += sum(r.report.ticks for r in report.results)
-        # Always from the pretrained run with all data: so no episode that is kept out to judge was
-        # learned from in an earlier round.
+        # Always from the pretrained run with all data: so no episode that is kept out to evaluate
+        # was learned from in an earlier round.
         step(f"round {number} of {rounds_in_all}: finetune on {transitions} real transitions")
         rounds = [out / "episodes" / f"collect-{n}" for n in range(1, number + 1)]
         target = out / ("finetuned" if last else f"round-{number}")
@@ -240,68 +226,15 @@ def whole(report: EpisodesReport) -> EpisodesReport:
     return report
 
 
-def measure_stages(stages: list[Stage]) -> list[dict[str, Any]]:
-    """One row a stage; models are compared on the last deployment, which none has seen."""
-    test = load_episodes([r.path for r in stages[-1].report.results])
-    return [measure_stage(stage, test) for stage in stages]
-
-
-def measure_stage(stage: Stage, test: dict[str, Any]) -> dict[str, Any]:
-    """The numbers of one stage."""
-    results = stage.report.results
-    ended = [r for r in results if r.report.stop_reason.value != "finished"]
-    return {
-        "stage": stage.name,
-        "transitions": stage.transitions,
-        "episodes": len(results),
-        "success": stage.report.success,
-        "return": sum(r.score.returns for r in results) / max(1, len(results)),
-        "error_rad": measure_error(stage.run, test, ERROR_STEPS).summary()["rms_rad"],
-        "stops": len(ended),
-        "alarms": sum(bool(r.alarm) for r in results),
-        "plan_p99_ms": max(r.report.plan_ms.p99 for r in results),
-        "missed": sum(r.report.missed_deadlines for r in results),
-    }
-
-
-HEAD = (
-    "controller",
-    "real ticks",
-    "success",
-    "return",
-    f"{ERROR_STEPS}-step error",
-    "stops",
-    "alarms",
-    "plan p99",
-)
-
-
-def spell(row: dict[str, Any]) -> tuple[str, ...]:
-    """One row for people."""
-    return (
-        row["stage"],
-        str(row["transitions"]),
-        f"{round(row['success'] * row['episodes'])} of {row['episodes']}",
-        f"{row['return']:.1f}",
-        f"{row['error_rad'] * 57.29578:.2f}°",
-        str(row["stops"]),
-        str(row["alarms"]),
-        f"{row['plan_p99_ms']:.1f} ms",
-    )
-
-
-def print_table(rows: list[dict[str, Any]]) -> None:
+def print_stages(rows: list[dict[str, Any]]) -> None:
     """The table at the end."""
-    table = RichTable(*HEAD)
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*spell(row))
-    Console().print(table)
+    table = stage_table(rows)
+    print_table(table.head, table.rows)
 
 
-def draw_summary(s: Settings, stages: list[Stage], rows: list[dict[str, Any]]) -> None:
+def write_demo_report(s: Settings, stages: list[Stage], rows: list[dict[str, Any]]) -> None:
     """report.html over the episodes of every deployment."""
     paths = [r.path for stage in stages for r in stage.report.results]
     caption = f"on {s.port}; error on the last deployment's episodes; alarms are noted, not obeyed"
-    summary = Table(HEAD, tuple(spell(r) for r in rows), caption)
+    summary = stage_table(rows, caption)
     write_report(stages[-1].run, load_episodes(paths), s.out / "report.html", summary=summary)

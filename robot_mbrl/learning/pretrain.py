@@ -155,7 +155,7 @@ class Pretraining:
         self._set_ranges()
 
     def _training_spec(self) -> RobotSpec:
-        """The robot in the worlds of training; it is judged in those of [randomization]."""
+        """The robot in the worlds of training; it is evaluated in those of [randomization]."""
         if self.ranges is not None:
             return self.ranges.widest_spec
         if self.config.randomization == "none":

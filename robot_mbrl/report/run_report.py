@@ -15,7 +15,7 @@ from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.episode_section import episode_section
 from robot_mbrl.report.html import Table, draw_table, section, write_page
-from robot_mbrl.runs.lineage import parent_of
+from robot_mbrl.runs.lineage import learned_from, parent_of, without
 from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import RunFolder
 
@@ -47,7 +47,7 @@ def write_report(
     parts = [_title(run, spec, head), draw_table(summary) if summary else ""]
     parts.append(_finetuning(folder))
     parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run))))
-    parts.append(_errors(run, head, shown, spec))
+    parts.append(_errors(run, shown, spec))
     parts += episode_section(shown, spec, agent.task, folder)
     write_page(out, f"{spec.name}: {run.name}", parts)
 
@@ -96,19 +96,15 @@ def _finetuning(folder: RunFolder) -> str:
     )
 
 
-def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: RobotSpec) -> str:
+def _errors(run: Path, shown: dict[str, Episode], spec: RobotSpec) -> str:
     """Prediction error of this run and its parent on episodes that neither learned from."""
-    learned = set(head.get("lineage", {}).get("episodes", {}))
-    kept_out = set()
-    if (run / "finetune.json").exists():
-        kept_out = set(RunFolder(run).read_json("finetune.json")["holdout_episodes"])
-    unseen = {n: e for n, e in shown.items() if n not in learned or n in kept_out}
+    unseen = without(shown, learned_from(run))
     if not unseen:
         return ""
     parent = parent_of(run)
     runs = ({"before": parent} if parent else {}) | {"after" if parent else "model": run}
     try:
-        errors = {label: measure_error(path, unseen) for label, path in runs.items()}
+        errors = {label: run_error(path, unseen) for label, path in runs.items()}
     except DataError as error:
         return f"<h2>Prediction error</h2><p class=note>{html.escape(str(error))}</p>"
     note = f"open loop, on {len(unseen)} episodes that the model did not learn from"
@@ -117,9 +113,7 @@ def _errors(run: Path, head: dict[str, Any], shown: dict[str, Episode], spec: Ro
     return section("Prediction error", picture, note)
 
 
-def measure_error(
-    run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS
-) -> OpenLoopError:
+def run_error(run: Path, episodes: dict[str, Episode], steps: int = ERROR_STEPS) -> OpenLoopError:
     """Open-loop error of a run's model on episodes; raises DataError when all are too short."""
     agent, _ = load_agent(run)
     segments = [s for e in episodes.values() for s in e.segments()]

@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from launch.studies.learn_envs import make_env
+from launch.studies.learn_envs import make_learning_env
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.envs.rewind import begin, mark, next_start, rewind, start_with
 from sim.envs.cartpole import NAME as CART_POLE  # the import registers it
@@ -13,7 +13,7 @@ from sim.envs.cartpole import NAME as CART_POLE  # the import registers it
 @pytest.mark.parametrize("name", ["Pendulum-v1", "InvertedPendulum-v5", CART_POLE, "furuta"])
 @pytest.mark.parametrize("first", [True, False])
 def test_the_rest_of_an_episode_is_the_same(name: str, first: bool) -> None:
-    env, rng = make_env(name), np.random.default_rng(0)
+    env, rng = make_learning_env(name), np.random.default_rng(0)
     start = start_with(4)
     obs = begin(env, start)
     if not first:
@@ -24,7 +24,7 @@ def test_the_rest_of_an_episode_is_the_same(name: str, first: bool) -> None:
     actions = rng.uniform(-0.1, 0.1, (40, 1)).astype(np.float32)
     seen = [np.float32(obs)] + [np.float32(env.step(a)[0]) for a in actions]
 
-    again = make_env(name)
+    again = make_learning_env(name)
     again.reset(seed=99)
     rewind(again, start, actions[:15].tolist(), [mark(x) for x in seen[:16]])
     later = [np.float32(again.step(a)[0]) for a in actions[15:]]

@@ -17,9 +17,10 @@ import torch
 
 import sim
 from robot_mbrl.agents.mbpo import Mbpo, MbpoConfig
+from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.agents.sac_config import SacConfig
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError
+from robot_mbrl.contract.errors import ContractMismatchError, NotFiniteError, SettingsError
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.export import controller_file, onnx_graph, parity
 from robot_mbrl.export.controller_file import export_controller
@@ -476,3 +477,28 @@ def test_a_file_whose_every_action_is_moved_is_not_written(
     with pytest.raises(ContractMismatchError, match="in 100% of observations, though"):
         exported.export_again(path, 6)
     assert not path.exists()
+
+
+def test_an_agent_without_policy_and_value_is_exported_with_settings_that_need_neither(
+    exported: Exported, tmp_path: Path
+) -> None:
+    agent = Pets(exported.agent.layout, exported.agent.task, PetsConfig(), 1, seed=0)
+    agent.model = exported.agent.model
+    bare = dataclasses.replace(CONFIG, cem=dataclasses.replace(CONFIG.cem, proposals=0))
+    alone = dataclasses.replace(bare, terminal_value=False)
+    with pytest.raises(SettingsError, match=r"'pets' has no value function"):
+        controller_module(agent, bare)
+    with pytest.raises(SettingsError, match=r"'pets' has no policy: set cem.proposals to 0"):
+        controller_module(agent, dataclasses.replace(CONFIG, terminal_value=False))
+    path = tmp_path / "pets.onnx"
+    export_controller(
+        agent,
+        exported.spec,
+        path,
+        observations=exported.observations[:2],
+        thresholds={},
+        lineage={},
+        config=alone,
+    )
+    output = load_controller(path, exported.spec, seed=0).act(exported.observations[0])
+    assert np.abs(output.action).max() <= 1

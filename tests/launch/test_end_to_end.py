@@ -18,14 +18,14 @@ FINETUNE = shlex.split("--fit.steps 100 --fit.check-every 25 --updates 50 --real
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
-    """A folder with a pretrained run, its controller and two episodes."""
+    """A folder with a pretrained run, its controller and episodes: of four, one is kept out."""
     home = tmp_path_factory.mktemp("path")
     assert main(["pretrain", "--robot", "furuta", "--out", str(home / "run"), *TINY]) == 0
     assert (
         main(["export", "--run", str(home / "run"), "--out", str(home / "c.onnx"), *PLANNER]) == 0
     )
     common = ["--robot", "furuta", "--policy", "random", "--exploration", "0.1"]
-    more = ["--port", "mock:heavy", "--episodes", "2", "--seconds", "3", "--keep-going"]
+    more = ["--port", "mock:heavy", "--episodes", "4", "--seconds", "2", "--keep-going"]
     assert main(["collect", *common, *more, "--out", str(home / "episodes")]) == 0
     return home
 
@@ -66,11 +66,11 @@ def test_finetuning_leaves_a_run_with_its_lineage_and_a_report(home, capsys):
     assert result["accepted"] and result["error_after_rad"] < result["error_before_rad"]
     lineage = json.loads((home / "real" / "config.json").read_text())["lineage"]
     assert lineage["run"] == str(home / "run") and not lineage["rolled_back"]
-    assert len(lineage["episodes"]) == 2
+    assert len(lineage["episodes"]) == 4
     assert all(len(digest) == 64 for digest in lineage["episodes"].values())
     assert main(["report", "--run", str(home / "real")]) == 0
     page = (home / "real" / "report.html").read_text()
-    assert page.count("<svg") == 5  # learning, error, two episodes, timing
+    assert page.count("<svg") == 7  # learning, error, four episodes, timing
     assert "accepted" in page and "<script" not in page and "http-equiv" not in page
     assert finetune(home, "real", *FINETUNE) == 1  # never overwritten
     assert "holds a run already" in capsys.readouterr().err
@@ -89,3 +89,24 @@ def test_a_model_that_is_no_better_is_rejected_and_the_parent_stays(home, capsys
     after = load_file(home / "twice" / "weights.safetensors")
     assert before.keys() == after.keys()
     assert all((before[name] == after[name]).all() for name in before)
+
+
+@pytest.mark.slow
+def test_what_was_made_with_relative_paths_is_found_from_elsewhere(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also under other names of the same episodes: what a model learned from is no test of it."""
+    monkeypatch.chdir(home)
+    names = ["--run", "run", "--episodes", "episodes", "--out", "made of relative paths"]
+    assert main(["finetune", *names, *FINETUNE]) == 0
+    monkeypatch.chdir(tmp_path)
+    made = home / "made of relative paths"
+    assert main(["report", "--run", str(made), "--out", "mine.html"]) == 0
+    page = (tmp_path / "mine.html").read_text()
+    assert "Learning in simulation" in page  # its parent's
+    assert page.count("<details") == 4  # the episodes that it learned from
+    assert "on 1 episodes that the model did not learn from" in page
+    monkeypatch.chdir(home)
+    given = ["--run", str(made), "--episodes", "episodes", "--out", str(tmp_path / "again.html")]
+    assert main(["report", *given]) == 0
+    assert "on 1 episodes that the model did not" in (tmp_path / "again.html").read_text()

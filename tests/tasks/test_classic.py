@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from launch.studies.learn import make_env
+from launch.studies.learn_envs import make_learning_env
 from robot_mbrl.tasks.classic import CartPoleSwingUp, InvertedPendulumV5, PendulumV1
 
 
 def roll(name: str, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Observations reached (T, O), actions in [-1, 1] (T, A), rewards (T,), terminations (T,)."""
-    env = make_env(name)
+    env = make_learning_env(name)
     rng, columns = np.random.default_rng(seed), []
     env.reset(seed=seed)
     for _ in range(steps):

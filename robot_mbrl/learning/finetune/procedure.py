@@ -66,6 +66,8 @@ def finetune_run(
     loaded, spec = load_agent(parent)
     agent = refinable(loaded)
     check_episodes(episodes, spec)
+    # names stand in the new run's files, which are read from other working directories too
+    episodes = {str(Path(name).resolve()): episode for name, episode in episodes.items()}
     segments = {name: episode.segments() for name, episode in episodes.items()}
     simulated = agent.real.all()
     simulate = resimulate(spec, agent.task, agent.policy(), config.seed) if resimulate else None

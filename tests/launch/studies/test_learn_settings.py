@@ -1,12 +1,14 @@
 """The settings of `bench learn` fit their environments and keep their budgets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from launch.studies.learn import Settings, learn, summarize
-from launch.studies.learn_envs import evaluate_policy, gym_returns, make_benchmark
+from launch.studies.learn_envs import evaluate_policy, gym_returns, make_learning_env
 from launch.studies.learn_settings import SETTINGS, ReferenceSetting, Setting, find_setting
-from robot_mbrl.agents.pets import Pets
+from robot_mbrl.agents.pets import Pets, PetsConfig
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.models.learned_task import LearnedTask
 
@@ -15,7 +17,7 @@ OURS = {key: s for key, s in SETTINGS.items() if isinstance(s, Setting)}
 
 @pytest.mark.parametrize(("env", "agent"), OURS)
 def test_agents_fit_their_environment(env: str, agent: str) -> None:
-    setting, world = OURS[env, agent], make_benchmark(env)
+    setting, world = OURS[env, agent], make_learning_env(env)
     obs, _ = world.reset(seed=0)
     layout = setting.layout
     assert obs.shape == (layout.size,) and world.action_space.shape == (layout.action_size,)
@@ -28,7 +30,7 @@ def test_agents_fit_their_environment(env: str, agent: str) -> None:
 def test_angles_of_an_observation_are_on_the_circle() -> None:
     for (name, _agent), setting in OURS.items():
         layout = setting.layout
-        obs, _ = make_benchmark(name).reset(seed=1)
+        obs, _ = make_learning_env(name).reset(seed=1)
         for cosine, sine in getattr(layout, "angles", ()):
             assert obs[cosine] ** 2 + obs[sine] ** 2 == pytest.approx(1.0)
 
@@ -46,10 +48,17 @@ def test_evaluations_start_from_the_same_states() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("learned", [False, True])
-def test_a_short_run_is_summed_up_in_one_line(learned: bool) -> None:
-    bench = Settings(
-        env="CartPoleSwingUp-v0", agent="pets", steps=210, episodes=1, learned_reward=learned
-    )
+def test_a_short_run_is_summed_up_in_one_line(
+    learned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a planner and a fit that are smaller than the setting's."""
+    key = "CartPoleSwingUp-v0", "pets"
+    setting = OURS[key]
+    assert isinstance(setting.agent, PetsConfig)
+    agent = replace(setting.agent, planner=replace(setting.agent.planner, horizon=3, candidates=12))
+    online = replace(setting.online, fit=replace(setting.online.fit, steps=50))
+    monkeypatch.setitem(SETTINGS, key, replace(setting, agent=agent, online=online))
+    bench = Settings(env=key[0], agent="pets", steps=210, episodes=1, learned_reward=learned)
     row = learn(bench.env, 0, bench, lambda *_: None)
     assert [t["steps"] for t in row["trials"]] == [200.0]
     assert row["learned_reward"] is learned
@@ -67,7 +76,7 @@ def test_a_learned_task_is_made_for_the_layout() -> None:
 def test_a_robot_is_evaluated_by_success_on_one_machine() -> None:
     found = evaluate_policy("furuta", lambda o: np.zeros((len(o), 1), np.float32), 3)
     assert found["success"] == 0.0 and found["episodes"] == 3.0
-    env = make_benchmark("furuta")
+    env = make_learning_env("furuta")
     drawn = [env.reset(seed=k)[1]["parameters"] for k in (0, 1)]
     changed = {key for key in drawn[0] if drawn[0][key] != drawn[1][key]}
     assert changed and all(key.startswith("initial.") for key in changed)

@@ -59,7 +59,7 @@ def test_each_kind_is_trained_and_evaluated(
     for kind in ("none", "fixed"):
         head = RunFolder(settings.out / f"{kind}-0").read_json("config.json")["pretraining"]
         assert (head["randomization"], head["updates"], head["seed"]) == (kind, 80, 0)
-    bench.print_table(settings, rows)
+    bench.print_randomization(settings, rows)
     [shown] = [line.split() for line in capsys.readouterr().out.splitlines() if "none" in line]
     assert shown == ["none", "policy", "0%,", "return", f"{rows[0]['return']:.1f}"]
 
@@ -84,7 +84,7 @@ def test_what_is_finished_is_used_again_and_the_rest_done(
 
     (settings.out / "fixed-0" / "policy-worn-2.json").unlink()
     monkeypatch.setattr(bench, "pretrain", never)
-    monkeypatch.setattr(bench, "export", never)
+    monkeypatch.setattr(bench, "export_run", never)
     again = bench.measure_randomization(settings, SMALL)["rows"]
     assert again == rows
     with pytest.raises(DataError, match="updates: the run has 80, asked for 81"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from launch.studies.real_log import print_table, run_real_log
+from launch.studies.real_log import print_errors, run_real_log
 from launch.studies.real_log_models import (
     Bench,
     RealLogConfig,
@@ -110,5 +110,5 @@ def test_a_small_version_finetuned_beats_pretrained_and_scratch(capsys) -> None:
             tuned = pooled["finetuned"][measure]["mean"]
             assert tuned < pooled["pretrained"][measure]["mean"], (kind, measure, pooled)
             assert tuned < pooled["scratch"][measure]["mean"], (kind, measure, pooled)
-    print_table("all", result["errors"]["all"], result["windows"]["all"], 1)
+    print_errors("all", result["errors"]["all"], result["windows"]["all"], 1)
     assert "finetuned" in capsys.readouterr().out

@@ -1,5 +1,10 @@
-"""`bench worlds` measures the actors that are asked for, and no others."""
+"""`bench worlds` measures the actors that are asked for, and no others; and it can be stopped."""
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,16 +12,23 @@ import pytest
 from launch.main import main
 from launch.studies.worlds import Settings, measure_worlds
 
+ROOT = Path(__file__).parents[3]
 TINY = [
     *("--updates", "8", "--num-envs", "8", "--warmup-steps", "800"),
     *("--fit.steps", "5", "--alarm-worlds", "2", "--evaluation-worlds", "2"),
 ]
 
 
-@pytest.mark.slow
-def test_only_the_actors_asked_for_and_repeatable(tmp_path: Path) -> None:
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learned nothing."""
+    run = tmp_path_factory.mktemp("worlds") / "run"
     assert main(["pretrain", "--out", str(run), *TINY]) == 0
+    return run
+
+
+@pytest.mark.slow
+def test_only_the_actors_asked_for_and_repeatable(run: Path, tmp_path: Path) -> None:
     alone = measure_worlds(Settings(run=run, worlds=4, actors=("policy",)))
     both = measure_worlds(Settings(run=run, worlds=4))
     assert set(alone) == {"policy", "worlds"}
@@ -28,3 +40,33 @@ def test_only_the_actors_asked_for_and_repeatable(tmp_path: Path) -> None:
     assert main(["export", "--run", str(run), "--out", str(wide), "--cem.sigma", "0.5"]) == 0
     planned = measure_worlds(Settings(run=run, worlds=4, actors=("planner",), controller=wide))
     assert planned["planner"] != both["planner"]
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids."""
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_sigterm_ends_it_and_its_workers_within_two_seconds(run: Path) -> None:
+    """It has torch and the simulator loaded, its workers are busy."""
+    args = ["--run", str(run), "--worlds", "2000", "--actors", "planner", "--json"]
+    command = [sys.executable, "-m", "launch.main", "bench", "worlds", *args]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        until_s = time.monotonic() + 60.0
+        while len(children_of(child.pid)) < 3:  # two workers, and what multiprocessing tracks
+            assert time.monotonic() < until_s and child.poll() is None
+            time.sleep(0.05)
+        time.sleep(5.0)
+        workers = children_of(child.pid)
+        began_s = time.monotonic()
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=30.0) == 143
+        assert time.monotonic() - began_s < 2.0
+        out, err = child.communicate()
+        assert "stopped by SIGTERM" in err
+        assert not out or "error" not in json.loads(out.splitlines()[-1])
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)

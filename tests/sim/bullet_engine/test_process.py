@@ -80,6 +80,7 @@ def test_an_error_in_a_child_is_raised_here_and_worlds_forgotten_end_theirs(
     assert not running(pid)
 
 
+@pytest.mark.realtime
 def test_a_child_that_hangs_is_ended_within_two_seconds(furuta: RobotSpec) -> None:
     child = BulletProcess(furuta, 1)
     child.start("readings")
