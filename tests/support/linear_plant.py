@@ -63,7 +63,7 @@ class LinearActor(nn.Module):
         super().__init__()
         self.gain = torch.tensor(gain)
 
-    def choose(self, obs: Tensor) -> Tensor:
+    def output(self, obs: Tensor) -> Tensor:
         return self.act(obs)
 
     def act(self, obs: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 
 import sim
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError, SettingsError, SpecError
+from robot_mbrl.contract.errors import SettingsError, SpecError
 from sim.rendering.gl import offscreen_context
 from sim.rendering.picture import Picture
 from sim.rendering.picture_model import picture_model
@@ -46,7 +46,7 @@ def test_the_environment_renders_as_gymnasium_says(furuta: RobotSpec, gl: None) 
     silent.reset(seed=0)
     assert silent.render() is None
     expected = "render_mode: expected None, 'rgb_array' or 'human', got 'ascii'"
-    with pytest.raises(DataError, match=expected):
+    with pytest.raises(SettingsError, match=expected):
         sim.make_env(furuta, render_mode="ascii")
 
 
