@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_the_whole_path_without_the_command_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.python_path", str(tmp_path)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

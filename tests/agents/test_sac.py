@@ -219,6 +219,7 @@ def test_temperature_rises_while_entropy_is_below_its_target(target: float, sign
     assert (np.diff(temperatures) * sign > 0).all()
 
 
+@pytest.mark.slow
 def test_temperature_settles_where_entropy_is_its_target() -> None:
     """One-step bandit with reward -5 |a|^2: the soft-optimal policy is a Gaussian of variance
     alpha / 10, of entropy .5 log(2 pi e alpha / 10); it is -.5 per actuator at alpha = .215."""
@@ -293,6 +294,7 @@ def test_same_numbers_in_same_numbers_out() -> None:
     assert torch.equal(*weights)
 
 
+@pytest.mark.slow
 def test_two_states_with_known_values_are_learned() -> None:
     """A leads to B and B to A whatever one does; A pays 1 - (a - .5)^2, B pays -(a + .5)^2. Best
     action is .5 in A, -.5 in B; with gamma .5, V(A) = 1 / (1 - .25) and V(B) = .5 V(A)."""

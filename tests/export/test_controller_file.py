@@ -267,7 +267,11 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("config", OTHERS, ids=lambda c: f"{c.planner}-{c.propagation.kind}")
+@pytest.mark.parametrize(
+    "config",
+    [pytest.param(c, marks=[] if c.planner == "random" else [pytest.mark.slow]) for c in OTHERS],
+    ids=lambda c: f"{c.planner}-{c.propagation.kind}",
+)
 def test_every_sampling_planner_goes_on_board_through_the_same_door(
     config: ControllerConfig, exported: Exported, tmp_path: Path
 ) -> None:
@@ -303,6 +307,7 @@ def test_every_sampling_planner_goes_on_board_through_the_same_door(
     assert np.abs(survived.action).max() <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "activation", "planner"),
     [(1, "silu", "icem"), (3, "relu", "mppi")],

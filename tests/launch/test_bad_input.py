@@ -111,7 +111,7 @@ def test_disk_full_while_recording(tmp_path):
     program = limit + "import sys; from launch.main import main; sys.exit(main(sys.argv[1:]))"
     args = ["--robot", "furuta", "--port", "mock", "--out", str(tmp_path / "episodes")]
     child = subprocess.run(
-        [sys.executable, "-c", program, *STILL, *args, "--seconds", "30"],
+        [sys.executable, "-B", "-c", program, *STILL, *args, "--seconds", "30"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,12 +1,14 @@
 """One model serves another task."""
 
 import numpy as np
+import pytest
 import torch
 
 from robot_mbrl.learning.new_task import learn_another_task, rewarded
 from tests.support.sledge import Goal, learned, mean_return, recorded
 
 
+@pytest.mark.slow
 def test_a_second_task_is_learned_without_new_data() -> None:
     """The first task's policy stays where its own goal is: about -1 a tick on the second."""
     here, there = Goal(0.5), Goal(-0.4)

@@ -27,6 +27,7 @@ def test_the_policy_is_better_than_the_one_that_made_the_data() -> None:
     assert mean_return(task, wander(0)) < -13
 
 
+@pytest.mark.slow
 def test_pessimism_keeps_to_what_the_data_show() -> None:
     """The goal lies between the data and an edge that no row tells of. Without the penalty the
     sledge goes over it in four of seeds 0 to 4 (returns -35 to -65, and -6 in seed 0); with it

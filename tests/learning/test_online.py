@@ -152,6 +152,7 @@ def test_a_machine_that_changes_is_refitted_at_once_and_reported() -> None:
     assert len(report.holdout_nll) == 2 + len(report.drifts)
 
 
+@pytest.mark.slow
 def test_one_that_does_not_change_or_without_the_switch_is_fitted_by_schedule() -> None:
     for report in (drifting(3.0, np.inf).report, drifting(np.inf, 135).report):
         assert report.drifts == [] and len(report.holdout_nll) == 2

@@ -241,6 +241,7 @@ def test_the_chosen_engine_makes_every_world(
     assert any(not torch.equal(rows[key], other[key]) for key in rows)
 
 
+@pytest.mark.slow
 def test_a_killed_run_in_pybullet_resumes_to_the_same_numbers(
     furuta: RobotSpec, tmp_path: Path
 ) -> None:

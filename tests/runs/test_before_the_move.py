@@ -60,6 +60,7 @@ def test_a_run_is_loaded_though_its_robots_folder_is_gone() -> None:
     assert action.shape == (248, 1) and np.isfinite(action).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_to_what_the_old_code_exported(tmp_path: Path) -> None:
     """The old controller was exported from this run."""
     spec = load_robot("furuta")

@@ -85,7 +85,7 @@ def limited_child(path: Path, size: int) -> subprocess.CompletedProcess[str]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
     return subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), "1000"],
+        [sys.executable, "-B", "-c", CHILD, str(path), "1000"],
         preexec_fn=limit, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

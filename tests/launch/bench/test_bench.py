@@ -136,6 +136,7 @@ def test_rows_and_arithmetic_of_a_case_are_counted() -> None:
     assert TINY.flops == 2 * (2 * 10 * 2 * 2) * (5 * 8 + 2 * 8 * 8 + 8 * 4)
 
 
+@pytest.mark.slow
 def test_a_case_is_measured_against_references(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pytorch_mppi")
     monkeypatch.setattr("launch.bench.planner_cases.WARM", 0.001)

@@ -90,6 +90,7 @@ def test_the_seed_and_the_sizes_change_the_numbers(run, tmp_path):
     assert other["coverage"]["calibrated"]["scale"] != base["coverage"]["calibrated"]["scale"]
 
 
+@pytest.mark.slow
 def test_recorded_episodes_say_what_they_are_too_few_or_short_for(run, episodes, tmp_path, capsys):
     args = ["--run", str(run), "--episodes", str(episodes), "--out", str(tmp_path)]
     assert main(["analyze", *args, "--horizon", "30"]) == 0
@@ -105,6 +106,7 @@ def test_recorded_episodes_say_what_they_are_too_few_or_short_for(run, episodes,
     assert "no segment has 60 ticks" in (tmp_path / "analysis.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_line_of_runs_is_drawn_and_what_it_learned_from_is_left_out(run, episodes, tmp_path):
     names = sorted(str(f) for f in episodes.glob("*.mcap"))
     lineage = {"run": str(run), "episodes": {n: hash_file(Path(n)) for n in names}}

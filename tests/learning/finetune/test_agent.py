@@ -125,6 +125,7 @@ def error_on(agent: Mbpo, fresh: list[Segment]) -> float:
     return open_loop_error(agent.model, Windows.cut(fresh, 5)).summary()["rms_rad"]
 
 
+@pytest.mark.slow
 def test_it_learns_what_it_saw_and_forgets_less_of_what_it_did_not_see() -> None:
     before = pretrained()
     alone, _ = tuned((1.0,), steps=600)
@@ -135,6 +136,7 @@ def test_it_learns_what_it_saw_and_forgets_less_of_what_it_did_not_see() -> None
     assert error(blended, False, 0.0) < 0.9 * error(alone, False, 0.0)
 
 
+@pytest.mark.slow
 def test_each_member_learns_from_its_own_share() -> None:
     agent, _ = tuned((1.0, 0.05), steps=600)
     real, simulated = (copy.deepcopy(agent) for _ in range(2))
@@ -143,6 +145,7 @@ def test_each_member_learns_from_its_own_share() -> None:
     assert error(simulated, False, 0.0) < 0.7 * error(real, False, 0.0)
 
 
+@pytest.mark.slow
 def test_a_share_of_nothing_is_simulated_alone() -> None:
     before = error(pretrained(), True, OFFSET)
     assert error(tuned((0.0,))[0], True, OFFSET) > 0.5 * before
@@ -177,6 +180,7 @@ def test_friction_is_added_and_kept_in_the_settings() -> None:
     assert (free - held).flatten().tolist() == pytest.approx([expected] * 2, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_friction_helps_on_a_machine_that_sticks() -> None:
     errors = {}
     for dry_friction in (False, True):

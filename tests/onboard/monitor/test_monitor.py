@@ -63,6 +63,7 @@ def first_alarm(thresholds, z, disagreement=None):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [white, coloured])
 @pytest.mark.parametrize("target", [2.0, 20.0])
 def test_false_stops_keep_the_promise(make, target):

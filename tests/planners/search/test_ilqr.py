@@ -243,6 +243,7 @@ def networks() -> Imagination:
     )
 
 
+@pytest.mark.slow
 def test_on_networks_it_finds_more_than_cem() -> None:
     score, warm = networks(), torch.zeros(3, 2)
     obs = 0.3 * torch.randn(score.model.layout.size, generator=torch.Generator().manual_seed(1))
