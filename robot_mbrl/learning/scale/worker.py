@@ -3,14 +3,15 @@ stop, or its parent is gone.
 """
 
 import contextlib
+import copy
 import multiprocessing
 import os
-import pickle
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from robot_mbrl.contract.errors import RobotMbrlError, WorkerError
@@ -54,7 +55,7 @@ def _do(name: str, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Done
 def _portable(error: Exception) -> Exception:
     """The error itself where it can cross a pipe, its text where it cannot."""
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  of our own making, a line above
+        ForkingPickler.dumps(copy.deepcopy(error))  # rebuilt from its arguments, as by a pipe
     except Exception:
         return WorkerError("".join(traceback.format_exception(error)))
     return error
