@@ -1,5 +1,6 @@
 """`bench worlds` measures the actors that are asked for, and no others; and it can be stopped."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from launch.main import main
 from launch.studies.worlds import Settings, measure_worlds
+from tests.support.processes import gone
 
 ROOT = Path(__file__).parents[3]
 TINY = [
@@ -53,9 +55,13 @@ def test_sigterm_ends_it_and_its_workers_within_two_seconds(run: Path) -> None:
     """It has torch and the simulator loaded, its workers are busy."""
     args = ["--run", str(run), "--worlds", "2000", "--actors", "planner", "--json"]
     command = [sys.executable, "-m", "launch.main", "bench", "worlds", *args]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
+    with (
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as child,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(child.kill)  # whatever fails
         until_s = time.monotonic() + 60.0
         while len(children_of(child.pid)) < 3:  # two workers, and what multiprocessing tracks
             assert time.monotonic() < until_s and child.poll() is None
@@ -65,8 +71,10 @@ def test_sigterm_ends_it_and_its_workers_within_two_seconds(run: Path) -> None:
         began_s = time.monotonic()
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=30.0) == 143
+        while not all(gone(pid) for pid in workers):
+            assert time.monotonic() - began_s < 2.0
+            time.sleep(0.01)
         assert time.monotonic() - began_s < 2.0
         out, err = child.communicate()
         assert "stopped by SIGTERM" in err
         assert not out or "error" not in json.loads(out.splitlines()[-1])
-        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)

@@ -1,5 +1,6 @@
 """Executors: results in order, errors that name the job, no process that outlives its parent."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,16 +15,19 @@ import pytest
 from robot_mbrl.contract.errors import DataError, WorkerError
 from robot_mbrl.learning.scale.executor import Executor, Job, ProcessExecutor, SerialExecutor
 from tests.support import jobs
+from tests.support.processes import gone
 
 ROOT = Path(__file__).parents[3]
 
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from launch.main import sigterm_interrupts
 from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from tests.support.jobs import hang, hang_deaf
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 work = [Job("one", hang, (Path(sys.argv[1]),)), Job("two", hang_deaf, (Path(sys.argv[1]),))]
 try:
     with sigterm_interrupts():
@@ -31,14 +35,6 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-
-
-def gone(pid: int) -> bool:
-    """Whether a process is no more (a zombie that nobody waits for counts as gone)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def test_results_come_in_order_however_long_they_take() -> None:
@@ -128,9 +124,13 @@ def test_workers_end_with_their_parent_within_two_seconds(
 ) -> None:
     """One of the two workers is deaf to SIGTERM."""
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
-    with subprocess.Popen(
-        command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
-    ) as child:
+    with (
+        subprocess.Popen(
+            command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
+        ) as child,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(child.kill)  # whatever fails
         deadline_s = time.monotonic() + 60.0
         while len(pids := [int(p.name) for p in tmp_path.iterdir()]) < 2:
             assert time.monotonic() < deadline_s and child.poll() is None
