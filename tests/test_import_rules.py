@@ -14,9 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = ("robot_mbrl", "hardware", "sim", "calibration", "launch")
-BELOW_MODELS = ("contract", "tasks", "data")
-BELOW_AGENTS = (*BELOW_MODELS, "networks", "models", "planners")
-BELOW_LEARNING = (*BELOW_AGENTS, "agents", "runs", "onboard", "envs")
+ON_BOARD_DATA = ("contract", "tasks", "data")
+BELOW_AGENTS = ("contract", "data", "networks", "models", "planners")
+BELOW_LEARNING = (*BELOW_AGENTS, "tasks", "agents", "runs", "onboard", "envs")
 REFERENCES = ("stable_baselines3", "pytorch_mppi")  # what benches compare with
 
 # room: (rooms of ours it may import besides itself, third party); short names are of robot_mbrl
@@ -24,8 +24,8 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "contract": ((), ("numpy",)),
     "tasks": (("contract",), ("numpy",)),
     "data": (("contract",), ("numpy", "mcap")),
-    "onboard": (BELOW_MODELS, ("numpy", "onnxruntime")),
-    "envs": ((*BELOW_MODELS, "onboard"), ("numpy", "gymnasium")),
+    "onboard": (ON_BOARD_DATA, ("numpy", "onnxruntime")),
+    "envs": ((*ON_BOARD_DATA, "onboard"), ("numpy", "gymnasium")),
     "hardware": (("contract", "envs"), ("numpy", "serial", "cobs", "gymnasium")),
     "sim": (
         ("contract", "tasks", "envs"),
@@ -33,10 +33,10 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "calibration": (("contract", "data", "envs", "sim"), ("numpy", "scipy", "mujoco")),
     "networks": (("contract",), ("numpy", "torch")),
-    "models": ((*BELOW_MODELS, "networks"), ("numpy", "torch")),
-    "planners": ((*BELOW_MODELS, "networks", "models"), ("numpy", "torch")),
+    "models": (("contract", "data", "networks"), ("numpy", "torch")),
+    "planners": (("contract", "networks", "models"), ("numpy", "torch")),
     "agents": (BELOW_AGENTS, ("numpy", "torch")),
-    "runs": ((*BELOW_AGENTS, "agents"), ("numpy", "torch", "safetensors", "tensorboard")),
+    "runs": ((*BELOW_AGENTS, "tasks", "agents"), ("numpy", "torch", "safetensors", "tensorboard")),
     "export": (
         (*BELOW_AGENTS, "agents", "runs", "onboard"),
         ("numpy", "torch", "onnx", "onnxscript", "onnxruntime"),

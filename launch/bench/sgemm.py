@@ -1,8 +1,7 @@
 """How fast this machine multiplies matrices: the limit that planning and learning are held to.
 
 torch, numpy and onnxruntime each bring a library of their own, and which of them is best differs
-from machine to machine: with AVX-512 onnxruntime's is up to 1.8 times as fast as torch's. The
-fastest is the limit.
+from machine to machine and from run to run. The fastest is the limit.
 """
 
 import statistics
