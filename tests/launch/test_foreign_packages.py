@@ -49,6 +49,7 @@ with_processes.close()
 """
 
 
+@pytest.mark.bullet
 def test_so_do_worker_processes(foreign: Path) -> None:
     """PyBullet's processes import `sim` by name."""
     child = run(foreign, sys.executable, "-c", WORKERS)
