@@ -30,11 +30,11 @@ def _is_ours(name: str) -> bool:
     return origin is not None and Path(origin).resolve().is_relative_to(FOLDER / name)
 
 
-def main() -> int:
+def console_script() -> int:
     """Run the command line; returns its exit code."""
     put_ours_first()
     return int(importlib.import_module("launch.main").main())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console_script())
