@@ -32,6 +32,7 @@ from robot_mbrl.contract.errors import (
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
+from robot_mbrl.onboard.supervisor.braking import Braking
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
@@ -62,12 +63,13 @@ class SafeRobot(LatchedRobot):
         """Take over `robot`; it is not moved before `arm` and `send`."""
         super().__init__(robot, spec, clock)
         self.flags = TickFlag(0)
-        self.counts = dict.fromkeys(("clamped", "soft_limit", "coasted", "held", "missed"), 0)
+        self.counts = dict.fromkeys(("clamped", "soft_limit", "braked", "coasted", "held", "missed"), 0)
         self._forget()
 
     def _forget(self) -> None:
         self._samples = Freshness(self.spec)
         self._ramp = Ramp(self.spec)
+        self._braking = Braking(self.spec)
         self._send_failures = 0
         self._late = 0
         self._applied = np.zeros(len(self.spec.actuators))
@@ -131,6 +133,7 @@ class SafeRobot(LatchedRobot):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
         before = self._samples.last
         self._samples.keep(state, self.clock.now())
+        self._braking.see(state)
         fault = check_velocity(self.spec, before, state) if before else None
         if self._recovery and not fault:
             fault = self._recovery.update(state)
@@ -183,6 +186,9 @@ class SafeRobot(LatchedRobot):
         if self._samples.last is None:
             raise SafetyError("guard: no sample has been read; call arm() and read() first")
         kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
+        braked = self._braking.restrict(kept, self.clock.now())
+        self.counts["braked"] += int((braked != kept).any())
+        kept = braked
         if self._recovery:
             kept = self._recovery.restrict(kept)
         kept = self._layout.slew(self._applied, kept)
@@ -218,6 +224,7 @@ class SafeRobot(LatchedRobot):
         if not np.isfinite(applied).all():
             self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
         self._applied = applied
+        self._braking.sent(applied, self.clock.now())
         return applied.copy()
 
     # --- inside -------------------------------------------------------------------------------
