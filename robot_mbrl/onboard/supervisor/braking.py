@@ -3,11 +3,13 @@
 Each tick the state at which a new command takes effect is predicted: from the newest two samples
 and the commands on their way. A command is allowed if full drive against the motion, one tick
 later, would still end it before the soft limit. If not, it is replaced by no drive; if that is not
-enough, by full drive inwards, or for a position command by the present pose. Who asked for too much
-gets no drive outwards until it asks for something else. The model is coarse on the safe side, see
+enough, by full drive inwards, or for a position command by the present pose. Who keeps asking for
+too much gets no drive outwards until it asks for something else: else it would be let go where it
+has stopped, only to be braked again nearer to the limit. The model is coarse on the safe side, see
 `StoppingPower`; what it does not know, as the pull of a swinging load, is for the margin.
 """
 
+import math
 from collections import deque
 
 import numpy as np
@@ -20,6 +22,8 @@ from robot_mbrl.onboard.supervisor.stopping_power import StoppingPower
 Flags = npt.NDArray[np.bool_]
 REMEMBERED = 8
 """Commands that may still be on their way: 140 ms at 50 Hz."""
+PATIENCE_S = 0.15
+"""A controller that swings a load asks for too much for 40 ms at a time, a broken one always."""
 
 
 class Braking:
@@ -38,7 +42,8 @@ class Braking:
         low, high = np.array([spec.joints[j].position_limit_rad for j in self._joint]).T
         margin = spec.safety.soft_limit_margin_rad
         self._ends = {+1: high - margin, -1: -low - margin}
-        self._barred = {side: np.zeros(len(self._limit), dtype=bool) for side in self._ends}
+        self._patience = math.ceil(PATIENCE_S / self._dt - 1e-9)
+        self._asked = {side: np.zeros(len(self._limit), dtype=int) for side in self._ends}
         self._on_the_way: deque[tuple[float, FloatArray]] = deque(maxlen=REMEMBERED)
         self._before: RobotState | None = None
         self._now: RobotState | None = None
@@ -77,8 +82,10 @@ class Braking:
 
         nothing = np.minimum(action, np.where(self._by_place, q / self._limit, 0.0))
         asked_too_much = ~self._stoppable(action, v, way)
-        self._barred[side] = (self._barred[side] | asked_too_much) & (action > 0) & ~self._by_place
-        allowed = np.where(asked_too_much | self._barred[side], nothing, action)
+        outward = (action > 0) & ~self._by_place
+        self._asked[side] = np.where(outward, self._asked[side] + asked_too_much, 0)
+        barred = self._asked[side] >= self._patience
+        allowed = np.where(asked_too_much | barred, nothing, action)
         late = ~self._stoppable(allowed, v, way) & ~self._by_place
         return np.where(late, -1.0, allowed)
 
