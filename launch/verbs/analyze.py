@@ -11,6 +11,7 @@ import tyro
 import sim
 from launch.verb import Outcome, Verb, plain
 from robot_mbrl.analysis.measure import Analysis, AnalysisConfig, analyze
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.data import load_episodes
 from robot_mbrl.report.analysis_report import return_note, write_analysis
 
@@ -43,11 +44,10 @@ def run(settings: Settings) -> Outcome:
     episodes = load_episodes(given, recover=settings.recover) if given else None
     analysis = analyze(settings.run, settings.config, episodes=episodes, make_env=sim.make_vec_env)
     out = settings.out or settings.run
-    out.mkdir(parents=True, exist_ok=True)
     page, numbers = out / "analysis.html", out / "analysis.json"
     write_analysis(analysis, page)
     values = to_json(analysis)
-    numbers.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(numbers, json.dumps(values, indent=1, allow_nan=False) + "\n")
     print_analysis(analysis)
     print(f"{page}, {numbers}")
     return Outcome({"page": page, "numbers": numbers} | values)

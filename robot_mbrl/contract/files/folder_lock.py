@@ -71,7 +71,7 @@ class FolderLock:
         # removed while it is held: who comes next makes a new one
         (self.folder / LOCK).unlink(missing_ok=True)
         os.close(handle)
-        if self._made and not any(self.folder.iterdir()):
+        if self._made and self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
 

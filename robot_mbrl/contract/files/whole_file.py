@@ -49,7 +49,10 @@ def _check_place(target: Path) -> None:
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "no ordinary file"
         raise DataError(f"{target}: is {kind}; choose another name for the file to write")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise DataError(f"{target}: {target.parent} is no folder; choose another name") from error
     for left in target.parent.glob(f".{target.name}.*.tmp"):
         owner = left.suffixes[-2].removeprefix(".")
         if owner.isdecimal() and not _lives(int(owner)):

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import lz4.frame
 import zstandard
 from mcap.data_stream import ReadDataStream
+from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Chunk, DataEnd
 
@@ -45,7 +46,8 @@ def records(path: Path) -> Iterator[Record]:
 
     Raises:
         DataError: no such file, or no MCAP file.
-        DamageError: cut, zeros instead of records, lengths beyond the end, a checksum that does not fit.
+        DamageError: cut, zeros instead of records, lengths beyond the end, a checksum that does
+            not fit.
     """
     with os.fdopen(open_regular(path), "rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
@@ -89,7 +91,7 @@ def _unpack(content: bytes) -> bytes:
     """The records of a chunk, as bytes."""
     try:
         chunk = Chunk.read(ReadDataStream(io.BytesIO(content)))
-    except Exception as error:  # whatever the library does with bytes that are no chunk
+    except (McapError, struct.error, ValueError) as error:
         raise DamageError(f"a broken chunk ({error})") from error
     size = chunk.uncompressed_size
     if size > MOST_BYTES:
