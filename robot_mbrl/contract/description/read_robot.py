@@ -48,7 +48,7 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
         description=head.text("description"),
         folder=folder,
         urdf=urdf.path,
-        links=tuple(j.child for j in urdf.turning),
+        links=tuple(j.child for j in urdf.moving),
         control=_control(root.table("control")),
         joints=joints,
         actuators=tuple(read_actuator(t, names) for t in _distinct(root.tables("actuator"))),
@@ -70,7 +70,7 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
 def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
     """The joints of the file, which are those that the URDF can move."""
     joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
-    movable = [j.name for j in urdf.turning]
+    movable = [j.name for j in urdf.moving]
     for joint in joints:
         if joint.name not in movable:
             raise SpecError(
