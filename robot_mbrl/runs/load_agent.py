@@ -8,6 +8,7 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.errors import ContractMismatchError, SpecError
 from robot_mbrl.runs.agent_state import REAL, agent_config, read_state
 from robot_mbrl.runs.run_folder import CONFIG, RunFolder
+from robot_mbrl.runs.stored_calibration import calibrated_as_run
 from robot_mbrl.tasks import make_task
 
 
@@ -30,7 +31,8 @@ def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Any, RobotSpe
 
 def robot_of(path: Path, spec: RobotSpec | None = None) -> RobotSpec:
     """The robot that a run is for: `spec` if it is that one, or the one in the folder that the run
-    names, or where that is gone (the run was made elsewhere) the built-in one of its name.
+    names, or where that is gone (the run was made elsewhere) the built-in one of its name. It is
+    calibrated as `spec` is, else as it was for the run.
 
     Raises ContractMismatchError when its description has changed, SpecError when there is none.
     """
@@ -41,7 +43,7 @@ def robot_of(path: Path, spec: RobotSpec | None = None) -> RobotSpec:
             f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}, the "
             f"description in {spec.folder} has {spec.fingerprint}; pretrain again"
         )
-    return spec
+    return calibrated_as_run(spec, head, path)
 
 
 def _load_robot(path: Path, head: dict[str, Any]) -> RobotSpec:
