@@ -22,7 +22,7 @@ import tyro
 
 import robot_mbrl
 from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, Outcome, plain
-from robot_mbrl.contract.errors import RobotMbrlError, SafetyError, how_to_install
+from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 
 VERBS = {
     "new-robot": "make a robot folder from any URDF",
@@ -142,10 +142,8 @@ def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
         return _say(prog, "stopped by Ctrl-C", INTERRUPTED)
     except ModuleNotFoundError as error:
         return _fail(prog, settings, error, _explain_missing(error))
-    except SafetyError as error:  # outside of an episode, e.g. on the way home
-        return _fail(prog, settings, error, str(error), SAFETY_STOP)
     except RobotMbrlError as error:
-        return _fail(prog, settings, error, str(error))
+        return _fail(prog, settings, error, str(error), SAFETY_STOP if error.safety_stop else ERROR)
     except OSError as error:
         return _fail(prog, settings, error, _explain_os(error))
     _print_json(settings, outcome)
