@@ -104,11 +104,13 @@ def _with_effects(spec: RobotSpec, root: TomlTable) -> RobotSpec:
 
 
 def _task(t: TomlTable) -> TaskSpec:
+    parts = t.table("joints", optional=True)
     spec = TaskSpec(
         name=t.text("name"),
         parameters=_task_parameters(t.table("parameters", optional=True)),
         goal=t.names("goal"),
         tip=t.text("tip", default="tip"),
+        joints={part: parts.text(part) for part in parts.keys()},  # noqa: SIM118
     )
     t.finish()
     return spec

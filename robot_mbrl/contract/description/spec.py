@@ -175,12 +175,13 @@ class HomeSpec:
 class TaskSpec:
     """Name of the task (built in, or "module:Class") and its parameters; for a task with another
     goal in each episode also the names of its numbers, which end every observation, and the link
-    whose origin is the tip."""
+    whose origin is the tip; for one with parts, such as "arm", the joints that play them."""
 
     name: str
     parameters: dict[str, float | dict[str, float]]
     goal: tuple[str, ...] = ()
     tip: str = "tip"
+    joints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -311,6 +312,8 @@ class RobotSpec:
         task = asdict(self.task)
         if not self.task.goal:
             del task["goal"], task["tip"]
+        if not self.task.joints:
+            del task["joints"]
         relevant = {
             "name": self.name,
             "control": control,
