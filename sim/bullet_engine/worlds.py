@@ -47,7 +47,8 @@ class BulletWorlds:
         self._electronics = Electronics(spec, num_worlds)
         chancy = Disturbances.needed(spec.nominal)
         self._disturbances = Disturbances(spec, num_worlds) if chancy else None
-        self._now = Readings(*(np.zeros(self._shape) for _ in range(3)))
+        still = [np.zeros(self._shape) for _ in range(3)]
+        self._now = Readings(*still, unstable=np.zeros(num_worlds, bool))
         self._workers: list[BulletProcess | InThisProcess] = []
         for part in self._parts:
             self._workers.append(kind(spec, len(part)))
@@ -110,6 +111,10 @@ class BulletWorlds:
         """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
         J) in rad."""
         return self._electronics.read_encoders(self._now.sensed_rad[ids], rng, ids)
+
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,)."""
+        return self._now.unstable.copy()
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
@@ -187,6 +192,7 @@ class BulletWorlds:
         self._now.q_rad[part] = new.q_rad
         self._now.qd_rad_s[part] = new.qd_rad_s
         self._now.sensed_rad[part] = new.sensed_rad
+        self._now.unstable[part] = new.unstable
 
     def close(self) -> None:
         """End the processes and release PyBullet's memory; calling it twice does no harm."""
