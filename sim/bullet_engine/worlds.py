@@ -47,8 +47,8 @@ class BulletWorlds:
         self._electronics = Electronics(spec, num_worlds)
         chancy = Disturbances.needed(spec.nominal)
         self._disturbances = Disturbances(spec, num_worlds) if chancy else None
-        still = [np.zeros(self._shape) for _ in range(3)]
-        self._now = Readings(*still, unstable=np.zeros(num_worlds, bool))
+        q, qd, sensed = np.zeros((3, *self._shape))
+        self._now = Readings(q, qd, sensed, np.zeros(num_worlds, bool))
         self._workers: list[BulletProcess | InThisProcess] = []
         for part in self._parts:
             self._workers.append(kind(spec, len(part)))
@@ -140,6 +140,7 @@ class BulletWorlds:
 
     def get_state(self) -> State:
         """All that decides what comes next, beside the parameters; plain arrays."""
+        self._insist_open()
         for worker in self._workers:
             worker.start("get_state")
         states = [worker.finish() for worker in self._workers]
@@ -176,8 +177,7 @@ class BulletWorlds:
 
     def _call_all(self, call: str, arguments: list[Any]) -> None:
         """Call every worker that has arguments; all work at once. Any error closes all of them."""
-        if self._closed:
-            raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
+        self._insist_open()
         busy = [k for k, given in enumerate(arguments) if given is not None]
         try:
             for k in busy:
@@ -187,6 +187,10 @@ class BulletWorlds:
         except BaseException:  # an interrupt would leave answers in the pipes
             self.close()
             raise
+
+    def _insist_open(self) -> None:
+        if self._closed:
+            raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
 
     def _take(self, part: np.ndarray, new: Readings) -> None:
         self._now.q_rad[part] = new.q_rad

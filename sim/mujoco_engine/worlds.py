@@ -23,12 +23,9 @@ from sim.mujoco_engine.parameter_fields import ParameterFields, is_field
 from sim.mujoco_engine.profiling_clock import stop_engine_clock
 from sim.mujoco_engine.thread_pools import leave_to_parent
 
-UNSTABLE = [
-    mujoco.mjtWarning.mjWARN_BADQPOS.value,
-    mujoco.mjtWarning.mjWARN_BADQVEL.value,
-    mujoco.mjtWarning.mjWARN_BADQACC.value,
-]
-"""After these MuJoCo has put a world back to its beginning, in silence."""
+UNSTABLE = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1)
+"""Warnings of bad positions, velocities and accelerations: MuJoCo has put the world back to its
+beginning, in silence."""
 
 
 class MujocoWorlds:
@@ -202,7 +199,8 @@ class MujocoWorlds:
 
     def unstable(self) -> np.ndarray:
         """Which worlds blew up since they were reset, (B,); MuJoCo has put them back to 0."""
-        return self._warnings[:, UNSTABLE].any(1)
+        blown: np.ndarray = self._warnings[:, UNSTABLE].any(1)
+        return blown
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
