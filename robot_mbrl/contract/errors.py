@@ -24,7 +24,13 @@ RobotMbrlError
 
 
 class RobotMbrlError(Exception):
-    """Base of all errors raised on purpose; the command line prints these without a traceback."""
+    """Base of all errors raised on purpose; the command line prints these without a traceback.
+
+    Attributes:
+        safety_stop: a robot was stopped for it, whatever the error is.
+    """
+
+    safety_stop = False
 
 
 class SpecError(RobotMbrlError):
@@ -85,6 +91,8 @@ class DeviceFault(LinkError):
 
 class SafetyError(RobotMbrlError):
     """The safety supervisor refused a command or stopped the robot."""
+
+    safety_stop = True
 
 
 class LimitExceeded(SafetyError):
