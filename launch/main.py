@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import gc
 import importlib
+import io
 import json
 import os
 import signal
@@ -94,6 +95,7 @@ class Terminated(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 well, 1 error, 2 usage, 3 safety stop, 4 rejected)."""
     args = list(sys.argv[1:] if argv is None else argv)
+    print_anything()
     if args[:1] == ["--version"]:
         print(f"robot-mbrl {robot_mbrl.__version__}")
         return OK
@@ -182,6 +184,15 @@ def _explain_missing(error: ModuleNotFoundError) -> str:
 def _explain_os(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
+
+
+def print_anything() -> None:
+    """Let nothing that a terminal cannot show end a verb: a name that is no UTF-8, a degree sign
+    where there is only ASCII. What cannot be shown is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
 
 
 @contextlib.contextmanager
