@@ -13,7 +13,7 @@ from robot_mbrl.contract.arrays import BoolArray, FloatArray
 from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 
 TICK_S = 1e-3  # of the firmware: sampling, watchdog, driver stage
 OVERTEMPERATURE_C = 100.0

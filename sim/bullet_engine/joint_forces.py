@@ -7,11 +7,11 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
 from robot_mbrl.contract.parameters.effects import effect_values
+from sim.laws.electronics import Power
 from sim.laws.joint_law import JointLaw
 from sim.laws.motor_heat import MotorHeat
 from sim.laws.motor_law import Motors
 from sim.laws.per_world import State
-from sim.laws.power import Power
 
 
 @dataclass(frozen=True)

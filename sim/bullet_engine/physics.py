@@ -15,7 +15,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.bullet_engine.client import GRAVITY_M_S2, WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_engine.joint_forces import JointForces
 from sim.bullet_engine.joint_step import multiply, next_velocity

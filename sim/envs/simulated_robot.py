@@ -9,7 +9,7 @@ from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import LinkError, LinkTimeout
 from robot_mbrl.contract.interface import Fault
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.parameters.effects import effect_values
 from robot_mbrl.contract.parameters.variation import Variation
 from sim.envs.parameter_schedule import ParameterSchedule

@@ -4,8 +4,8 @@ import numpy as np
 from mujoco.batch import Batch
 
 from robot_mbrl.contract import RobotSpec
+from sim.laws.electronics import Power
 from sim.laws.motor_heat import MotorHeat
-from sim.laws.power import Power
 from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
 
 

@@ -7,10 +7,10 @@ from mujoco.batch import Batch
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
+from sim.laws.electronics import Power
 from sim.laws.joint_law import JointLaw
 from sim.laws.motor_heat import MotorHeat
 from sim.laws.per_world import PerWorld, State
-from sim.laws.power import Power
 from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
 
 

@@ -10,14 +10,13 @@ from mujoco.batch import MODEL_FIELDS, Batch
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.laws.delay_line import EVERY
 from sim.laws.disturbances import Disturbance, Disturbances
-from sim.laws.electronics import Electronics
+from sim.laws.electronics import Electronics, Power
 from sim.laws.latency import Latency
 from sim.laws.payload import Payloads
 from sim.laws.per_world import State, by_world
-from sim.laws.power import Power
 from sim.mujoco_engine.body_fields import load_bodies
 from sim.mujoco_engine.circuits import Circuits
 from sim.mujoco_engine.feedback import Feedback

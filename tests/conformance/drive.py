@@ -12,7 +12,7 @@ import pytest
 from robot_mbrl.contract import Clock, Command, Robot, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.interface import Enabled, Fault
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from tests.conformance.robot import assert_neutral
 
 Make = Callable[[], tuple[Robot, Clock]]

@@ -24,7 +24,7 @@ from robot_mbrl.contract.errors import (
     SafetyError,
 )
 from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard import SafeRobot

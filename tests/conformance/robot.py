@@ -12,7 +12,7 @@ import pytest
 
 from robot_mbrl.contract import Command, Robot, RobotSpec, RobotState
 from robot_mbrl.contract.errors import NotFiniteError, RobotMbrlError, ShapeError
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 
 
 def assert_neutral(state: RobotState, spec: RobotSpec, tolerance_rad: float = 0.02) -> None:

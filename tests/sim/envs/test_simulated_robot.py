@@ -9,7 +9,7 @@ import pytest
 
 from robot_mbrl.contract import Clock, Command, Robot, RobotSpec, load_robot
 from robot_mbrl.contract.interface import Enabled
-from robot_mbrl.contract.neutral_command import neutral_command
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.envs.simulated_robot import SimulatedRobot
 from tests.conformance.drive import DriveConformance, Make, wait
 from tests.conformance.robot import RobotConformance

@@ -13,7 +13,7 @@ from hardware.mock.board import Board
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import nominal_reality
 from sim.envs.simulated_robot import SimulatedRobot
-from sim.laws.power import Power
+from sim.laws.electronics import Power
 from sim.plant import MujocoPlant, make_plant
 from sim.worlds import Worlds, make_worlds
 from tests.support.engines import each_engine, parameters
