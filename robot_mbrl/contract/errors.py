@@ -23,7 +23,13 @@ RobotMbrlError
 
 
 class RobotMbrlError(Exception):
-    """Base of all errors raised on purpose; the command line prints these without a traceback."""
+    """Base of all errors raised on purpose; the command line prints these without a traceback.
+
+    Attributes:
+        safety_stop: a robot was stopped for it, whatever the error is.
+    """
+
+    safety_stop = False
 
 
 class SpecError(RobotMbrlError):
@@ -81,6 +87,8 @@ class DeviceFault(LinkError):
 class SafetyError(RobotMbrlError):
     """The safety supervisor refused a command or stopped the robot."""
 
+    safety_stop = True
+
 
 class LimitExceeded(SafetyError):
     """A position, velocity or temperature left its limits."""
@@ -97,3 +105,8 @@ class DeadlineMissed(SafetyError):
 class UncertaintyExceeded(SafetyError):
     """Disagreement (the model does not know) or innovation (the model is wrong) passed its
     limit."""
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra of pyproject.toml, for the end of an error's message."""
+    return f"in the folder of robot-mbrl's source: pip install '.[{extra}]'"

@@ -48,7 +48,7 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
         description=head.text("description"),
         folder=folder,
         urdf=urdf.path,
-        links=tuple(j.child for j in urdf.turning),
+        links=tuple(j.child for j in urdf.moving),
         control=_control(root.table("control")),
         joints=joints,
         actuators=tuple(read_actuator(t, names) for t in _distinct(root.tables("actuator"))),
@@ -70,7 +70,7 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
 def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
     """The joints of the file, which are those that the URDF can move."""
     joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
-    movable = [j.name for j in urdf.turning]
+    movable = [j.name for j in urdf.moving]
     for joint in joints:
         if joint.name not in movable:
             raise SpecError(
@@ -86,10 +86,10 @@ def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
 
 
 def _check_history(spec: RobotSpec, control: TomlTable) -> None:
-    slow = any(a.command_speed_rad_s < math.inf for a in spec.actuators)
+    slow = any(speed < math.inf for speed in spec.command_speeds_rad_s)
     if slow and not spec.control.action_history:
         raise control.fail(
-            "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
+            "action_history", "at least 1, as a position command moves on from the last action"
         )
 
 
@@ -104,11 +104,13 @@ def _with_effects(spec: RobotSpec, root: TomlTable) -> RobotSpec:
 
 
 def _task(t: TomlTable) -> TaskSpec:
+    parts = t.table("joints", optional=True)
     spec = TaskSpec(
         name=t.text("name"),
         parameters=_task_parameters(t.table("parameters", optional=True)),
         goal=t.names("goal"),
         tip=t.text("tip", default="tip"),
+        joints={part: parts.text(part) for part in parts.keys()},  # noqa: SIM118
     )
     t.finish()
     return spec
