@@ -11,18 +11,19 @@ latency_ms = { mean = 18.0, interval = [16.0, 21.0] }
 """
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from robot_mbrl.contract.description.spec import Calibration, RobotSpec
 from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.files.read_file import parse_json_object, read_text
 from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
 
+MOST_OFFSET_RAD = 1e4
 HALF_INTERVAL = 1.96
 """Standard deviations from the mean to the end of a 95 % interval."""
 
@@ -70,14 +71,9 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".toml":
             found = read_toml(path).raw()
             return dict(json.loads(json.dumps(found, default=str)))  # dates become text
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CalibrationError(f"{path}: cannot be read ({error.strerror})") from error
-    except (SpecError, ValueError) as error:
-        raise CalibrationError(f"{path}: {error}") from error
-    if not isinstance(found, dict):
-        raise CalibrationError(f"{path}: expected a JSON object, got {type(found).__name__}")
-    return found
+    except SpecError as error:
+        raise CalibrationError(str(error)) from error
+    return parse_json_object(read_text(path, CalibrationError), str(path), CalibrationError)
 
 
 def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:
@@ -95,14 +91,15 @@ def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:
 
 
 def _offsets(spec: RobotSpec, raw: dict[str, Any], source: str) -> tuple[float, ...]:
-    offsets = dict(raw.get("joint_offset_rad", {}))
+    offsets = TomlTable(raw, source, error=CalibrationError).table(
+        "joint_offset_rad", optional=True
+    )
     known = [j.name for j in spec.joints]
-    for name, value in offsets.items():
+    for name in offsets.keys():  # noqa: SIM118
         if name not in known:
             raise CalibrationError(f"{source} names joint {name!r}; known: {known}")
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise CalibrationError(f"{source}: offset of joint {name!r} is {value!r}, expected rad")
-    return tuple(float(offsets.get(name, 0.0)) for name in known)
+    most = MOST_OFFSET_RAD
+    return tuple(offsets.number(name, -most, most, "rad", default=0.0) for name in known)
 
 
 def _ranges(spec: RobotSpec, table: TomlTable) -> dict[str, Variation]:
