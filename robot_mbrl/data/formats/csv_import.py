@@ -10,6 +10,7 @@ import numpy.typing as npt
 from robot_mbrl.contract import ActionCodec, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.files.whole_file import whole_file
 from robot_mbrl.data.formats.log_columns import LogColumns
 from robot_mbrl.data.formats.log_layout import LogImport, lay_out
 from robot_mbrl.data.formats.log_resampling import MAX_PERIODS, ROUNDING, LogSegment
@@ -66,13 +67,14 @@ def import_csv(
     gap_s = max_gap_s or (MAX_PERIODS + ROUNDING) * spec.control.dt
     paths = [Path(path) for path in csv_paths]
     targets = [Path(out_folder) / name for name in episode_names(paths)]
+    for target in targets:
+        if target.exists():
+            raise DataError(f"{target}: exists already; episodes are never overwritten")
     runs = [lay_out(path, spec, columns or LogColumns(), source, gap_s) for path in paths]
     Path(out_folder).mkdir(parents=True, exist_ok=True)
     for run, target in zip(runs, targets, strict=True):
         header = EpisodeHeader.from_spec(spec, kind="import", created=created, extra=extra_of(run))
-        if target.exists():
-            raise DataError(f"{target}: exists already; episodes are never overwritten")
-        with EpisodeWriter(target, header) as writer:
+        with whole_file(target) as beside, EpisodeWriter(beside, header) as writer:
             for segment in run.segments:
                 write_segment(writer, segment, spec)
     return targets
