@@ -1,5 +1,6 @@
 """RobotEnv: the one gymnasium environment for any Robot, simulated, mocked or real."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,6 +12,9 @@ from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.onboard.home import go_home
+from robot_mbrl.onboard.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.pacing import Pacer
+from robot_mbrl.onboard.realtime import realtime_priority
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 from robot_mbrl.tasks import draw_goals, make_task
 
@@ -60,6 +64,10 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     task's; the time limit, a lost link and a safety stop are `truncated`, the last two with
     `info["stop_reason"]`. A real robot is brought home by `reset`, a simulated one starts anew.
 
+    A real robot does not wait for whoever calls `step`: between two calls there is less than a
+    period to think, as for a controller. Calls that come late are misses, see `docs/safety.md`, and
+    stop with "deadline" as a controller does; learn between episodes. A simulated robot waits.
+
     Args:
         robot: the machine; only the supervisor inside sends to it.
         clock: its time.
@@ -71,6 +79,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         draw: makes the picture (height, width, 3) of joint positions (J,) in rad, or shows it. If
             the task's goal is a place, its second argument is where, (3,) in m.
         close_drawing: called by `close`.
+        realtime: take real-time priority, where it is granted, within `reset` and `step`.
     """
 
     metadata = {"render_modes": ["rgb_array", "human"]}  # noqa: RUF012 - gymnasium's interface
@@ -86,6 +95,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         render_mode: str | None = None,
         draw: Callable[..., np.ndarray | None] | None = None,
         close_drawing: Callable[[], None] | None = None,
+        realtime: bool = False,
     ) -> None:
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
@@ -106,8 +116,10 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.max_steps = round((episode_s or self.task.episode_s) * spec.control.rate_hz)
         self._restartable = robot if isinstance(robot, Restartable) else None
         self._observer = Observer(self.layout)
+        self._measured = MeasuredObserver(self._observer)
+        self._pacer = Pacer(clock, spec.control.dt)
+        self._priority = realtime_priority if realtime else contextlib.nullcontext
         self._steps = 0
-        self._next_s = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -122,10 +134,13 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         if self._restartable:
             self._restartable.restart(np.random.default_rng(self.np_random.integers(2**63)))
         else:
-            go_home(self.safe, self.clock, self.robot_spec)
+            with self._priority():
+                go_home(self.safe, self.clock, self.robot_spec)
+        goal = self._goal(options or {})
         state = self.safe.arm()
-        self._steps, self._next_s = 0, self.clock.now()
-        obs = self._observer.reset(np.array(state.q_rad), goal=self._goal(options or {}))
+        self._steps = 0
+        self._pacer.start()
+        obs = self._measured.reset(state, goal)
         self._show()
         return obs.astype(np.float32), self._info(state)
 
@@ -144,18 +159,20 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 
         Returns observation (O,), reward, terminated, truncated, info.
         """
-        applied = np.zeros(self.layout.action_size)
+        applied, waited_s = np.zeros(self.layout.action_size), self.robot_spec.control.dt
         try:
-            applied = self.safe.send(np.asarray(action, dtype=np.float64))
-            self._next_s += self.robot_spec.control.dt
-            lateness_s = self.clock.wait_until(self._next_s)
-            state = self.safe.read()
+            with self._priority():
+                applied = self.safe.send(np.asarray(action, dtype=np.float64))
+                period = self._pacer.wait()
+                waited_s *= 1 + period.skipped
+                state = self.safe.read()
+                self.safe.check_timing(period)
         except (SafetyError, LinkError) as error:
-            obs = self._observer.update(None, applied)
+            obs = self._measured.update(None, applied, waited_s)
             reason = self.safe.reason.value if self.safe.reason else "link_lost"
             info = {"stop_reason": reason, "message": str(error)}
             return obs.astype(np.float32), 0.0, False, True, info
-        obs = self._observer.update(state.q_rad if state.fresh else None, applied)
+        obs = self._measured.update(state, applied, waited_s)
         self._show()
         self._steps += 1
         reward = float(self.task.reward(obs, applied))
@@ -163,7 +180,8 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         truncated = self._steps >= self.max_steps and not terminated
         if terminated or truncated:
             self.safe.disarm()
-        info = self._info(state) | {"applied": applied, "lateness_s": lateness_s}
+        info = self._info(state) | {"applied": applied, "lateness_s": period.lateness_s}
+        info["skipped"] = period.skipped
         return obs.astype(np.float32), reward, terminated, truncated, info
 
     def _info(self, state: RobotState) -> dict[str, Any]:

@@ -238,6 +238,7 @@ class SimVecEnv(VectorEnv):
 
     def set_state(self, state: State) -> None:
         """Go on from what `get_state` gave. Raises DataError for that of another environment."""
+        state = {"observer.unseen_s": np.zeros(self.num_envs)} | state  # old checkpoints lack it
         for name, mine in self.get_state().items():
             if name not in state or state[name].shape != mine.shape:
                 got = f"shape {state[name].shape}" if name in state else "nothing"
