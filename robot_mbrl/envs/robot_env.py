@@ -12,10 +12,10 @@ from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
 from robot_mbrl.contract.task import Task
 from robot_mbrl.onboard.home import go_home
-from robot_mbrl.onboard.measured_observer import MeasuredObserver
-from robot_mbrl.onboard.pacing import Pacer
 from robot_mbrl.onboard.realtime import realtime_priority
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
+from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.timing.pacing import Pacer
 from robot_mbrl.tasks import draw_goals, make_task
 
 GOAL_BOUND = 100.0
@@ -180,8 +180,8 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         truncated = self._steps >= self.max_steps and not terminated
         if terminated or truncated:
             self.safe.disarm()
-        info = self._info(state) | {"applied": applied, "lateness_s": period.lateness_s}
-        info["skipped"] = period.skipped
+        timing = {"lateness_s": period.lateness_s, "skipped": period.skipped}
+        info = self._info(state) | {"applied": applied} | timing
         return obs.astype(np.float32), reward, terminated, truncated, info
 
     def _info(self, state: RobotState) -> dict[str, Any]:

@@ -8,11 +8,11 @@ import numpy as np
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SafetyError
-from robot_mbrl.onboard.measured_observer import MeasuredObserver
-from robot_mbrl.onboard.pacing import Pacer
 from robot_mbrl.onboard.realtime import no_garbage_collection
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
+from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.timing.pacing import Pacer
 
 REST_S = 0.5
 """A pendulum at its turning point is slow for a moment; rest lasts. Speed is measured by the travel

@@ -12,13 +12,13 @@ from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import Tick, TickFlag
 from robot_mbrl.onboard.controller.output import Controller, ControllerOutput
 from robot_mbrl.onboard.loop_report import Histogram, LoopReport, LoopTimes
-from robot_mbrl.onboard.measured_observer import MeasuredObserver
 from robot_mbrl.onboard.monitor.monitor import Monitor, innovation
-from robot_mbrl.onboard.pacing import Pacer, Period
 from robot_mbrl.onboard.realtime import no_garbage_collection
 from robot_mbrl.onboard.recorder import Recorder
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState, reason_of
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
+from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.timing.pacing import Pacer, Period
 
 APPLIED_TOLERANCE = 0.02
 """Up to this difference of applied and proposed action, a prediction is about what happened."""

@@ -115,8 +115,8 @@ class Observer:
             return self._alpha
         span_s = self._unseen_s[..., None] + step_s
         forgotten = 1.0 - (1.0 - self._alpha) ** (span_s / self.layout.dt)
-        gain: FloatArray = forgotten * step_s / span_s
-        return gain
+        regular = span_s == self.layout.dt  # to the bit, as in a world alone
+        return np.where(regular, self._alpha, forgotten * step_s / span_s)
 
     def get_state(self) -> dict[str, FloatArray]:
         """The state that decides the next observations, as copies (*batch, ...) by name."""

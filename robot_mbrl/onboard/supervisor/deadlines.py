@@ -9,8 +9,8 @@ from collections import deque
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.pacing import Period
 from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.onboard.timing.pacing import Period
 
 WINDOW_S = 1.0
 LEAST_WINDOW = 10

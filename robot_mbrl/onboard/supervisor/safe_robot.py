@@ -32,7 +32,6 @@ from robot_mbrl.contract.errors import (
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
-from robot_mbrl.onboard.pacing import Period
 from robot_mbrl.onboard.supervisor.deadlines import Deadlines
 from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
@@ -45,6 +44,7 @@ from robot_mbrl.onboard.supervisor.limits import (
     neutral_action,
 )
 from robot_mbrl.onboard.supervisor.ramp import Ramp
+from robot_mbrl.onboard.timing.pacing import Period
 
 COUNTED = ("clamped", "soft_limit", "coasted", "held", "missed", "clock")
 

@@ -147,8 +147,9 @@ def test_worlds_that_miss_samples_are_as_many_single_ones_that_do() -> None:
     layout = toy_layout(joints=("p",), wraps=(True,), alpha=(0.6,), dt=0.1, actuators=("m",))
     many, singles = Observer(layout, (2,)), [Observer(layout), Observer(layout)]
     rng = np.random.default_rng(0)
-    for observer in (many, *singles):
-        observer.reset(np.zeros(1))
+    many.reset(np.zeros((2, 1)))
+    for single in singles:
+        single.reset(np.zeros(1))
     for _ in range(30):
         q, fresh = rng.standard_normal((2, 1)), rng.uniform(size=2) < 0.6
         together = many.update(q, np.zeros((2, 1)), fresh)

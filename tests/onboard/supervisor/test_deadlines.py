@@ -9,7 +9,7 @@ from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.errors import DeadlineMissed, SafetyError
 from robot_mbrl.data import TickFlag
 from robot_mbrl.onboard import LoopReport, SafeRobot, SafetyState, StopReason, run_episode
-from robot_mbrl.onboard.pacing import Period
+from robot_mbrl.onboard.timing.pacing import Period
 from tests.support.onboard_fakes import FakeController, FakeRobot, LockstepClock
 
 ON_TIME, LATE, LEFT_OUT = Period(), Period(lateness_s=0.0051), Period(skipped=1)

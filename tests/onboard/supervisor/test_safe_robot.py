@@ -19,7 +19,7 @@ from robot_mbrl.contract.errors import (
 )
 from robot_mbrl.data import TickFlag
 from robot_mbrl.onboard import SafeRobot, SafetyState, StopReason
-from robot_mbrl.onboard.pacing import Period
+from robot_mbrl.onboard.timing.pacing import Period
 from tests.support.onboard_fakes import FakeRobot, LockstepClock, timeouts, with_faults
 
 DT = 0.02

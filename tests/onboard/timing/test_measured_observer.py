@@ -7,7 +7,7 @@ import pytest
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.onboard import SafeRobot
-from robot_mbrl.onboard.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
 from tests.support.onboard_fakes import FakeRobot, LockstepClock
 
 NOTHING = np.zeros(1)

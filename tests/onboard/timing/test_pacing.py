@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from robot_mbrl.onboard.pacing import Pacer, Period
+from robot_mbrl.onboard.timing.pacing import Pacer, Period
 from tests.support.onboard_fakes import LockstepClock
 
 DT = 0.02
