@@ -29,7 +29,10 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "hardware": (("contract", "envs"), ("numpy", "serial", "cobs", "gymnasium")),
     "sim": (
         ("contract", "tasks", "envs"),
-        ("numpy", "mujoco", "pybullet", "pybullet_utils", "gymnasium", "PIL", "imageio_ffmpeg"),
+        (
+            *["numpy", "mujoco", "pybullet", "pybullet_utils", "gymnasium", "PIL"],
+            *["imageio_ffmpeg", "xacro"],
+        ),
     ),
     "calibration": (("contract", "data", "envs", "sim"), ("numpy", "scipy", "mujoco")),
     "networks": (("contract",), ("numpy", "torch")),

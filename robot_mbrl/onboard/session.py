@@ -13,7 +13,7 @@ import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import SafetyError, SettingsError
+from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
 from robot_mbrl.onboard.controller.output import Controller
@@ -169,8 +169,16 @@ class Session:
     def go_home(self) -> None:
         """Bring the robot to its start, after a stop by the operator's decision to go on.
 
-        A simulated robot is switched off and on where a person would put it back by hand.
+        A simulated robot is switched off and on where a person would put it back by hand. What link
+        and device raise on the way counts as a safety stop.
         """
+        try:
+            self._go_home()
+        except LinkError as error:
+            error.safety_stop = True
+            raise
+
+    def _go_home(self) -> None:
         try:
             if self.safe.state is SafetyState.STOPPED:
                 self.safe.reset()

@@ -89,7 +89,7 @@ def test_a_stall_between_steps_is_no_burst_and_no_wrong_speed() -> None:
         if tick == 20:
             person.think(0.055)
         *_, info = env.step(np.array([0.05], np.float32))
-        assert "stop_reason" not in info
+        assert not info["stop_reason"]
         times.append(info["device_time_s"])
         skipped.append(info["skipped"])
     assert np.diff(times).min() > 0.0199
@@ -108,7 +108,7 @@ def test_the_observed_speed_after_a_stall_is_the_true_one() -> None:
         if tick in (20, 25):
             person.think(0.055)
         obs, *_, info = env.step(np.array([0.2], np.float32))
-        assert "stop_reason" not in info
+        assert not info["stop_reason"]
         speeds.append(obs[column])
     assert np.abs(np.diff(speeds[15:])).max() < 1.5
     env.close()
@@ -129,7 +129,7 @@ def test_who_thinks_for_long_between_two_steps_is_stopped(seconds: float) -> Non
     assert not heard.any() and not device.board.command.any()  # its watchdog, and nothing since
     env.reset()
     *_, info = env.step(np.array([0.1], np.float32))
-    assert "stop_reason" not in info
+    assert not info["stop_reason"]
     env.close()
 
 
@@ -140,8 +140,8 @@ def test_steps_that_are_always_late_are_stopped() -> None:
     for _ in range(2):
         Stalling(env).think(0.03)
         *_, info = env.step(np.array([0.0], np.float32))
-        reasons.append(info.get("stop_reason"))
-    assert reasons == [None, "deadline"]
+        reasons.append(info["stop_reason"])
+    assert reasons == ["", "deadline"]
     env.close()
 
 
@@ -151,7 +151,7 @@ def test_who_thinks_for_most_of_a_period_is_on_time() -> None:
     for _ in range(50):
         Stalling(env).think(0.019)
         *_, truncated, info = env.step(np.array([0.0], np.float32))
-        assert "stop_reason" not in info
+        assert not info["stop_reason"]
     assert truncated and env.safe.counts["missed"] == 0
     env.close()
 

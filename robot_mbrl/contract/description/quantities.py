@@ -32,7 +32,7 @@ def nominal_quantities(spec: RobotSpec) -> dict[str, Quantity]:
     found = {path: Quantity(value, _unit(path)) for path, value in spec.nominal.items()}
     for link in spec.links:
         found |= dict(_of_link(urdf, link))
-    for joint in urdf.turning:
+    for joint in urdf.moving:
         found[f"joints.{joint.name}.damping"] = Quantity(joint.damping_nm_s_rad, "N m s/rad")
         found[f"joints.{joint.name}.friction"] = Quantity(joint.friction_nm, "N m")
     for actuator in spec.actuators:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from robot_mbrl.contract.description.match_urdf import INFINITE_RAD, match_urdf
 from robot_mbrl.contract.description.read_actuator import read_actuator
 from robot_mbrl.contract.description.read_randomization import read_randomization
 from robot_mbrl.contract.description.spec import (
@@ -22,7 +23,6 @@ from robot_mbrl.contract.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 BUILT_IN = Path(__file__).parents[2] / "robots"
-INFINITE_RAD = 1e9
 
 
 def load_robot(robot: str | Path) -> RobotSpec:
@@ -48,7 +48,7 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
         description=head.text("description"),
         folder=folder,
         urdf=urdf.path,
-        links=tuple(j.child for j in urdf.turning),
+        links=tuple(j.child for j in urdf.moving),
         control=_control(root.table("control")),
         joints=joints,
         actuators=tuple(read_actuator(t, names) for t in _distinct(root.tables("actuator"))),
@@ -69,27 +69,15 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
 
 def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
     """The joints of the file, which are those that the URDF can move."""
-    joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
-    movable = [j.name for j in urdf.turning]
-    for joint in joints:
-        if joint.name not in movable:
-            raise SpecError(
-                f"{root.source}: joint {joint.name!r} is not a movable joint of {urdf.path}; "
-                f"it has: {', '.join(movable) or 'none'}"
-            )
-    missing = [m for m in movable if m not in [j.name for j in joints]]
-    if missing:
-        raise SpecError(
-            f"{root.source}: joint: {urdf.path} has movable joints without a [[joint]]: {missing}"
-        )
-    return joints
+    joints = [_joint(t) for t in _distinct(root.tables("joint"))]
+    return match_urdf(joints, urdf, root.source)
 
 
 def _check_history(spec: RobotSpec, control: TomlTable) -> None:
-    slow = any(a.command_speed_rad_s < math.inf for a in spec.actuators)
+    slow = any(speed < math.inf for speed in spec.command_speeds_rad_s)
     if slow and not spec.control.action_history:
         raise control.fail(
-            "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
+            "action_history", "at least 1, as a position command moves on from the last action"
         )
 
 
@@ -104,11 +92,13 @@ def _with_effects(spec: RobotSpec, root: TomlTable) -> RobotSpec:
 
 
 def _task(t: TomlTable) -> TaskSpec:
+    parts = t.table("joints", optional=True)
     spec = TaskSpec(
         name=t.text("name"),
         parameters=_task_parameters(t.table("parameters", optional=True)),
         goal=t.names("goal"),
         tip=t.text("tip", default="tip"),
+        joints={part: parts.text(part) for part in parts.keys()},  # noqa: SIM118
     )
     t.finish()
     return spec

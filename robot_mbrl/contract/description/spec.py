@@ -27,6 +27,10 @@ COMMAND_UNITS = {
     "position": "rad",
 }
 
+COMMAND_SPEED_SHARE, COMMAND_SPEED_RAD_S = 0.2, 2.0
+"""A position command without a `command_speed_rad_s` moves at this share of its joint's velocity
+limit, at most this fast: a hobby servo's profile, and no jump across the room."""
+
 
 @dataclass(frozen=True)
 class ControlSpec:
@@ -110,7 +114,7 @@ class ActuatorSpec:
     latency_ms: float
     motor: MotorSpec
     command_speed_rad_s: float = math.inf
-    """a position command moves no faster than this towards what is asked"""
+    """as robot.toml states it; `RobotSpec.command_speeds_rad_s` is what holds"""
 
     @property
     def unit(self) -> str:
@@ -171,12 +175,13 @@ class HomeSpec:
 class TaskSpec:
     """Name of the task (built in, or "module:Class") and its parameters; for a task with another
     goal in each episode also the names of its numbers, which end every observation, and the link
-    whose origin is the tip."""
+    whose origin is the tip; for one with parts, such as "arm", the joints that play them."""
 
     name: str
     parameters: dict[str, float | dict[str, float]]
     goal: tuple[str, ...] = ()
     tip: str = "tip"
+    joints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -236,6 +241,20 @@ class RobotSpec:
         return tuple(self.joint_index(a.joint) for a in self.actuators)
 
     @property
+    def command_speeds_rad_s(self) -> tuple[float, ...]:
+        """How fast each command may move towards what is asked, (A,): of a position command what
+        robot.toml states, else `COMMAND_SPEED_SHARE` of its joint's velocity limit and at most
+        `COMMAND_SPEED_RAD_S`; infinite for other commands. One rule for simulators and supervisor.
+        """
+        speeds = []
+        for actuator, j in zip(self.actuators, self.actuated, strict=True):
+            slow = COMMAND_SPEED_SHARE * self.joints[j].velocity_limit_rad_s
+            default = min(slow, COMMAND_SPEED_RAD_S) if actuator.command == "position" else math.inf
+            stated = actuator.command_speed_rad_s
+            speeds.append(stated if stated < math.inf else default)
+        return tuple(speeds)
+
+    @property
     def nominal(self) -> dict[str, float]:
         """Every physical parameter with its nominal value, by path: 1 for a scale, the robot's own
         number otherwise. Of the effects it holds only those that the description names."""
@@ -272,6 +291,12 @@ class RobotSpec:
         )
 
     @property
+    def offsets_rad(self) -> dict[str, float]:
+        """The measured offset of each joint, by its name; 0 without a calibration."""
+        offsets = self.joint_offset_rad or (0.0,) * len(self.joints)
+        return {j.name: offset for j, offset in zip(self.joints, offsets, strict=True)}
+
+    @property
     def fingerprint(self) -> str:
         """Hash of all that a controller relies on: rate, histories, joints, actuators, task; 16 hex
         digits. How finely a simulator integrates is no concern of a controller."""
@@ -287,14 +312,16 @@ class RobotSpec:
         task = asdict(self.task)
         if not self.task.goal:
             del task["goal"], task["tip"]
+        if not self.task.joints:
+            del task["joints"]
         relevant = {
             "name": self.name,
             "control": control,
             "joints": joints,
             "actuators": [
                 {"name": a.name, "joint": a.joint, "command": a.command, "limit": a.limit}
-                | ({"speed": a.command_speed_rad_s} if a.command_speed_rad_s < math.inf else {})
-                for a in self.actuators
+                | ({"speed": speed} if speed < math.inf else {})
+                for a, speed in zip(self.actuators, self.command_speeds_rad_s, strict=True)
             ],
             "task": task,
         }

@@ -61,7 +61,7 @@ class Chain:
         hinges, place, rotation = [], np.zeros(3), np.eye(3)
         for joint in _way_to(found, link):
             place, rotation = place + rotation @ joint.origin_m, rotation @ joint.rotation
-            if joint.turns:
+            if joint.moves:
                 column = list(joints).index(joint.name)
                 hinges.append(_hinge(column, place, rotation, joint.axis))
                 place, rotation = np.zeros(3), np.eye(3)

@@ -33,3 +33,11 @@ class MeasuredObserver:
         self._time_s += elapsed_s
         q = state.q_rad if state and seen else None
         return self.observer.update(q, applied, elapsed_s=elapsed_s)
+
+    def get_state(self) -> dict[str, float]:
+        """When the newest positions were taken; not the observer's own state."""
+        return {"time_s": self._time_s}
+
+    def set_state(self, state: dict[str, float]) -> None:
+        """Go on from what `get_state` gave."""
+        self._time_s = state["time_s"]

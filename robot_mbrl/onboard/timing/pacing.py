@@ -59,3 +59,12 @@ class Pacer:
         self._due_s, self._began_s = due_s, due_s + lateness_s
         self._index += 1 + skipped
         return Period(self._index, skipped, lateness_s, took_s)
+
+    def get_state(self) -> dict[str, float]:
+        """Where it is on its grid."""
+        return {"due_s": self._due_s, "began_s": self._began_s, "index": self._index}
+
+    def set_state(self, state: dict[str, float]) -> None:
+        """Go on from what `get_state` gave, of the same clock."""
+        self._due_s, self._began_s = state["due_s"], state["began_s"]
+        self._index = int(state["index"])
