@@ -66,12 +66,12 @@ class McuDevice:
     def _state(self) -> StateMessage:
         board = self.board
         return StateMessage(
-            device_us=round(board.time_s * 1e6),
+            device_us=round(board.clock_s * 1e6),
             sample=board.sample,
             faults=int(on_the_wire(board.faults)),
             counts=board.counts(),
-            applied=tuple(float(v) for v in board.command),
-            temperature_c=tuple(float(v) for v in board.heat.celsius),
+            applied=tuple(float(v) for v in board.echo),
+            temperature_c=tuple(float(v) for v in board.temperatures_c),
         )
 
 

@@ -54,6 +54,7 @@ class Board:
         wire: to the host.
         events: the device's log.
         time_s: now.
+        started_s: when the device was powered up last.
         faults: bits of the contract's `Fault`; a protocol has its own for them.
         command: in force (A,), physical units, 0 without drive.
         drive: what the motors get now (A,), after latency.
@@ -72,7 +73,7 @@ class Board:
             _request_loss(spec, reality), reality.effect("sensors.lost_share"), self.plan, rng
         )
         self.events: list[Event] = []
-        self.time_s = 0.0
+        self.time_s = self.started_s = 0.0
         self.faults = Fault.NOT_ENABLED
         self.limits = np.array([a.limit for a in spec.actuators])
         self.command = np.zeros(len(spec.actuators))
@@ -88,6 +89,22 @@ class Board:
         self._load_parameters()
         plant.reset(rng)
         self._measure()
+
+    @property
+    def clock_s(self) -> float:
+        """What the device's own clock shows: time since it was powered up last."""
+        return self.time_s - self.started_s
+
+    @property
+    def echo(self) -> FloatArray:
+        """The command (A,) that a reply says is in force."""
+        return self.command * self.plan.echo_share
+
+    @property
+    def temperatures_c(self) -> FloatArray:
+        """The temperatures (A,) that a reply shows."""
+        lost = np.full_like(self.heat.celsius, np.nan)
+        return lost if self.plan.lose_temperature else self.heat.celsius
 
     @property
     def enabled(self) -> bool:
@@ -125,6 +142,14 @@ class Board:
         self._log("faults cleared")
         self._supervise()
 
+    def reboot(self) -> None:
+        """Lose power for a moment: disabled, clock and counter at 0, incremental encoders too."""
+        self._cut()
+        self.faults = Fault.NOT_ENABLED
+        self.started_s, self.sample = self.time_s, 0
+        self._encoders.power_up()
+        self._log("powered up")
+
     def take_command(self, values: FloatArray) -> None:
         """Clamp, drive and feed the watchdog; values (A,) in physical units.
 
@@ -148,7 +173,8 @@ class Board:
 
     def counts(self) -> tuple[int, ...]:
         """Encoder counts (J,) as a reply shows them, with the noise of this reading."""
-        if not (self.plan.freeze_encoders and self._counts):
+        still = self.plan.freeze_encoders or self.plan.dead_encoders
+        if not (still and self._counts):
             self._counts = self._encoders.counts(self._noise_counts, self.rng)
         return self._counts
 
@@ -169,6 +195,9 @@ class Board:
             self._load_parameters()
         if self.plan.coming:
             self.plan.advance_to(self.time_s)
+        if self.plan.reboot:
+            self.plan.reboot = False
+            self.reboot()
         self.heat.advance(self.drive, TICK_S)
         self._measure()
         self._supervise()

@@ -20,8 +20,9 @@ from robot_mbrl.onboard.recorder import Recorder
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState, reason_of
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 
-APPLIED_TOLERANCE = 0.02
-"""Up to this difference of applied and proposed action, a prediction is about what happened."""
+APPLIED_TOLERANCE = 0.05
+"""Up to this difference of applied and proposed action, a prediction is about what happened: a
+device that always applies a little less stays watched (and `EchoCheck` stops one that goes on)."""
 
 
 def run_episode(

@@ -22,8 +22,11 @@ from robot_mbrl.contract.toml_table import TomlTable, read_toml
 FOLDER = "realities"
 OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")
 """Effects from outside the machine that a reality file may name besides the machine's own."""
-FAILURES = ("drop_replies", "corrupt_replies", "reply_delay_ms", "freeze_encoders", "lose_encoder")
-"""Switches of a `[[fault]]`: so many replies, milliseconds, on or off."""
+REPLY_FAILURES = ("drop_replies", "corrupt_replies")
+NUMBER_FAILURES = {"reply_delay_ms": (0.0, 10_000.0, "ms"), "echo_share": (-10.0, 10.0, "")}
+FLAG_FAILURES = ("freeze_encoders", "dead_encoders", "lose_encoder", "lose_temperature", "reboot")
+FAILURES = (*REPLY_FAILURES, *NUMBER_FAILURES, *FLAG_FAILURES)
+"""Switches of a `[[fault]]`: so many replies, a number, on or off."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class Change:
 class Failure:
     """What fails from `at_s` on: switches of a mock device and what they are set to, see FAILURES.
 
-    A switch that is set back, to 0 or False, ends the failure.
+    A switch that is set back, to 0, False or a share of 1, ends the failure.
     """
 
     at_s: float
@@ -180,10 +183,10 @@ def _failure(t: TomlTable) -> Failure:
     for name in FAILURES:
         if not t.has(name):
             continue
-        if name in ("drop_replies", "corrupt_replies"):
+        if name in REPLY_FAILURES:
             switches[name] = t.integer(name, 0, 1_000_000)
-        elif name == "reply_delay_ms":
-            switches[name] = t.number(name, 0, 10_000, "ms")
+        elif name in NUMBER_FAILURES:
+            switches[name] = t.number(name, *NUMBER_FAILURES[name])
         else:
             switches[name] = t.flag(name)
     t.finish()
