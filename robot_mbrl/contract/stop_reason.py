@@ -49,6 +49,9 @@ class StopReason(Enum):
         return ERRORS.get(self, SafetyError)
 
 
+Violation = tuple[StopReason, str]
+"""What a check found: the reason to stop, and what was seen."""
+
 SENTENCES = {
     StopReason.FINISHED: "The episode ran to its end.",
     StopReason.OPERATOR: "An operator asked to stop.",

@@ -4,12 +4,12 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.stop_reason import Violation
 from robot_mbrl.onboard.supervisor.device.echo import EchoCheck
 from robot_mbrl.onboard.supervisor.device.encoders import EncoderCheck
 from robot_mbrl.onboard.supervisor.device.reboot import RebootCheck
 from robot_mbrl.onboard.supervisor.device.temperature import TemperatureCheck
 from robot_mbrl.onboard.supervisor.device.unread import UnreadCheck
-from robot_mbrl.onboard.supervisor.limits import Violation
 
 
 class DeviceChecks:

@@ -4,8 +4,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
 LASTS_S = 0.5
 ABSOLUTE, RELATIVE = 0.01, 0.02

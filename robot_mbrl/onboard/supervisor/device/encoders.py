@@ -17,8 +17,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.arrays import BoolArray, FloatArray
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
 STILL_COUNTS = 1.5
 BOTH_WAYS, BOTH_WAYS_S = 0.6, 0.15

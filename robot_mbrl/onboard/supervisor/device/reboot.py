@@ -3,8 +3,7 @@
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec, RobotState
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
 SLACK_S = 0.5
 SLOWEST, FASTEST = 0.98, 1.02

@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec, RobotState
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
 LASTS_S = 0.5
 """A reading that fails once is bridged: no motor gets hot in that time."""

@@ -1,8 +1,7 @@
 """Does whoever sends commands also look at what they do?"""
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
 
 class UnreadCheck:
