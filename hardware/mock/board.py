@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hardware.mock.board_clock import BoardClock
 from hardware.mock.fault_plan import FaultPlan
 from hardware.mock.plant import Plant
 from hardware.mock.sensing import CommandDelay, Encoders, Heat
@@ -53,10 +54,10 @@ class Board:
 
     Attributes:
         plan: what fails now.
+        clock: the device's own, as its replies show it.
         wire: to the host.
         events: the device's log.
         time_s: now.
-        started_s: when the device was powered up last.
         faults: bits of the contract's `Fault`; a protocol has its own for them.
         powered: which motors have torque now (A,); all or none, by `enable`.
         command: in force (A,), physical units; the neutral command where there is no power.
@@ -72,11 +73,12 @@ class Board:
         """Power up at time 0."""
         self.spec, self.plant, self.reality, self.rng = spec, plant, reality, rng
         self.plan = FaultPlan(coming=reality.failures)
+        self.clock = BoardClock(self.plan)
         self.wire = Wire(
             _request_loss(spec, reality), reality.effect("sensors.lost_share"), self.plan, rng
         )
         self.events: list[Event] = []
-        self.time_s = self.started_s = 0.0
+        self.time_s = 0.0
         self.faults = Fault.NOT_ENABLED
         self.limits = np.array([a.limit for a in spec.actuators])
         self.powered = np.zeros(len(spec.actuators), dtype=bool)
@@ -95,11 +97,6 @@ class Board:
         self._load_parameters()
         plant.reset(rng)
         self._measure()
-
-    @property
-    def clock_s(self) -> float:
-        """What the device's own clock shows: time since it was powered up last."""
-        return self.time_s - self.started_s
 
     @property
     def echo(self) -> FloatArray:
@@ -155,7 +152,8 @@ class Board:
         self._shift = neutral_command(self.spec, self._encoders.zero_rad)
         self._cut()
         self.faults = Fault.NOT_ENABLED
-        self.started_s, self.sample = self.time_s, 0
+        self.clock.restart(self.time_s)
+        self.sample = 0
         self._log("powered up")
 
     def take_command(self, values: FloatArray) -> None:

@@ -9,7 +9,6 @@ from robot_mbrl.onboard.supervisor.device.echo import EchoCheck
 from robot_mbrl.onboard.supervisor.device.encoders import EncoderCheck
 from robot_mbrl.onboard.supervisor.device.reboot import RebootCheck
 from robot_mbrl.onboard.supervisor.device.temperature import TemperatureCheck
-from robot_mbrl.onboard.supervisor.device.unread import UnreadCheck
 
 
 class DeviceChecks:
@@ -21,14 +20,12 @@ class DeviceChecks:
         self._temperature = TemperatureCheck(spec)
         self._encoders = EncoderCheck(spec)
         self._echo = EchoCheck(spec)
-        self._unread = UnreadCheck(spec)
         self._confirmed: FloatArray | None = None
 
     def restart(self) -> None:
         """Another episode begins."""
         self._encoders.restart()
         self._echo.restart()
-        self._unread.read()
         self._confirmed = None
 
     def zeroed(self) -> None:
@@ -37,7 +34,6 @@ class DeviceChecks:
 
     def sample(self, state: RobotState) -> Violation | None:
         """Take what was read; returns what is wrong. One that is not finite is not looked at."""
-        self._unread.read()
         values = [*state.q_rad, state.device_time_s, state.host_time_s]
         if not state.fresh or not np.isfinite(values).all():
             return None
@@ -46,10 +42,6 @@ class DeviceChecks:
             or self._temperature.update(state)
             or self._encoders.update(state, self._confirmed)
         )
-
-    def before_sending(self, now_s: float) -> Violation | None:
-        """A command is about to be sent; returns what is wrong."""
-        return self._unread.send(now_s)
 
     def sent(self, asked: FloatArray, confirmed: FloatArray) -> Violation | None:
         """Take a command and its confirmation, actions (A,); returns what is wrong."""
