@@ -170,12 +170,14 @@ def print_episode(result: EpisodeResult, number: int, count: int) -> None:
 def print_end(report: EpisodesReport, robot: str) -> None:
     """Why a row of episodes ended, and what to do where it was a safety stop."""
     if report.interrupted:
-        print(f"robot {robot!r}: stopped by the operator, drive off")
+        print(f"robot {robot!r}: stopped by the operator. {report.drive.sentence}")
     elif report.stop is not None:
         end = report.stop.report
         print(f"robot {robot!r}: SAFETY STOP {end.stop_reason.value}: {end.message}")
         print(f"  {end.stop_reason.sentence}")
-        print("  Drive is off. Find the cause, then start again; nothing resets by itself.")
+        print(f"  {report.drive.sentence}")
+        print("  Find the cause, then start again; nothing resets by itself.")
     else:
         done = f"{report.success:.0%} of {len(report.results)} episodes succeeded"
-        print(f"robot {robot!r}: {done}")
+        unknown = "" if report.drive.confirmed_off else f". {report.drive.sentence}"
+        print(f"robot {robot!r}: {done}{unknown}")

@@ -10,6 +10,7 @@ from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.onboard.supervisor.drive_report import DriveReport
 from robot_mbrl.onboard.supervisor.limits import neutral_action
 
 
@@ -61,6 +62,11 @@ class LatchedRobot:
         if self.state is not SafetyState.STOPPED:
             self.state, self.reason, self.message = SafetyState.STOPPED, reason, message
         self._drive_off()
+
+    @property
+    def drive(self) -> DriveReport:
+        """What is known of the drive after `stop` or `disarm`."""
+        return DriveReport.of_robot(self._robot)
 
     def reset(self) -> None:
         """Leave STOPPED by decision of an operator; the robot is disarmed after that.
