@@ -46,7 +46,7 @@ class MujocoWorlds:
         stop_engine_clock()
         self.spec = spec
         self.model = model or mujoco_model(spec)
-        self.model.actuator_ctrllimited[:] = False  # limits are the electronics' business
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL  # by electronics
         self._batch = Batch(self.model, num_worlds, nthread=threads)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
