@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from robot_mbrl.contract.description.match_urdf import INFINITE_RAD, match_urdf
 from robot_mbrl.contract.description.read_actuator import read_actuator
 from robot_mbrl.contract.description.read_randomization import read_randomization
 from robot_mbrl.contract.description.spec import (
@@ -22,7 +23,6 @@ from robot_mbrl.contract.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 BUILT_IN = Path(__file__).parents[2] / "robots"
-INFINITE_RAD = 1e9
 
 
 def load_robot(robot: str | Path) -> RobotSpec:
@@ -69,20 +69,8 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
 
 def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
     """The joints of the file, which are those that the URDF can move."""
-    joints = tuple(_joint(t) for t in _distinct(root.tables("joint")))
-    movable = [j.name for j in urdf.moving]
-    for joint in joints:
-        if joint.name not in movable:
-            raise SpecError(
-                f"{root.source}: joint {joint.name!r} is not a movable joint of {urdf.path}; "
-                f"it has: {', '.join(movable) or 'none'}"
-            )
-    missing = [m for m in movable if m not in [j.name for j in joints]]
-    if missing:
-        raise SpecError(
-            f"{root.source}: joint: {urdf.path} has movable joints without a [[joint]]: {missing}"
-        )
-    return joints
+    joints = [_joint(t) for t in _distinct(root.tables("joint"))]
+    return match_urdf(joints, urdf, root.source)
 
 
 def _check_history(spec: RobotSpec, control: TomlTable) -> None:

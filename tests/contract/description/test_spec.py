@@ -17,7 +17,7 @@ RELEVANT = {
     "control.rate_hz": 25,
     "control.action_history": 5,
     "control.observation_history": 8,
-    "joint.0.wraps": True,
+    "joint.1.wraps": False,
     "joint.1.encoder_counts_per_rev": 4096,
     "joint.0.position_limit_rad": [-1.0, 1.0],
     "joint.0.velocity_limit_rad_s": 59.0,
