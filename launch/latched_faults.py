@@ -7,8 +7,8 @@ from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
 from robot_mbrl.onboard import Session
 
 MEANINGS = {
-    Fault.WATCHDOG: "it heard no command for too long and switched its drive off; a program that was "
-    "killed or suspended, a terminal that hung up and a cable that came off end like this",
+    Fault.WATCHDOG: "it heard no command for too long and switched its drive off; a program that "
+    "was killed or suspended, a terminal that hung up and a cable that came off end like this",
     Fault.COMMAND_REJECTED: "a command made no sense to it",
     Fault.OVERTEMPERATURE: "a motor was too hot",
     Fault.UNDERVOLTAGE: "its supply was out of range",
@@ -41,7 +41,7 @@ def settle_faults(session: Session, clear: bool) -> None:
     left = session.latched_faults()
     if left:
         raise _refusal(
-            f"robot {name!r} still reports after clearing: {explain(left)}. The cause is still there"
+            f"robot {name!r} still reports after clearing: {explain(left)}. The cause has to go"
         )
     print("faults cleared", flush=True)
 

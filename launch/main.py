@@ -5,7 +5,6 @@ deploy and collect start on a machine without torch and mujoco.
 """
 
 import atexit
-import contextlib
 import difflib
 import gc
 import importlib
@@ -14,14 +13,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import tyro
 
 import robot_mbrl
+from launch.stop_signals import Terminated, signals_interrupt
 from launch.verb import BY_SIGNAL, ERROR, INTERRUPTED, OK, SAFETY_STOP, USAGE, Outcome, plain
 from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.description.calibration import describe_offsets
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.onboard import EpisodeResult, EpisodesReport
 from robot_mbrl.onboard.session import EpisodeView
 
@@ -186,7 +187,9 @@ def print_end(report: EpisodesReport, robot: str) -> None:
         print(f"robot {robot!r}: SAFETY STOP {end.stop_reason.value}: {end.message}")
         print(f"  {end.stop_reason.sentence}")
         print(f"  {report.drive.sentence}")
-        print("  Find the cause, then start again; nothing resets by itself.")
+        latched = end.stop_reason in (StopReason.WATCHDOG, StopReason.DEVICE_FAULT)
+        again = "start again with --clear-faults" if latched else "start again"
+        print(f"  Find the cause, then {again}; nothing resets by itself.")
     else:
         done = f"{report.success:.0%} of {len(report.results)} episodes succeeded"
         unknown = "" if report.drive.confirmed_off else f". {report.drive.sentence}"
