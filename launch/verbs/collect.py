@@ -14,6 +14,7 @@ from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.files.folder_lock import check_not_in_use
 from robot_mbrl.onboard import (
     Controller,
     EpisodePlan,
@@ -92,6 +93,7 @@ def collect(
     spec: RobotSpec, controller: OnnxController | None, settings: Settings, stop: OperatorStop
 ) -> EpisodesReport:
     """Run the episodes."""
+    check_not_in_use(settings.out)
     with open_session(spec, settings.port, stop, settings.seed) as session:
         settle_faults(session, settings.clear_faults)
         thresholds = controller.metadata.thresholds if controller else {}
