@@ -139,12 +139,13 @@ class Confirming(Protocol):
 
     @property
     def confirmed_off(self) -> bool:
-        """Whether it has confirmed, since it was last to be enabled, that its drive is off."""
+        """Whether the device has confirmed, since it was last to be enabled, that its drive is
+        off."""
 
     @property
     def watchdog_s(self) -> float:
-        """Its watchdog period in force when it was last enabled, as it says; 0 before that, and for
-        a device without a watchdog."""
+        """The watchdog period in force when the device was last enabled, as it says; 0 before that,
+        and for a device without a watchdog."""
 
 
 @runtime_checkable

@@ -99,7 +99,7 @@ def _position_range(spec: RobotSpec) -> tuple[FloatArray, FloatArray]:
 
 
 class Power:
-    """On and off as `robot_mbrl.contract.interface` means it.
+    """Motors on and off, as `robot_mbrl.contract.interface` means it.
 
     A servo without power is an open circuit: neither its loop nor its back-EMF act. Any other motor
     gets the command 0: no current, no torque, or a short circuit, which brakes.

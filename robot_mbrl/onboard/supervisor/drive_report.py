@@ -22,7 +22,7 @@ class DriveReport:
 
     @classmethod
     def of_robot(cls, robot: Robot) -> "DriveReport":
-        """Of a robot that was stopped; one in this process has nothing to confirm."""
+        """What a stopped robot has confirmed; one in this process has nothing to confirm."""
         if not isinstance(robot, Confirming):
             return cls(confirmed_off=True)
         return cls(robot.confirmed_off, robot.watchdog_s)
