@@ -153,7 +153,7 @@ class PortDriver(ABC):
         return np.clip(value, -self._limits, self._limits)
 
     def _angles(self, counts: tuple[int, ...]) -> FloatArray:
-        """Joint positions (J,) in rad, read-only, from encoder counts (J,)."""
+        """Joint positions (J,) in rad, in m of sliders, read-only, from encoder counts (J,)."""
         return frozen(np.array(counts) * self._rad_per_count + self._offset_rad)
 
     def _check_enabled(self, faults: Fault) -> None:

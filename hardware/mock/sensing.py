@@ -38,10 +38,11 @@ class Encoders:
     """Play, age, noise and rounding of all joints, in this order."""
 
     def __init__(self, spec: RobotSpec, reality: Reality, tick_s: float) -> None:
-        paths = [f"joints.{j.name}." for j in spec.joints]
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
-        self._half_play = np.array([reality.effect(p + "backlash_rad") / 2 for p in paths])
-        self._zero = np.array([reality.effect(p + "encoder_offset_rad") for p in paths])
+        self._half_play = np.array(
+            [reality.effect(j.path("backlash_rad")) / 2 for j in spec.joints]
+        )
+        self._zero = np.array([reality.effect(j.path("encoder_offset_rad")) for j in spec.joints])
         self._tick_s = tick_s
         self._angles: deque[FloatArray] = deque()
 

@@ -69,18 +69,18 @@ class JointGuess:
 
 def soft_margin_rad(urdf: Urdf) -> float:
     """Margin of the soft limits: 0.1 rad, less where a joint has little room."""
-    room = [j.limit_rad[1] - j.limit_rad[0] for j in urdf.turning if j.kind == "revolute"]
+    room = [j.limit_rad[1] - j.limit_rad[0] for j in urdf.moving if j.kind == "revolute"]
     return float(f"{min([0.1, *(0.1 * r for r in room)]):.2g}")
 
 
 def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
-    """First numbers for every joint that turns, in the order of `urdf.turning`.
+    """First numbers for every joint that turns, in the order of `urdf.moving`.
 
     Args:
         urdf: the robot.
         model: the same, compiled without motors.
     """
-    margin, joints = soft_margin_rad(urdf), urdf.turning
+    margin, joints = soft_margin_rad(urdf), urdf.moving
     low, high = np.array([ends(j) for j in joints]).T
     inside = (low + margin <= 0) & (high - margin >= 0)
     home = np.array(
@@ -141,7 +141,7 @@ class _Body:
 
     def __init__(self, urdf: Urdf, model: mujoco.MjModel) -> None:
         self._model, self._data = model, mujoco.MjData(model)
-        joints = [model.joint(j.name) for j in urdf.turning]
+        joints = [model.joint(j.name) for j in urdf.moving]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._dof = np.array([j.dofadr[0] for j in joints])
 

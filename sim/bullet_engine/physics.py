@@ -30,7 +30,8 @@ from sim.laws.per_world import State
 
 @dataclass(frozen=True)
 class Readings:
-    """B worlds now, (B, J) each: true angles and velocities, delayed angles at the encoders."""
+    """B worlds now, (B, J) each: true positions and velocities, delayed positions at the
+    encoders; m and m/s of sliders."""
 
     q_rad: FloatArray
     qd_rad_s: FloatArray
@@ -75,8 +76,8 @@ class BulletPhysics:
             self._payloads.start(ids)
         self.change(parameters, ids, tuple(parameters))
         for k, joint in enumerate(self.spec.joints):
-            self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
-            self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
+            self._q[ids, k] = parameters[joint.initial("position_rad")]
+            self._v[ids, k] = parameters[joint.initial("velocity_rad_s")]
         self._latency.start(self._q[ids], holding(self.spec, self._q[ids]), ids)
         return self.readings()
 
@@ -213,6 +214,12 @@ class BulletPhysics:
         self._rebuild()
         mass: FloatArray = self._mass_and_bias()[0][world] + np.diag(self._armature[world])
         return mass
+
+    def bias(self, world: int) -> FloatArray:
+        """Torques (J,) that hold one world against weight, Coriolis and centrifugal forces."""
+        self._rebuild()
+        torques: FloatArray = self._mass_and_bias()[1][world]
+        return torques
 
     def describe(self, world: int) -> dict[str, Any]:
         """What is built in of one world, see `BulletClient.describe`, and the joints' damping

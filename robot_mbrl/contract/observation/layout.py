@@ -38,7 +38,7 @@ class ObservationLayout:
         action_history: number of past actions.
         observation_history: number of earlier measurement blocks.
         goal: names of the numbers that make an episode's goal.
-        holds: of each actuator, what keeps its joint where it is: (joint, action per rad) of a
+        holds: of each actuator, what keeps its joint where it is: (joint, action per rad or m) of a
             position command, None where no action does.
         action_step: how far each action may move in one tick; infinite where it may jump.
     """
@@ -123,7 +123,7 @@ class ObservationLayout:
         return xp.minimum(xp.maximum(action, last - step), last + step)
 
     def hold(self, q: FloatArray) -> FloatArray:
-        """Actions (..., A) that leave joints at q (..., J) rad where they are; 0 where none
+        """Actions (..., A) that leave joints at q (..., J) where they are; 0 where none
         does."""
         held = np.zeros((*q.shape[:-1], self.action_size))
         for a, hold in enumerate(self.holds):
@@ -155,7 +155,7 @@ class ObservationLayout:
         return [*parts, v]
 
     def velocities(self, obs: Any, axis: int = -1) -> Any:
-        """The newest velocities (..., J) in rad/s."""
+        """The newest velocities (..., J) in rad/s, in m/s of sliders."""
         m = len(self.block)
         return columns(obs, m - len(self.joints), m, axis)
 
@@ -164,7 +164,7 @@ class ObservationLayout:
 
         Args:
             obs: (..., O).
-            dq: position increments over one tick in rad, (..., J).
+            dq: position increments over one tick in rad, in m of sliders, (..., J).
             action: the action applied during the tick, (..., A) in [-1, 1].
             xp: numpy or torch; only sin, cos, asarray and concatenate are used.
             axis: of the columns in obs, dq, action and the result: -1, or -2 for (..., O, B).

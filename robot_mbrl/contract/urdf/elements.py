@@ -11,6 +11,8 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SpecError
 
 TURNING = ("revolute", "continuous")
+SLIDING = "prismatic"
+MOVABLE = (*TURNING, SLIDING)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class UrdfJoint:
 
     `rotation` (3, 3) and `origin_m` (3,) place the child in the parent, `axis` (3,) is of unit
     length in the child's frame. What the file does not say is NaN (limits, effort, velocity) or 0
-    (damping, friction).
+    (damping, friction). Of a sliding joint the numbers are in m, N, m/s, N s/m and N, whatever
+    their names say.
     """
 
     name: str
@@ -47,18 +50,23 @@ class UrdfJoint:
     friction_nm: float
 
     @property
-    def turns(self) -> bool:
+    def moves(self) -> bool:
         """Whether it is a degree of freedom."""
-        return self.kind in TURNING
+        return self.kind in MOVABLE
+
+    @property
+    def slides(self) -> bool:
+        """Whether it moves along its axis, not about it."""
+        return self.kind == SLIDING
 
 
 def unsupported_joints(root: ET.Element) -> list[str]:
-    """Names of the joints whose kind is refused: sliding, ball, floating and coupled ones."""
+    """Names of the joints whose kind is refused: ball, floating and coupled ones."""
     return [
         e.get("name", "")
         for e in root.findall("joint")
         if e.get("type") != "fixed"
-        and (e.get("type") not in TURNING or e.find("mimic") is not None)
+        and (e.get("type") not in MOVABLE or e.find("mimic") is not None)
     ]
 
 
@@ -138,7 +146,7 @@ class UrdfReader:
         ends = [self.end(element, tag, links) for tag in ("parent", "child")]
         axis = self.numbers(element, element.find("axis"), "xyz", "1 0 0")
         length = float(np.linalg.norm(axis))
-        if kind in TURNING and length < 1e-6:
+        if kind in MOVABLE and length < 1e-6:
             raise self.fail(element, "<axis> has no direction; expected for example xyz='0 0 1'")
         limit, dynamics = element.find("limit"), element.find("dynamics")
         origin, turn = self.pose(element, element)
@@ -153,7 +161,9 @@ class UrdfReader:
             origin_m=origin,
             rotation=turn,
             axis=axis / max(length, 1e-6),
-            limit_rad=self.range(element, limit) if kind == "revolute" else (math.nan, math.nan),
+            limit_rad=self.range(element, limit, kind)
+            if kind in ("revolute", SLIDING)
+            else (math.nan, math.nan),
             effort_nm=self.number(element, limit, "effort"),
             velocity_rad_s=self.number(element, limit, "velocity"),
             damping_nm_s_rad=0.0 if math.isnan(friction[0]) else friction[0],
@@ -163,13 +173,11 @@ class UrdfReader:
     def check_kind(self, element: ET.Element, kind: str) -> None:
         """Refuse what is not simulated."""
         weld = self.weld
-        if kind == "prismatic":
-            raise self.fail(element, f"prismatic: only turning joints are supported; {weld}")
-        if kind not in (*TURNING, "fixed"):
+        if kind not in (*MOVABLE, "fixed"):
             raise self.fail(
                 element,
-                f"type {kind!r} is not supported; use revolute, continuous or fixed (a ball joint "
-                f"is three revolute ones), or {weld}",
+                f"type {kind!r} is not supported; use revolute, continuous, prismatic or fixed (a "
+                f"ball joint is three revolute ones), or {weld}",
             )
         mimic = element.find("mimic")
         if mimic is not None and kind != "fixed":
@@ -189,21 +197,22 @@ class UrdfReader:
             )
         return name
 
-    def range(self, element: ET.Element, limit: ET.Element | None) -> tuple[float, float]:
-        """The limits of a revolute joint in rad."""
+    def range(
+        self, element: ET.Element, limit: ET.Element | None, kind: str
+    ) -> tuple[float, float]:
+        """The limits of a revolute joint in rad, of a prismatic one in m."""
+        unit, endless = ("m", "") if kind == SLIDING else ("rad", " make it continuous,")
         if limit is None:
+            hint = "; make it continuous if it has no end" if endless else ""
             raise self.fail(
-                element,
-                "a revolute joint needs a <limit> with lower and upper in rad; make it continuous "
-                "if it has no end",
+                element, f"a {kind} joint needs a <limit> with lower and upper in {unit}{hint}"
             )
         low, high = (float(self.numbers(element, limit, k, "0")[0]) for k in ("lower", "upper"))
         if not low < high:
             raise self.fail(
                 element,
-                f"<limit> lower {low:g} is not below upper {high:g} rad; swap them, make the "
-                f"joint continuous, or `robot-mbrl new-robot --weld {element.get('name')}` makes "
-                "it fixed",
+                f"<limit> lower {low:g} is not below upper {high:g} {unit}; swap them,{endless} or "
+                f"`robot-mbrl new-robot --weld {element.get('name')}` makes it fixed",
             )
         return low, high
 

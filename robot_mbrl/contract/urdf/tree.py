@@ -31,15 +31,15 @@ class Urdf:
     joints: tuple[UrdfJoint, ...]
 
     @property
-    def turning(self) -> tuple[UrdfJoint, ...]:
+    def moving(self) -> tuple[UrdfJoint, ...]:
         """The degrees of freedom, in the order of the file."""
-        return tuple(j for j in self.joints if j.turns)
+        return tuple(j for j in self.joints if j.moves)
 
     def rigid_group(self, link: str) -> Iterator[tuple[UrdfLink, FloatArray, FloatArray]]:
         """The link and what is fixed to it: each with its place (3,) and rotation (3, 3) in it."""
         yield self.links[link], np.zeros(3), np.eye(3)
         for joint in self.joints:
-            if joint.parent == link and not joint.turns:
+            if joint.parent == link and not joint.moves:
                 for part, place, turn in self.rigid_group(joint.child):
                     yield part, joint.origin_m + joint.rotation @ place, joint.rotation @ turn
 
@@ -77,7 +77,7 @@ def check_urdf(root: ET.Element, path: Path) -> Urdf:
         raise SpecError(f"{path}: no <link>; a robot has at least one")
     joints = tuple(reader.joint(e, links) for e in reader.distinct(root, "joint"))
     urdf = Urdf(path, _root_of_tree(path, links, joints), links, joints)
-    for joint in urdf.turning:
+    for joint in urdf.moving:
         _check_inertia(urdf, joint)
     return urdf
 

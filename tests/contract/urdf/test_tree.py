@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_what_the_file_says_is_read(tmp_path: Path) -> None:
     urdf = read_urdf(write(tmp_path, ARM))
-    shoulder, elbow = urdf.turning
+    shoulder, elbow = urdf.moving
     assert urdf.root == "base"
     assert (shoulder.limit_rad, shoulder.effort_nm, shoulder.velocity_rad_s) == ((-1, 2), 3, 4)
     np.testing.assert_allclose(shoulder.axis, [0, 1, 0])

@@ -44,7 +44,7 @@ def test_what_the_urdf_knows_is_taken(urdf: Path, tmp_path: Path) -> None:
     assert elbow.wraps
     motor = spec.actuators[0].motor
     assert (motor.torque_limit_nm, motor.no_load_speed_rad_s) == (1.4, 6.0)
-    rubs = {j.name: j.friction_nm for j in read_urdf(spec.urdf).turning}
+    rubs = {j.name: j.friction_nm for j in read_urdf(spec.urdf).moving}
     assert rubs["shoulder"] == pytest.approx(0.02 * 1.4)
 
 
