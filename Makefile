@@ -27,6 +27,11 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 	  -c constraints.txt -e '.[train,dev,bench]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --prefer-binary \
+	  -c constraints.txt -e '.[bullet]' \
+	  || { echo "PyBullet cannot be installed here (it has no wheels from Python 3.12 on, and building it" \
+	       "needs a compiler). All else works without: worlds are MuJoCo's. To have both engines:" \
+	       "make clean venv PYTHON=python3.11"; }
 	@touch $(STAMP)
 
 # first all that other work cannot disturb, on two cores; then, alone, what is measured against the clock

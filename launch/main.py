@@ -22,7 +22,7 @@ import tyro
 
 import robot_mbrl
 from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, Outcome, plain
-from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
+from robot_mbrl.contract.errors import RobotMbrlError, SafetyError, how_to_install
 
 VERBS = {
     "new-robot": "make a robot folder from any URDF",
@@ -177,7 +177,7 @@ def _explain_missing(error: ModuleNotFoundError) -> str:
         return str(error)
     return (
         f"this command needs the package {error.name!r}, which is not installed here: "
-        "pip install 'robot-mbrl[train]'"
+        + how_to_install("train")
     )
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
+@pytest.mark.bullet
 def test_the_whole_path_without_the_command_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.python_path", str(tmp_path)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

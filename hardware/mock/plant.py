@@ -9,7 +9,7 @@ import numpy as np
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.description.spec import RobotSpec
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import SpecError, how_to_install
 
 ENTRY_POINTS = "robot_mbrl.plants"
 
@@ -39,13 +39,13 @@ def installed_plant() -> PlantFactory:
     if not found:
         raise SpecError(
             f"the mock needs a plant, but no package offers one (entry points {ENTRY_POINTS!r}); "
-            "pip install 'robot-mbrl[train]'"
+            + how_to_install("train")
         )
     try:
         factory: PlantFactory = found[0].load()
     except ImportError as error:
         raise SpecError(
             f"the mock's plant {found[0].value!r} cannot be loaded ({error}); "
-            "pip install 'robot-mbrl[train]'"
+            + how_to_install("train")
         ) from error
     return factory

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 import sim
-from launch.verb import Outcome, Verb, plain
+from launch.verb import Outcome, Verb, named_robot, plain
 from robot_mbrl.analysis.measure import Analysis, AnalysisConfig, analyze
 from robot_mbrl.data import load_episodes
 from robot_mbrl.report.analysis_report import return_note, write_analysis
@@ -25,6 +25,8 @@ class Settings(Verb):
 
     run: Path
     """run folder"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one that the run names by default"""
     out: Path | None = None
     """folder to write into; the run folder by default"""
     episodes: tuple[Path, ...] = ()
@@ -41,7 +43,13 @@ def run(settings: Settings) -> Outcome:
     """Analyze, write both files and print what decides."""
     given = list(settings.episodes)
     episodes = load_episodes(given, recover=settings.recover) if given else None
-    analysis = analyze(settings.run, settings.config, episodes=episodes, make_env=sim.make_vec_env)
+    analysis = analyze(
+        settings.run,
+        settings.config,
+        episodes=episodes,
+        make_env=sim.make_vec_env,
+        spec=named_robot(settings.robot),
+    )
     out = settings.out or settings.run
     out.mkdir(parents=True, exist_ok=True)
     page, numbers = out / "analysis.html", out / "analysis.json"

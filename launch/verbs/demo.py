@@ -19,6 +19,7 @@ from launch.verbs import sim2sim
 from launch.verbs.finetune import print_verdict
 from launch.verbs.pretrain import pretrain_here
 from robot_mbrl.contract import load_robot
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.export.graph import ControllerConfig
@@ -30,6 +31,8 @@ from robot_mbrl.onboard import EpisodesReport, load_for_robot
 from robot_mbrl.report.run_report import write_report
 from robot_mbrl.report.stages import Stage, measure_stages, stage_table
 from robot_mbrl.runs.run_folder import RunFolder
+from sim.bullet_engine.import_pybullet import import_pybullet
+from sim.worlds import Backend
 
 FINISHED = "demo.json"
 PRETRAINED = "pretrained"
@@ -123,9 +126,20 @@ def prepare(s: Settings) -> Outcome:
     export_run(pretrained, file, s.controller)
     if not s.gate:
         return Outcome()
+    config = GateConfig(s.gate_worlds, s.gate)
     return sim2sim.run(
-        sim2sim.Settings(controller=file, robot=s.robot, config=GateConfig(s.gate_worlds, s.gate))
+        sim2sim.Settings(controller=file, robot=s.robot, backend=judging_engine(), config=config)
     )
+
+
+def judging_engine() -> Backend:
+    """PyBullet, or, said so, MuJoCo where that is not installed: its worlds are unseen as well."""
+    try:
+        import_pybullet()
+    except SettingsError as error:
+        print(f"{error}. MuJoCo decides instead, in worlds that were not trained in")
+        return "mujoco"
+    return "pybullet"
 
 
 def run_stages(s: Settings) -> list[Stage]:

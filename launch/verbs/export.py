@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.verb import Outcome, Verb
+from launch.verb import Outcome, Verb, named_robot
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.export.graph import ControllerConfig
 
@@ -22,6 +22,8 @@ class Settings(Verb):
 
     run: Path
     """run folder made by `robot-mbrl pretrain` or `finetune`"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one that the run names by default"""
     out: Path = Path("controller.onnx")
     """the file to write"""
     config: Annotated[ControllerConfig, tyro.conf.arg(name="")] = field(
@@ -32,7 +34,9 @@ class Settings(Verb):
 
 def run(settings: Settings) -> Outcome:
     """Export and print what the file holds."""
-    metadata = export_run(settings.run, settings.out, settings.config)
+    metadata = export_run(
+        settings.run, settings.out, settings.config, spec=named_robot(settings.robot)
+    )
     largest, ties = metadata.tolerance["action"], metadata.ties
     size = settings.out.stat().st_size
     print(f"{settings.out}: {size / 1e6:.2f} MB for robot {metadata.robot!r}")

@@ -8,7 +8,7 @@ import tyro
 
 from calibration.resimulate import resimulator
 from launch.terminal import progress
-from launch.verb import OK, REJECTED, Outcome, Verb
+from launch.verb import OK, REJECTED, Outcome, Verb, named_robot
 from robot_mbrl.data import load_episodes
 from robot_mbrl.learning.finetune.config import FinetuneConfig
 from robot_mbrl.learning.finetune.procedure import finetune_run
@@ -25,6 +25,8 @@ class Settings(Verb):
 
     run: Path
     """run folder to start from, made by `robot-mbrl pretrain` or `finetune`"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one that the run names by default"""
     episodes: tuple[Path, ...]
     """folders with .mcap files, or files"""
     out: Path
@@ -48,6 +50,7 @@ def run(settings: Settings) -> Outcome:
             settings.config,
             resimulate=resimulator,
             progress=report_progress,
+            spec=named_robot(settings.robot),
         )
     print_verdict(settings.out, result)
     return Outcome({"run": settings.out} | result, OK if result["accepted"] else REJECTED)

@@ -97,3 +97,8 @@ class DeadlineMissed(SafetyError):
 class UncertaintyExceeded(SafetyError):
     """Disagreement (the model does not know) or innovation (the model is wrong) passed its
     limit."""
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra of pyproject.toml, for the end of an error's message."""
+    return f"in the folder of robot-mbrl's source: pip install '.[{extra}]'"

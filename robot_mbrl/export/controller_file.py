@@ -30,12 +30,19 @@ from robot_mbrl.runs.run_folder import THRESHOLDS, WEIGHTS, RunFolder
 CHECKED_OBSERVATIONS = 64
 
 
-def export_run(run: Path, out: Path, config: ControllerConfig | None = None) -> ControllerMetadata:
+def export_run(
+    run: Path,
+    out: Path,
+    config: ControllerConfig | None = None,
+    *,
+    spec: RobotSpec | None = None,
+) -> ControllerMetadata:
     """Write the controller of a finished run, checked on observations that it recorded.
 
-    Errors as of `load_agent` and `export_controller`.
+    spec: the robot; the one that the run names by default. Errors as of `load_agent` and
+    `export_controller`.
     """
-    agent, spec = load_agent(run)
+    agent, spec = load_agent(run, spec)
     folder, real = RunFolder(run), with_model(agent).real
     rows = real.sample(CHECKED_OBSERVATIONS, np.random.default_rng(0))
     return export_controller(
@@ -44,7 +51,7 @@ def export_run(run: Path, out: Path, config: ControllerConfig | None = None) -> 
         out,
         observations=real.split(rows).obs,
         thresholds=folder.read_json(THRESHOLDS) if folder.has(THRESHOLDS) else {},
-        lineage=run_lineage(run) | {"weights_sha256": hash_file(run / WEIGHTS)},
+        lineage=run_lineage(run, out.parent) | {"weights_sha256": hash_file(run / WEIGHTS)},
         config=config,
     )
 

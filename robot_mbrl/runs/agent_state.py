@@ -7,6 +7,7 @@ from robot_mbrl.agents.agent import Agent, AgentConfig, AgentState
 from robot_mbrl.agents.registry import AGENTS, find_agent
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.runs.lineage import path_from
 from robot_mbrl.runs.replay_file import Subsample, as_recorded, pack, recorded_transitions
 from robot_mbrl.runs.run_folder import (
     CHECKPOINT,
@@ -29,7 +30,7 @@ def create_run(
     folder.path.mkdir(parents=True, exist_ok=True)
     head = {
         "robot": spec.name,
-        "robot_folder": str(spec.folder.resolve()),
+        "robot_folder": path_from(folder.path, spec.folder),
         "fingerprint": spec.fingerprint,
         "agent": named_settings(config),
         "seed": seed,

@@ -5,8 +5,10 @@ from typing import Any
 
 from robot_mbrl.agents.registry import make_agent
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import ContractMismatchError, SpecError
 from robot_mbrl.runs.agent_state import REAL, agent_config, read_state
+from robot_mbrl.runs.lineage import path_in
 from robot_mbrl.runs.run_folder import CONFIG, RunFolder
 from robot_mbrl.tasks import make_task
 
@@ -29,29 +31,32 @@ def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Any, RobotSpe
 
 
 def robot_of(path: Path, spec: RobotSpec | None = None) -> RobotSpec:
-    """The robot that a run is for: `spec` if it is that one, or the one in the folder that the run
-    names, or where that is gone (the run was made elsewhere) the built-in one of its name.
+    """The robot that a run is for: `spec` if it is that one; or the one in the folder that the run
+    names; or, where the run was moved, the built-in one of its name. The fingerprint decides.
 
     Raises ContractMismatchError when its description has changed, SpecError when there is none.
     """
     head = RunFolder(path).read_json(CONFIG)
-    spec = spec or _load_robot(path, head)
-    if spec.fingerprint != head["fingerprint"]:
-        raise ContractMismatchError(
-            f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}, the "
-            f"description in {spec.folder} has {spec.fingerprint}; pretrain again"
-        )
-    return spec
+    candidates = [spec] if spec else _robots(path, head)
+    fits = [s for s in candidates if s.fingerprint == head["fingerprint"]]
+    if fits:
+        return fits[0]
+    found = ", ".join(f"{s.name!r} in {s.folder} has {s.fingerprint}" for s in candidates)
+    raise ContractMismatchError(
+        f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}; robot "
+        f"{found}. Say where the robot is as it was then (--robot FOLDER), or pretrain again"
+    )
 
 
-def _load_robot(path: Path, head: dict[str, Any]) -> RobotSpec:
-    if Path(head["robot_folder"]).is_dir():
-        return load_robot(head["robot_folder"])
-    try:
-        return load_robot(head["robot"])
-    except SpecError as error:
-        error.add_note(
-            f"{path} was made with {head['robot_folder']}, which is not there; put the robot's "
-            "folder back, or write where it is into the run's config.json, key 'robot_folder'"
+def _robots(path: Path, head: dict[str, Any]) -> list[RobotSpec]:
+    """Those that the run may be for; raises SpecError when there is none."""
+    folder = path_in(path, head["robot_folder"])
+    places: list[str | Path] = [folder] if folder.is_dir() else []
+    if (BUILT_IN / head["robot"]).is_dir():
+        places.append(head["robot"])
+    if not places:
+        raise SpecError(
+            f"{path}: robot {head['robot']!r} is neither in {folder}, where it was, nor built in; "
+            "say where its folder is now (--robot FOLDER)"
         )
-        raise
+    return [load_robot(place) for place in places]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.errors import SettingsError, how_to_install
 
 
 def import_pybullet() -> Any:
@@ -17,7 +17,8 @@ def import_pybullet() -> Any:
         except ImportError as error:
             raise SettingsError(
                 "backend 'pybullet' needs the package pybullet, which is not installed here: "
-                "pip install 'robot-mbrl[train]', or use backend 'mujoco'"
+                + how_to_install("bullet")
+                + ", or use backend 'mujoco'"
             ) from error
     return pybullet
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.main_guard import HOW_TO_GUARD, NO_MAIN_GUARD, start_guarded
 from sim.bullet_engine.physics import BulletPhysics
 
 PATIENCE_S = 1.0  # then it is killed: it holds nothing that would have to be saved
@@ -33,7 +34,7 @@ class BulletProcess:
         process = context.Process(
             target=serve_worlds, args=(theirs, spec, num_worlds), daemon=True, name="bullet"
         )
-        process.start()
+        start_guarded(process)
         theirs.close()  # else its end would not be ours to see
         self._process = process
         self.close = weakref.finalize(self, _end, self._ours, process, os.getpid())
@@ -57,6 +58,8 @@ class BulletProcess:
 
     def _gone(self) -> RobotMbrlError:
         self._process.join(PATIENCE_S)
+        if self._process.exitcode == NO_MAIN_GUARD:
+            return RobotMbrlError(f"a PyBullet process cannot start: {HOW_TO_GUARD}")
         return RobotMbrlError(
             f"a PyBullet process (pid {self._process.pid}) ended with exit code "
             f"{self._process.exitcode} while its worlds were needed; it may have run out of "

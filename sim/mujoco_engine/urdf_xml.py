@@ -8,6 +8,7 @@ from robot_mbrl.contract.urdf.tree import parse_xml
 
 GEOMETRY = ("visual", "collision")
 DRAWABLE = (".obj", ".stl", ".msh")
+MESHES = (*DRAWABLE, ".dae", ".glb", ".gltf", ".ply")
 
 
 def physics_xml(urdf: Path) -> str:
@@ -60,23 +61,42 @@ def _only_faces(path: Path) -> bytes:
 def find_mesh(mesh: ET.Element, link: ET.Element, urdf: Path) -> Path:
     """The file of a <mesh>: relative to the URDF, or package://NAME/... in a folder above it.
 
-    Raises SpecError when there is none.
+    A URDF comes from anywhere, so it may name meshes of its own tree only: its folder, the folder
+    above, and for package://NAME the nearest folder above that has this name. Raises SpecError
+    when there is no such file, it lies elsewhere, or it is no mesh.
     """
     name = mesh.get("filename", "")
-    plain = name.removeprefix("file://")
-    tried = [urdf.parent / plain]
-    if name.startswith("package://"):
-        inside = Path(name.removeprefix("package://"))
-        without = Path(*inside.parts[1:])
-        tried = [up / part for up in urdf.absolute().parents for part in (inside, without)]
-    for path in tried:
-        if path.is_file():
-            return path.absolute()
-    raise SpecError(
-        f"{urdf}: link {link.get('name')!r}: mesh {name!r} is not there; put the file at "
-        f"{tried[0]}, or remove the <visual> and <collision> that name it "
-        "(`robot-mbrl new-robot --no-meshes` does): simulation needs no meshes, pictures do"
+    where = f"{urdf}: link {link.get('name')!r}: mesh {name!r}"
+    remedy = (
+        "or remove the <visual> and <collision> that name it (`robot-mbrl new-robot --no-meshes` "
+        "does): simulation needs no meshes, pictures do"
     )
+    if not name.lower().endswith(MESHES):
+        raise SpecError(f"{where} is no mesh file ({', '.join(MESHES)}); convert it, {remedy}")
+    tried = _places(name, urdf.absolute())
+    found = [path for path, _ in tried if path.is_file()]
+    for path, tree in tried:
+        if path.is_file() and path.resolve().is_relative_to(tree.resolve()):
+            return path.absolute()
+    if found:
+        raise SpecError(
+            f"{where} lies outside of the URDF's own folders, at {found[0].resolve()}; put a copy "
+            f"into {urdf.absolute().parent}, {remedy}"
+        )
+    raise SpecError(f"{where} is not there; put the file at {tried[0][0]}, {remedy}")
+
+
+def _places(name: str, urdf: Path) -> list[tuple[Path, Path]]:
+    """Where a mesh may be, each with the folder that it must not leave."""
+    beside, above = urdf.parent, urdf.parent.parent
+    if not name.startswith("package://"):
+        plain = name.removeprefix("file://")
+        return [(beside / plain, above)]
+    inside = Path(name.removeprefix("package://"))
+    package, rest = inside.parts[0], Path(*inside.parts[1:])
+    named = [up for up in urdf.parents if up.name == package][:1]
+    places = [(up / rest, up) for up in named]
+    return places + [(up / part, above) for up in (above, beside) for part in (rest, inside)]
 
 
 def _geometry(link: ET.Element) -> list[ET.Element]:

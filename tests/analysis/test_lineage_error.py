@@ -41,12 +41,12 @@ def test_errors_of_the_line_are_measured_on_the_same_windows(tmp_path, monkeypat
     monkeypatch.setattr(
         lineage_error,
         "load_agent",
-        lambda path: (SimpleNamespace(model=biased(2e-3, elites=[0])), None),
+        lambda path, spec: (SimpleNamespace(model=biased(2e-3, elites=[0])), None),
     )
     agent = SimpleNamespace(model=biased(1e-3, elites=[0]))
     agent.layout = agent.model.layout
     windows = Windows.sample(coast(60).segments, TICKS + 5, 8, np.random.default_rng(0))
-    d = measure_lineage_error(new, agent, windows)
+    d = measure_lineage_error(new, agent, None, windows)
     assert d.runs == (old, new) and d.joints == ("slide", "hinge")
     grown = TICKS * (TICKS + 1) / 2
     np.testing.assert_allclose(d.error_rad, [[2e-3 * grown] * 2, [1e-3 * grown] * 2], rtol=1e-3)

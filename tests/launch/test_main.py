@@ -52,7 +52,7 @@ def test_on_board_verbs_start_without_training_packages(verb):
 def test_a_training_verb_says_which_package_is_missing():
     child = run("pretrain", "--help", program=BLOCKED)
     assert child.returncode == 1
-    assert "pip install 'robot-mbrl[train]'" in child.stderr
+    assert "pip install '.[train]'" in child.stderr
     assert "Traceback" not in child.stderr
 
 

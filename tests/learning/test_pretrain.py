@@ -220,6 +220,7 @@ def test_weights_of_another_configuration_are_refused(furuta: RobotSpec, tmp_pat
         pretraining(furuta, tmp_path, replace(TINY, agent=wide)).run(silent)
 
 
+@pytest.mark.bullet
 def test_the_chosen_engine_makes_every_world(
     furuta: RobotSpec, whole: tuple[Path, PretrainReport], tmp_path: Path
 ) -> None:
@@ -241,6 +242,7 @@ def test_the_chosen_engine_makes_every_world(
     assert any(not torch.equal(rows[key], other[key]) for key in rows)
 
 
+@pytest.mark.bullet
 @pytest.mark.slow
 def test_a_killed_run_in_pybullet_resumes_to_the_same_numbers(
     furuta: RobotSpec, tmp_path: Path

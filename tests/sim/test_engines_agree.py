@@ -12,6 +12,7 @@ from sim.bullet_engine.worlds import BulletWorlds
 from sim.mujoco_engine.worlds import MujocoWorlds
 from tests.sim.laws.test_servo import servo
 
+pytestmark = pytest.mark.bullet
 B, TICKS = 4, 50  # 1 s at 50 Hz
 FRICTIONLESS_RAD, FRICTION_RAD = 5e-4, 0.02
 """Largest difference of any joint within 1 s. The engines take the same kind of step and differ by

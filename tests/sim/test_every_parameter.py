@@ -21,7 +21,7 @@ from tests.support.robots import one_joint
 
 J, K, R = 1e-4, 0.042, 8.4  # the wheel of `one_joint`, and its motor
 TORQUE = 1e-3
-FAST = {"rate_hz": 1000, "physics_rate_hz": 1000, "action_history": 0, "observation_history": 0}
+FAST = {"rate_hz": 1000, "physics_rate_hz": 1000, "action_history": 1, "observation_history": 0}
 DELAYS: dict[str, Any] = {"sensor": {"latency_ms": 15.0, "noise_counts": 0.0}}
 
 

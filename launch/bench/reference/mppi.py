@@ -5,14 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 from robot_mbrl.planners.objective.imagination import Imagination
 
 try:
     from pytorch_mppi import MPPI
 except ModuleNotFoundError as error:
     raise RobotMbrlError(
-        f"bench planner compares with another package: {error}; pip install 'robot-mbrl[bench]'"
+        f"bench planner compares with another package: {error}; {how_to_install('bench')}"
     ) from error
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 from robot_mbrl.contract.interface import Policy
 
 try:
@@ -13,7 +13,7 @@ try:
     from stable_baselines3.common.callbacks import BaseCallback
 except ModuleNotFoundError as error:
     raise RobotMbrlError(
-        f"bench learn --agent sac is another package here: {error}; pip install 'robot-mbrl[bench]'"
+        f"bench learn --agent sac is another package here: {error}; {how_to_install('bench')}"
     ) from error
 
 

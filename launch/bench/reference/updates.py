@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 from robot_mbrl.data.transitions import Transitions
 
 try:
@@ -15,7 +15,7 @@ try:
     from stable_baselines3.common.logger import configure
 except ModuleNotFoundError as error:
     raise RobotMbrlError(
-        f"bench train compares with another package: {error}; pip install 'robot-mbrl[bench]'"
+        f"bench train compares with another package: {error}; {how_to_install('bench')}"
     ) from error
 
 

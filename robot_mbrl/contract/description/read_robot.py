@@ -90,10 +90,10 @@ def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
 
 
 def _check_history(spec: RobotSpec, control: TomlTable) -> None:
-    slow = any(a.command_speed_rad_s < math.inf for a in spec.actuators)
+    slow = any(speed < math.inf for speed in spec.command_speeds_rad_s)
     if slow and not spec.control.action_history:
         raise control.fail(
-            "action_history", "at least 1, as a command_speed_rad_s starts from the last action"
+            "action_history", "at least 1, as a position command moves on from the last action"
         )
 
 

@@ -39,6 +39,10 @@ SLIDE_COMMAND_UNITS = {
 """The same of a motor that moves a slider."""
 JointKind = Literal["hinge", "slide"]
 
+COMMAND_SPEED_SHARE, COMMAND_SPEED_RAD_S, COMMAND_SPEED_M_S = 0.2, 2.0, 0.25
+"""A position command without a `command_speed_rad_s` moves at this share of its joint's velocity
+limit, at most this fast: a hobby servo's profile, and no jump across the room."""
+
 
 @dataclass(frozen=True)
 class ControlSpec:
@@ -150,7 +154,7 @@ class ActuatorSpec:
     latency_ms: float
     motor: MotorSpec
     command_speed_rad_s: float = math.inf
-    """a position command moves no faster than this towards what is asked; m/s of a slider"""
+    """as robot.toml states it, in m/s of a slider; `RobotSpec.command_speeds_rad_s` is what holds"""
     kind: JointKind = "hinge"
     """what its joint is"""
 
@@ -304,6 +308,22 @@ class RobotSpec:
         return tuple(self.joint_index(a.joint) for a in self.actuators)
 
     @property
+    def command_speeds_rad_s(self) -> tuple[float, ...]:
+        """How fast each command may move towards what is asked, (A,): of a position command what
+        robot.toml states, else `COMMAND_SPEED_SHARE` of its joint's velocity limit and at most
+        `COMMAND_SPEED_RAD_S`, of a slider `COMMAND_SPEED_M_S`; infinite for other commands. One
+        rule for simulators and supervisor.
+        """
+        speeds = []
+        for actuator, j in zip(self.actuators, self.actuated, strict=True):
+            slow = COMMAND_SPEED_SHARE * self.joints[j].velocity_limit_rad_s
+            most = COMMAND_SPEED_M_S if actuator.kind == "slide" else COMMAND_SPEED_RAD_S
+            default = min(slow, most) if actuator.command == "position" else math.inf
+            stated = actuator.command_speed_rad_s
+            speeds.append(stated if stated < math.inf else default)
+        return tuple(speeds)
+
+    @property
     def nominal(self) -> dict[str, float]:
         """Every physical parameter with its nominal value, by path: 1 for a scale, the robot's own
         number otherwise. Of the effects it holds only those that the description names."""
@@ -364,8 +384,8 @@ class RobotSpec:
             "joints": joints,
             "actuators": [
                 {"name": a.name, "joint": a.joint, "command": a.command, "limit": a.limit}
-                | ({"speed": a.command_speed_rad_s} if a.command_speed_rad_s < math.inf else {})
-                for a in self.actuators
+                | ({"speed": speed} if speed < math.inf else {})
+                for a, speed in zip(self.actuators, self.command_speeds_rad_s, strict=True)
             ],
             "task": task,
         }

@@ -73,7 +73,10 @@ class ObservationLayout:
                 (j, 1 / a.limit) if a.command == "position" else None
                 for a, j in zip(spec.actuators, spec.actuated, strict=True)
             ),
-            action_step=tuple(a.command_speed_rad_s * dt / a.limit for a in spec.actuators),
+            action_step=tuple(
+                speed * dt / a.limit
+                for a, speed in zip(spec.actuators, spec.command_speeds_rad_s, strict=True)
+            ),
         )
 
     @cached_property

@@ -25,7 +25,7 @@ from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.models.judging.surprise import surprise
 from robot_mbrl.onboard import MonitorThresholds
 from robot_mbrl.runs.agent_state import create_run, save_agent
-from robot_mbrl.runs.lineage import hash_file, run_lineage
+from robot_mbrl.runs.lineage import hash_file, path_from, run_lineage
 from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder
 
@@ -42,6 +42,7 @@ def finetune_run(
     *,
     resimulate: MakeSimulate | None = None,
     progress: Progress = no_progress,
+    spec: RobotSpec | None = None,
 ) -> dict[str, Any]:
     """Finetune the run in `parent` on episodes by file name and write the result to `out`.
 
@@ -55,6 +56,7 @@ def finetune_run(
         resimulate: makes the simulator of worlds that explain the episodes; without one the
             parent's own simulated transitions are blended in.
         progress: called with (stage, done, total, numbers).
+        spec: the robot; the one that the parent names by default.
 
     Returns the fields of FinetuneReport, and under "thresholds" where the new thresholds come
     from. Raises DataError for too little data or a folder in use, ContractMismatchError for
@@ -63,11 +65,11 @@ def finetune_run(
     config = config or FinetuneConfig()
     if (out / "config.json").exists():
         raise DataError(f"{out}: holds a run already; choose another --out")
-    loaded, spec = load_agent(parent)
+    loaded, spec = load_agent(parent, spec)
     agent = refinable(loaded)
     check_episodes(episodes, spec)
-    # names stand in the new run's files, which are read from other working directories too
-    episodes = {str(Path(name).resolve()): episode for name, episode in episodes.items()}
+    # names stand in the new run's files, and are meant from there
+    episodes = {path_from(out, episode.path): episode for episode in episodes.values()}
     segments = {name: episode.segments() for name, episode in episodes.items()}
     simulated = agent.real.all()
     simulate = resimulate(spec, agent.task, agent.policy(), config.seed) if resimulate else None
@@ -78,8 +80,8 @@ def finetune_run(
     recorded = [s for parts in segments.values() for s in parts]
     thresholds, source = new_thresholds(agent, spec, recorded, report, parent)
     result = dataclasses.asdict(report) | {"thresholds": source}
-    lineage = run_lineage(parent) | {
-        "episodes": {name: hash_file(Path(name)) for name in episodes},
+    lineage = run_lineage(parent, out) | {
+        "episodes": {name: hash_file(episode.path) for name, episode in episodes.items()},
         "rolled_back": not report.accepted,
     }
     write_run(out, agent, spec, config, lineage, result, thresholds)

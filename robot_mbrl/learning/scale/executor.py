@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from typing import Any, Generic, Protocol, TypeVar
 
 from robot_mbrl.contract.errors import WorkerError
+from robot_mbrl.contract.main_guard import HOW_TO_GUARD, NO_MAIN_GUARD, start_guarded
 from robot_mbrl.learning.scale.worker import Done, serve_jobs
 
 R = TypeVar("R")
@@ -109,7 +110,7 @@ class _Worker:
         self.deadline_s = float("inf")
         self._timeout_s = float("inf") if timeout_s is None else timeout_s
         with _without_ctrl_c():
-            self.process.start()
+            start_guarded(self.process)
         other.close()
 
     def begin(self, index: int, job: Job[Any]) -> None:
@@ -150,6 +151,8 @@ class _Worker:
     def _died(self) -> WorkerError:
         self.process.join(GRACE_S)
         code = self.process.exitcode
+        if code == NO_MAIN_GUARD:
+            return WorkerError(f"job {self._name!r} found no process to do it: {HOW_TO_GUARD}")
         how = f"left with exit code {code}"
         if code is not None and code < 0:
             how = f"was killed by {signal.Signals(-code).name}"

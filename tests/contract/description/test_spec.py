@@ -1,12 +1,13 @@
 """Fingerprints and nominal values."""
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from tests.support.robots import furuta_toml, put, write_robot
@@ -106,3 +107,34 @@ def test_a_drive_with_its_own_current_loop_has_no_resistance_to_vary() -> None:
 def test_controllers_of_before_still_fit_the_built_in_robots(name: str, fingerprint: str) -> None:
     """Another fingerprint makes every run folder, controller and episode of the robot foreign."""
     assert load_robot(name).fingerprint == fingerprint
+
+
+def arm_without_its_speeds(folder: Path, *, speed: str = "", velocity: str = "15.0") -> RobotSpec:
+    """The arm, its command speeds replaced by `speed`."""
+    copy = Path(shutil.copytree(BUILT_IN / "arm", folder / "arm"))
+    lines = (copy / "robot.toml").read_text().splitlines()
+    text = "\n".join(speed if "command_speed_rad_s" in line else line for line in lines)
+    text = text.replace("velocity_limit_rad_s = 15.0", f"velocity_limit_rad_s = {velocity}")
+    (copy / "robot.toml").write_text(text)
+    return load_robot(copy)
+
+
+@pytest.mark.parametrize(
+    ("velocity", "expected"),
+    [("6.0", 1.2), ("1000.0", 2.0)],  # a fifth of the joint's limit; never a jump by a placeholder
+)
+def test_a_position_command_without_a_speed_has_one(
+    velocity: str, expected: float, tmp_path: Path
+) -> None:
+    arm = arm_without_its_speeds(tmp_path, velocity=velocity)
+    assert arm.command_speeds_rad_s == pytest.approx([expected] * 5)
+    layout = ObservationLayout.from_spec(arm)  # simulators move commands by this
+    assert layout.slewed
+    assert layout.action_step == pytest.approx([expected * 0.02 / a.limit for a in arm.actuators])
+
+
+def test_only_position_commands_have_a_speed_and_a_stated_one_holds(tmp_path: Path) -> None:
+    assert load_robot("furuta").command_speeds_rad_s == (math.inf,)
+    stated = arm_without_its_speeds(tmp_path, speed="command_speed_rad_s = 7.5")
+    assert stated.command_speeds_rad_s == (7.5,) * 5
+    assert load_robot("arm").command_speeds_rad_s == (2.0,) * 5

@@ -1,10 +1,12 @@
 """The demo opens no device for a controller that the other engine rejects."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from launch.main import main
+from launch.verbs.demo import judging_engine
 
 UNTRAINED = [
     *("--pretraining.updates", "8", "--pretraining.num-envs", "8"),
@@ -24,3 +26,11 @@ def test_an_untrained_controller_reaches_the_device_only_ungated(
     printed = capfd.readouterr()
     assert said in printed.out + printed.err
     assert ("NOT passed" in printed.out) == (gate != "0")
+
+
+def test_without_pybullet_unseen_worlds_of_mujoco_decide(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pybullet", None)
+    assert judging_engine() == "mujoco"
+    assert "pip install '.[bullet]'" in capsys.readouterr().out

@@ -18,6 +18,7 @@ def verdict(capsys: pytest.CaptureFixture[str], controller: Any, *more: str) -> 
     return code, json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
+@pytest.mark.bullet
 def test_what_does_not_reach_the_share_is_rejected(controller, capsys) -> None:
     """The tiny controller of these tests swings nothing up."""
     code, result = verdict(capsys, controller)

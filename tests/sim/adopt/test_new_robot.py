@@ -125,6 +125,32 @@ def test_meshes_come_along_or_are_missed(urdf: Path, tmp_path: Path) -> None:
     assert (spec.folder / "meshes" / "arm.obj").is_file()
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("package://etc/secret.txt", "is no mesh file"),
+        ("../outside.stl", "lies outside of the URDF's own folders"),
+        ("file:///{outside}", "lies outside of the URDF's own folders"),
+        ("package://two/link.stl", "lies outside of the URDF's own folders"),
+    ],
+)
+def test_a_urdf_names_no_files_but_meshes_of_its_own_tree(
+    tmp_path: Path, name: str, complaint: str
+) -> None:
+    """A URDF from anywhere must not carry other files of its reader into the robot's folder."""
+    urdf = tmp_path / "package" / "two" / "two.urdf"
+    urdf.parent.mkdir(parents=True)
+    outside = tmp_path / "package" / "two" / ".." / ".." / "outside.stl"
+    outside.resolve().write_bytes(b"solid")
+    (urdf.parent / "link.stl").symlink_to(outside.resolve())
+    name = name.replace("{outside}", str(outside.resolve())).replace("../", "../../")
+    shape = f'<visual><geometry><mesh filename="{name}"/></geometry></visual>'
+    urdf.write_text(TWO_LINKS.replace('<link name="upper">', f'<link name="upper">{shape}'))
+    with pytest.raises(SpecError, match=complaint):
+        new_robot(urdf, tmp_path / "robot")
+    assert not (tmp_path / "robot").exists()
+
+
 def test_nothing_is_overwritten(urdf: Path, tmp_path: Path) -> None:
     new_robot(urdf, tmp_path / "robot")
     with pytest.raises(DataError, match="exists already"):

@@ -84,5 +84,5 @@ def test_an_unknown_backend_is_refused() -> None:
 def test_a_missing_pybullet_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pybullet", None)
     for make in (make_env, lambda *a, **k: make_vec_env(a[0], 2, **k)):
-        with pytest.raises(SettingsError, match=r"pip install 'robot-mbrl\[train\]'"):
+        with pytest.raises(SettingsError, match=r"pip install '\.\[bullet\]'"):
             make("furuta", backend="pybullet")

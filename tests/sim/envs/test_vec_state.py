@@ -99,6 +99,7 @@ def test_another_environment_goes_on_with_the_same_bits(
     other.close()
 
 
+@pytest.mark.bullet
 def test_the_state_is_a_copy_and_names_what_does_not_fit() -> None:
     env = make_vec_env("furuta", B)
     env.reset(seed=0)

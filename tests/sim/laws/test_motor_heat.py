@@ -23,7 +23,7 @@ COPPER = 0.0039
 
 def control(physics_rate_hz: float) -> dict[str, float]:
     """Ticks of 1 ms, which temperatures follow."""
-    histories = {"action_history": 0, "observation_history": 0}
+    histories = {"action_history": 1, "observation_history": 0}
     return {"rate_hz": 1000, "physics_rate_hz": physics_rate_hz} | histories
 
 
