@@ -10,7 +10,7 @@ from robot_mbrl.tasks.furuta import swing_up_reward
 
 
 @dataclass(frozen=True)
-class CartPoleSwingUp:
+class PoleOnCartSwingUp:
     """The reward of the Furuta pendulum, the cart's way in units of `radius_m` for the arm's angle.
 
     Terminates where the cart is further than `cart_limit_m` from the middle of the rail.

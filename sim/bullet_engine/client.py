@@ -185,9 +185,7 @@ class BulletClient:
         for j in range(engine.getNumJoints(body, physicsClientId=client)):
             info = engine.getJointInfo(body, j, physicsClientId=client)
             dynamics = engine.getDynamicsInfo(body, j, physicsClientId=client)
-            state = engine.getLinkState(
-                body, j, computeForwardKinematics=1, physicsClientId=client
-            )
+            state = engine.getLinkState(body, j, computeForwardKinematics=1, physicsClientId=client)
             links[info[12].decode()] = {
                 "mass_kg": dynamics[0],
                 "moments_kg_m2": dynamics[2],

@@ -154,7 +154,7 @@ class ActuatorSpec:
     latency_ms: float
     motor: MotorSpec
     command_speed_rad_s: float = math.inf
-    """as robot.toml states it, in m/s of a slider; `RobotSpec.command_speeds_rad_s` is what holds"""
+    """as robot.toml states it, m/s of a slider; `RobotSpec.command_speeds_rad_s` is what holds"""
     kind: JointKind = "hinge"
     """what its joint is"""
 

@@ -41,6 +41,7 @@ class ObservationLayout:
         holds: of each actuator, what keeps its joint where it is: (joint, action per rad or m) of a
             position command, None where no action does.
         action_step: how far each action may move in one tick; infinite where it may jump.
+        units: of each joint's position, "rad" or "m"; () is rad for all.
     """
 
     joints: tuple[str, ...]
@@ -53,6 +54,7 @@ class ObservationLayout:
     goal: tuple[str, ...] = ()
     holds: tuple[tuple[int, float] | None, ...] = ()
     action_step: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
 
     @classmethod
     def from_spec(cls, spec: RobotSpec) -> "ObservationLayout":
@@ -69,6 +71,7 @@ class ObservationLayout:
             action_history=spec.control.action_history,
             observation_history=spec.control.observation_history,
             goal=tuple(f"goal.{name}" for name in spec.task.goal),
+            units=tuple(j.unit for j in spec.joints),
             holds=tuple(
                 (j, 1 / a.limit) if a.command == "position" else None
                 for a, j in zip(spec.actuators, spec.actuated, strict=True)
@@ -78,6 +81,10 @@ class ObservationLayout:
                 for a, speed in zip(spec.actuators, spec.command_speeds_rad_s, strict=True)
             ),
         )
+
+    def unit(self, joint: int) -> str:
+        """Unit of a joint's position, of which its velocity is this per second."""
+        return self.units[joint] if self.units else "rad"
 
     @cached_property
     def block(self) -> tuple[str, ...]:
