@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import gc
 import importlib
+import io
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ import tyro
 
 import robot_mbrl
 from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, Outcome, plain
-from robot_mbrl.contract.errors import RobotMbrlError, SafetyError, how_to_install
+from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 
 VERBS = {
     "new-robot": "make a robot folder from any URDF",
@@ -94,6 +95,7 @@ class Terminated(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 well, 1 error, 2 usage, 3 safety stop, 4 rejected)."""
     args = list(sys.argv[1:] if argv is None else argv)
+    print_anything()
     if args[:1] == ["--version"]:
         print(f"robot-mbrl {robot_mbrl.__version__}")
         return OK
@@ -142,10 +144,8 @@ def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
         return _say(prog, "stopped by Ctrl-C", INTERRUPTED)
     except ModuleNotFoundError as error:
         return _fail(prog, settings, error, _explain_missing(error))
-    except SafetyError as error:  # outside of an episode, e.g. on the way home
-        return _fail(prog, settings, error, str(error), SAFETY_STOP)
     except RobotMbrlError as error:
-        return _fail(prog, settings, error, str(error))
+        return _fail(prog, settings, error, str(error), SAFETY_STOP if error.safety_stop else ERROR)
     except OSError as error:
         return _fail(prog, settings, error, _explain_os(error))
     _print_json(settings, outcome)
@@ -184,6 +184,15 @@ def _explain_missing(error: ModuleNotFoundError) -> str:
 def _explain_os(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
+
+
+def print_anything() -> None:
+    """Let nothing that a terminal cannot show end a verb: a name that is no UTF-8, a degree sign
+    where there is only ASCII. What cannot be shown is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
 
 
 @contextlib.contextmanager

@@ -8,8 +8,10 @@ from types import FrameType
 import numpy as np
 
 from hardware import open_connection
+from launch.hang_guard import HangGuard
 from launch.terminal import LiveLine
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.onboard import Session
 from robot_mbrl.onboard.session import EpisodeView
 
@@ -19,15 +21,17 @@ class OperatorStop:
 
     While `during_episode`, the first signal only sets `requested`, so that the tick in progress is
     finished and recorded; a second one, or one outside an episode, raises KeyboardInterrupt, which
-    stops the robot on its way out.
+    stops the robot on its way out; see HangGuard for a tick that never ends.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.hang_guard = HangGuard()
         self._in_episode = False
         self._before: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> "OperatorStop":
+        self.hang_guard.__enter__()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._handle)
         return self
@@ -35,6 +39,7 @@ class OperatorStop:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        self.hang_guard.__exit__()
 
     @contextlib.contextmanager
     def during_episode(self) -> Iterator[None]:
@@ -46,6 +51,7 @@ class OperatorStop:
             self._in_episode = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.hang_guard.handled += 1
         again = self.requested
         self.requested = True
         if again or not self._in_episode:
@@ -67,10 +73,12 @@ def open_session(
         with stop.during_episode(), LiveLine(episode):
             yield
 
-    return Session(
+    session = Session(
         spec,
         lambda: open_connection(spec, port, rng=rng),
         stop_requested=lambda: stop.requested,
         watch=watch,
         goals=np.random.default_rng(seed or 0),
     )
+    stop.hang_guard.last_words = lambda: session.safe.stop(StopReason.OPERATOR, "left hanging")
+    return session

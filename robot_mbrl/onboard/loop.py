@@ -10,7 +10,7 @@ import numpy as np
 
 from robot_mbrl.contract import Clock, Observer, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite
-from robot_mbrl.contract.errors import DataError, NotFiniteError
+from robot_mbrl.contract.errors import DataError, NotFiniteError, RobotMbrlError
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import Tick, TickFlag
 from robot_mbrl.onboard.controller.output import Controller, ControllerOutput
@@ -54,6 +54,8 @@ def run_episode(
         if not tripped:
             reason = StopReason.RECORDER if loop.recording else reason_of(error)
             safe.stop(reason, f"{type(error).__name__}: {error}")
+            if isinstance(error, RobotMbrlError):
+                error.safety_stop = reason is StopReason.RECORDER
         report = loop.report()
         _close_after(error, recorder, report)
         if not tripped:
@@ -139,7 +141,7 @@ class Loop:
         self.safe.check_timing(lateness_s, last_duration_s)
         observation = self._observe(state)
         z = self._innovation(state, observation)
-        output = self.controller.act(observation)
+        output = self._act(observation)
         disagreement = float(output.disagreement[0])  # of the step that is really taken
         self._watch(z, disagreement)
         asked = time.perf_counter()
@@ -176,6 +178,13 @@ class Loop:
         except NotFiniteError as error:
             self.safe.trip(StopReason.NON_FINITE, str(error))
         return observation
+
+    def _act(self, observation: FloatArray) -> ControllerOutput:
+        """What the controller wants; numbers that are not finite stop the robot."""
+        try:
+            return self.controller.act(observation)
+        except NotFiniteError as error:
+            self.safe.trip(StopReason.NON_FINITE, str(error))
 
     def _innovation(self, state: RobotState, observation: FloatArray) -> FloatArray:
         """z (J,) of this tick, NaN where nothing was predicted or measured."""

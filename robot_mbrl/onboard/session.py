@@ -13,7 +13,7 @@ import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import SafetyError, SettingsError
+from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
 from robot_mbrl.onboard.controller.output import Controller
@@ -24,7 +24,7 @@ from robot_mbrl.onboard.loop_report import LoopReport
 from robot_mbrl.onboard.monitor.monitor import Monitor, WatchingMonitor
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 from robot_mbrl.onboard.realtime import realtime_priority
-from robot_mbrl.onboard.recorder import Recorder
+from robot_mbrl.onboard.recorder import BackgroundRecorder, Recorder
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 from robot_mbrl.tasks import draw_goals, make_task
@@ -169,8 +169,16 @@ class Session:
     def go_home(self) -> None:
         """Bring the robot to its start, after a stop by the operator's decision to go on.
 
-        A simulated robot is switched off and on where a person would put it back by hand.
+        A simulated robot is switched off and on where a person would put it back by hand. What link
+        and device raise on the way counts as a safety stop.
         """
+        try:
+            self._go_home()
+        except LinkError as error:
+            error.safety_stop = True
+            raise
+
+    def _go_home(self) -> None:
         try:
             if self.safe.state is SafetyState.STOPPED:
                 self.safe.reset()
@@ -190,13 +198,14 @@ class Session:
         writer = self._open_episode(plan)
         view = EpisodeView(title, plan.ticks, self.safe, watched)
         simulated = self._connection.simulated
+        make_recorder = Recorder if simulated else BackgroundRecorder
         with self._watch(view), contextlib.nullcontext() if simulated else realtime_priority():
             report = run_episode(
                 self.safe,
                 self._connection.clock,
                 watched,
                 observer,
-                Recorder(writer),
+                make_recorder(writer),
                 plan.ticks,
                 stop_requested=self._stop_requested,
                 monitor=monitor,

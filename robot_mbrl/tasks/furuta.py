@@ -1,11 +1,13 @@
 """Swing up and balance a Furuta pendulum."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.tasks.roles import check_roles
 
 
 def swing_up_reward(theta: Any, c: Any, thetad: Any, w: Any, action: Any, xp: Any = np) -> Any:
@@ -38,11 +40,22 @@ class FurutaSwingUp:
     success_rad: float = np.deg2rad(15.0)
     hold_s: float = 3.0
     episode_s: float = 8.0
+    joints: Mapping[str, str] = field(default_factory=dict)
+
+    ROLES: ClassVar[Mapping[str, bool]] = {"arm": False, "pendulum": True}
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for a robot without these joints."""
+        check_roles(self.ROLES, self.joints, self.layout)
+
+    def _at(self, role: str, quantity: str) -> int:
+        return self.layout.column(f"{self.joints.get(role, role)}.{quantity}")
 
     def _parts(self, obs: Any) -> tuple[Any, Any, Any, Any]:
-        at = self.layout.column
-        theta, cos_down = obs[..., at("arm.position")], obs[..., at("pendulum.cos")]
-        return theta, -cos_down, obs[..., at("arm.velocity")], obs[..., at("pendulum.velocity")]
+        at = self._at
+        theta, cos_down = obs[..., at("arm", "position")], obs[..., at("pendulum", "cos")]
+        speeds = obs[..., at("arm", "velocity")], obs[..., at("pendulum", "velocity")]
+        return theta, -cos_down, *speeds
 
     def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
         """Reward (...,) of reaching next_obs (..., O) by action (..., A)."""
@@ -50,9 +63,9 @@ class FurutaSwingUp:
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
         """True (...,) where the arm is past its limit."""
-        theta = next_obs[..., self.layout.column("arm.position")]
+        theta = next_obs[..., self._at("arm", "position")]
         return (theta > self.arm_limit_rad) | (theta < -self.arm_limit_rad)
 
     def at_goal(self, obs: Any) -> Any:
         """True (...,) where the pendulum is within 15 degrees of upright."""
-        return -obs[..., self.layout.column("pendulum.cos")] > np.cos(self.success_rad)
+        return -obs[..., self._at("pendulum", "cos")] > np.cos(self.success_rad)

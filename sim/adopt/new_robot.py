@@ -77,8 +77,6 @@ def _write(
 ) -> tuple[JointGuess, ...]:
     adopted.write(inside, f"{name}.urdf")
     urdf = read_urdf(inside / f"{name}.urdf")
-    if not urdf.moving:
-        raise SpecError(f"{source}: no joint turns (revolute or continuous): nothing to control")
     try:
         model = mujoco.MjModel.from_xml_string(physics_xml(urdf.path))
     except ValueError as error:

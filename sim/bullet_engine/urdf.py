@@ -16,7 +16,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.urdf.tree import composite_inertia, read_urdf
+from robot_mbrl.contract.urdf.tree import composite_inertia, parse_xml, read_urdf
 
 NO_LOADS: Mapping[str, tuple[float, float]] = MappingProxyType({})
 NOTHING = """<inertial><mass value="0"/>
@@ -31,7 +31,7 @@ class UrdfWriter:
     """
 
     def __init__(self, spec: RobotSpec) -> None:
-        self._root = ET.parse(spec.urdf).getroot()
+        self._root = parse_xml(spec.urdf)
         for link in self._root.iter("link"):
             for name in ("visual", "collision"):
                 for shape in link.findall(name):

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import ObservationLayout, Observer
-from robot_mbrl.contract.errors import DataError, LinkTimeout, PlannerError, SafetyError
+from robot_mbrl.contract.errors import (
+    DataError,
+    LinkTimeout,
+    NotFiniteError,
+    PlannerError,
+    SafetyError,
+)
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, TickFlag, read_episode
 from robot_mbrl.onboard import (
     Monitor,
@@ -221,6 +227,20 @@ def test_any_exception_stops_closes_and_is_raised_again(
     episode = read_episode(run.path)
     assert (len(episode), episode.stop_reason) == (9, reason)
     assert type(error).__name__ in episode.report["message"]
+
+
+def test_numbers_from_the_controller_that_are_not_finite_are_a_stop_of_their_own(
+    run, robot, safe, controller
+):
+    def fail(n):
+        if n == 10:
+            raise NotFiniteError("the controller's output 'action' is not finite: nan")
+
+    controller.before = fail
+    report, episode = run(30)
+    assert (report.stop_reason, report.ticks) == (StopReason.NON_FINITE, 9)
+    assert robot.log[-1] == "stop" and safe.state is SafetyState.STOPPED
+    assert episode.stop_reason == "non_finite" and "'action'" in episode.report["message"]
 
 
 def test_a_failing_disk_stops_the_robot(safe, robot, clock, controller, spec, tmp_path):

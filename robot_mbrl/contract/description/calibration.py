@@ -18,10 +18,10 @@ from typing import Any
 
 from robot_mbrl.contract.description.spec import Calibration, RobotSpec
 from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 HALF_INTERVAL = 1.96
 """Standard deviations from the mean to the end of a 95 % interval."""
@@ -33,6 +33,19 @@ def load_calibration(path: Path, spec: RobotSpec) -> Calibration:
     Raises CalibrationError, see `check_calibration`.
     """
     return check_calibration(_read(path), spec, str(path))
+
+
+def calibrate(spec: RobotSpec, path: Path | None) -> RobotSpec:
+    """The robot with the calibration in a file; as it is without one.
+
+    Raises CalibrationError, see `check_calibration`.
+    """
+    return spec if path is None else spec.with_calibration(load_calibration(path, spec))
+
+
+def describe_offsets(spec: RobotSpec) -> str:
+    """The joint offsets of a robot for people, such as "arm 0, pendulum -0.02 rad"."""
+    return ", ".join(f"{name} {rad:g}" for name, rad in spec.offsets_rad.items()) + " rad"
 
 
 def check_calibration(

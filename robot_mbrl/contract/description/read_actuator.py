@@ -10,7 +10,7 @@ from robot_mbrl.contract.description.spec import (
     JointSpec,
     MotorSpec,
 )
-from robot_mbrl.contract.toml_table import TomlTable
+from robot_mbrl.contract.files.toml_table import TomlTable
 
 SERVO_COMMANDS = ("position", "velocity")
 

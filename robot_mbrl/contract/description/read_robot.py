@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from robot_mbrl.contract.description.match_urdf import INFINITE_RAD, match_urdf
 from robot_mbrl.contract.description.read_actuator import read_actuator
 from robot_mbrl.contract.description.read_randomization import read_randomization
 from robot_mbrl.contract.description.spec import (
@@ -18,12 +19,11 @@ from robot_mbrl.contract.description.spec import (
     TaskSpec,
 )
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.read_values import read_values
-from robot_mbrl.contract.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 BUILT_IN = Path(__file__).parents[2] / "robots"
-INFINITE_RAD = 1e9
 
 
 def load_robot(robot: str | Path) -> RobotSpec:
@@ -70,23 +70,11 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
 def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
     """The joints of the file, which are those that the URDF can move."""
     sliders = {j.name for j in urdf.moving if j.slides}
-    joints = tuple(
+    joints = [
         _slider(t) if t.text("name") in sliders else _joint(t)
         for t in _distinct(root.tables("joint"))
-    )
-    movable = [j.name for j in urdf.moving]
-    for joint in joints:
-        if joint.name not in movable:
-            raise SpecError(
-                f"{root.source}: joint {joint.name!r} is not a movable joint of {urdf.path}; "
-                f"it has: {', '.join(movable) or 'none'}"
-            )
-    missing = [m for m in movable if m not in [j.name for j in joints]]
-    if missing:
-        raise SpecError(
-            f"{root.source}: joint: {urdf.path} has movable joints without a [[joint]]: {missing}"
-        )
-    return joints
+    ]
+    return match_urdf(joints, urdf, root.source)
 
 
 def _check_history(spec: RobotSpec, control: TomlTable) -> None:
@@ -108,11 +96,13 @@ def _with_effects(spec: RobotSpec, root: TomlTable) -> RobotSpec:
 
 
 def _task(t: TomlTable) -> TaskSpec:
+    parts = t.table("joints", optional=True)
     spec = TaskSpec(
         name=t.text("name"),
         parameters=_task_parameters(t.table("parameters", optional=True)),
         goal=t.names("goal"),
         tip=t.text("tip", default="tip"),
+        joints={part: parts.text(part) for part in parts.keys()},  # noqa: SIM118
     )
     t.finish()
     return spec
@@ -176,11 +166,12 @@ def _joint(t: TomlTable) -> JointSpec:
 
 def _slider(t: TomlTable) -> JointSpec:
     """A joint that slides: m where others have rad."""
+    unlimited = (-INFINITE_RAD, INFINITE_RAD)
     spec = JointSpec(
         name=t.text("name"),
         wraps=t.flag("wraps", default=False),
         encoder_counts_per_rev=t.integer("encoder_counts_per_m", 4, 2**30),
-        position_limit_rad=t.interval("position_limit_m", -INFINITE_RAD, INFINITE_RAD, "m"),
+        position_limit_rad=t.interval("position_limit_m", *unlimited, "m", default=unlimited),
         velocity_limit_rad_s=t.number("velocity_limit_m_s", 1e-4, 1e4, "m/s"),
         velocity_filter_hz=t.number("velocity_filter_hz", 0.1, 1e5, "Hz"),
         home_rad=t.number("home_m", -100, 100, "m", default=0.0),

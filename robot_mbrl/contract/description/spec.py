@@ -243,12 +243,13 @@ class HomeSpec:
 class TaskSpec:
     """Name of the task (built in, or "module:Class") and its parameters; for a task with another
     goal in each episode also the names of its numbers, which end every observation, and the link
-    whose origin is the tip."""
+    whose origin is the tip; for one with parts, such as "arm", the joints that play them."""
 
     name: str
     parameters: dict[str, float | dict[str, float]]
     goal: tuple[str, ...] = ()
     tip: str = "tip"
+    joints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -361,6 +362,12 @@ class RobotSpec:
         )
 
     @property
+    def offsets_rad(self) -> dict[str, float]:
+        """The measured offset of each joint, by its name; 0 without a calibration."""
+        offsets = self.joint_offset_rad or (0.0,) * len(self.joints)
+        return {j.name: offset for j, offset in zip(self.joints, offsets, strict=True)}
+
+    @property
     def fingerprint(self) -> str:
         """Hash of all that a controller relies on: rate, histories, joints, actuators, task; 16 hex
         digits. How finely a simulator integrates is no concern of a controller."""
@@ -378,6 +385,8 @@ class RobotSpec:
         task = asdict(self.task)
         if not self.task.goal:
             del task["goal"], task["tip"]
+        if not self.task.joints:
+            del task["joints"]
         relevant = {
             "name": self.name,
             "control": control,

@@ -12,7 +12,7 @@ import onnxruntime
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import Float32, FloatArray, check_finite, check_shape
-from robot_mbrl.contract.errors import DataError, PlannerError
+from robot_mbrl.contract.errors import DataError, NotFiniteError, PlannerError
 from robot_mbrl.onboard.controller.metadata import ControllerMetadata
 from robot_mbrl.onboard.controller.output import INPUTS, METADATA_KEY, OUTPUTS, ControllerOutput
 
@@ -58,8 +58,8 @@ class OnnxController:
 
         Raises:
             ShapeError: another shape than the graph's.
-            NotFiniteError: an observation with NaN or infinity, naming the column.
-            PlannerError: the graph failed or gave a number that is not finite.
+            NotFiniteError: an observation with NaN or infinity, naming the column, or an output.
+            PlannerError: the graph failed.
         """
         check_shape("observation", observation, (len(self.metadata.columns),))
         check_shape("plan", plan, self.plan_shape)
@@ -77,7 +77,7 @@ class OnnxController:
             raise PlannerError(f"the controller's graph failed: {error}") from error
         for name, value in values.items():
             if not np.isfinite(value).all():
-                raise PlannerError(
+                raise NotFiniteError(
                     f"the controller's output {name!r} is not finite: {value}; the observation "
                     "may lie far outside of what it was trained on"
                 )

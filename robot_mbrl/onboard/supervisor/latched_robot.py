@@ -7,7 +7,7 @@ from typing import NoReturn, Self
 import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
-from robot_mbrl.contract.errors import SafetyError
+from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.onboard.supervisor.limits import neutral_action
@@ -46,7 +46,7 @@ class LatchedRobot:
         self.state = SafetyState.DISARMED
         self.reason: StopReason | None = None
         self.message = ""
-        self.error: Exception | None = None
+        self.error: RobotMbrlError | None = None
         self._robot = robot
         self._applied = np.zeros(len(spec.actuators))
 
@@ -96,7 +96,7 @@ class LatchedRobot:
         finally:
             self.close()
 
-    def trip(self, reason: StopReason, message: str) -> None:
+    def trip(self, reason: StopReason, message: str) -> NoReturn:
         """Stop for a reason that somebody else found, and raise its error."""
         self._trip(reason, message)
 
@@ -111,6 +111,7 @@ class LatchedRobot:
     def _trip(self, reason: StopReason, message: str, cause: Exception | None = None) -> NoReturn:
         self.stop(reason, message)
         self.error = reason.error(self._explanation())
+        self.error.safety_stop = True
         raise self.error from cause
 
     def _explanation(self) -> str:

@@ -136,3 +136,66 @@ def test_one_remedy_names_all_joints_it_is_for(tmp_path: Path) -> None:
     text = ARM.replace('"revolute"', '"planar"').replace('"continuous"', '"floating"')
     with pytest.raises(SpecError, match="--weld shoulder elbow"):
         read_urdf(write(tmp_path, text))
+
+
+def test_all_problems_of_a_file_stand_in_one_message(tmp_path: Path) -> None:
+    text = (
+        ARM.replace('ixx="2e-3"', 'ixx="heavy"', 1)
+        .replace('ixx="2e-3"', 'ixx="9e-3"')
+        .replace('"revolute"', '"spherical"')
+        .replace('damping="0.1"', 'damping="-0.1"')
+        .replace("</robot>", '<link name="lost"/></robot>')
+    )
+    with pytest.raises(SpecError) as caught:
+        read_urdf(write(tmp_path, text))
+    told = str(caught.value)
+    assert "5 problems" in told
+    for part in ("upper", "heavy", "fore", "principal moments", "spherical", "damping", "'lost'"):
+        assert part in told
+    assert "new-robot --weld shoulder --guess-inertia`: --weld makes joints fixed" in told
+    assert "the rest has to be corrected in the file" in told
+
+
+def test_what_many_elements_share_is_said_once(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="links 'upper', 'fore': <inertia> has") as caught:
+        read_urdf(write(tmp_path, ARM.replace('izz="1e-3"', 'izz="9e-3"')))
+    assert str(caught.value).count("principal moments") == 1
+
+
+def test_a_joint_that_moves_nothing_is_named_once_where_its_link_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_urdf(write(tmp_path, ARM.replace('value="0.5"', 'value="-0.5"', 1)))
+    assert "no mass" not in str(caught.value)
+
+
+def test_elements_that_stand_twice_are_named(tmp_path: Path) -> None:
+    twice = ARM.replace('<axis xyz="0 2 0"/>', '<axis xyz="0 2 0"/><axis xyz="1 0 0"/>')
+    with pytest.raises(SpecError, match="joint 'shoulder': more than one <axis>; keep one"):
+        read_urdf(write(tmp_path, twice))
+
+
+def test_limits_that_are_not_there_are_not_taken_for_zero(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"joint 'shoulder': .* needs a <limit> with lower and up"):
+        read_urdf(write(tmp_path, ARM.replace('lower="-1" upper="2"', "")))
+
+
+def test_an_impossible_inertia_fixed_to_another_is_named_and_the_root_has_none(
+    tmp_path: Path,
+) -> None:
+    """Nothing moves the root, so its inertia is nobody's concern."""
+    bad = BALL.replace('izz="1e-3"', 'izz="9e-3"')
+    tool = f'<link name="tool">{bad}</link>' + THIRD.format("fore", "tool")
+    with pytest.raises(SpecError, match=r"link 'tool': <inertia> .*--guess-inertia"):
+        read_urdf(write(tmp_path, ARM.replace("</robot>", tool)))
+    rooted = ARM.replace('<link name="base"/>', f'<link name="base">{bad}</link>')
+    assert read_urdf(write(tmp_path, rooted)).root == "base"
+    point = BALL.replace('"2e-3"', '"0"').replace('"1e-3"', '"0"')
+    tool = f'<link name="tool">{point}</link>' + THIRD.format("fore", "tool")
+    assert len(read_urdf(write(tmp_path, ARM.replace("</robot>", tool))).links) == 4
+
+
+def test_a_world_that_nobody_declared(tmp_path: Path) -> None:
+    welded = ARM.replace("</robot>", THIRD.format("world", "base"))
+    urdf = read_urdf(write(tmp_path, welded))
+    assert urdf.root == "world"
+    assert urdf.links["world"].mass_kg == 0
