@@ -44,7 +44,8 @@ mass = { mean = 1.12, interval = [1.05, 1.19] }
 FINETUNE = b"""{"accepted": true, "error_before_rad": 0.1, "error_after_rad": 0.05,
  "holdout_episodes": ["a.mcap"], "train_transitions": 10, "holdout_transitions": 3}
 """
-LINEAGE = b""""lineage": {"run": "../parent", "seed": 1, "episodes": {"a.mcap": "1f", "b.mcap": "2e"},
+LINEAGE = b""""lineage": {"run": "../parent", "seed": 1,
+ "episodes": {"a.mcap": "1f", "b.mcap": "2e"},
  "parent": {"run": "../older", "seed": 0}},
  "seed": 0"""
 

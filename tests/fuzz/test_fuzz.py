@@ -70,6 +70,7 @@ MAY_BE_MISSING = {
     ("finetune.json", "nothing"),
     ("metrics.jsonl", "nothing"),
     ("metrics.jsonl", "empty"),
+    ("reality", "empty"),
     ("replay", "nothing"),
 }
 
