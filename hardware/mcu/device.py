@@ -67,12 +67,12 @@ class McuDevice:
     def _state(self) -> StateMessage:
         board = self.board
         return StateMessage(
-            device_us=board.clock.show(board.time_s),
+            device_us=round(board.clock_s * 1e6),
             sample=unsigned(board.sample),
             faults=int(on_the_wire(board.faults)),
             counts=tuple(signed(count) for count in board.counts()),
-            applied=tuple(float(v) for v in board.command),
-            temperature_c=tuple(float(v) for v in board.heat.celsius),
+            applied=tuple(float(v) for v in board.echo),
+            temperature_c=tuple(float(v) for v in board.temperatures_c),
         )
 
 

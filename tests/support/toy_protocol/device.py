@@ -42,8 +42,8 @@ class ToyDevice:
             case "clear":
                 board.clear_faults()
         faults = sum(bit for bit, fault in MEANING.items() if fault in board.faults)
-        measured = [listed(board.counts()), listed(board.command), listed(board.heat.celsius)]
-        return [repr(board.time_s), board.sample, faults, *measured]
+        measured = [listed(board.counts()), listed(board.echo), listed(board.temperatures_c)]
+        return [repr(board.clock_s), board.sample, faults, *measured]
 
 
 def listed(values: Iterable[float]) -> str:
