@@ -28,7 +28,7 @@ from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard import SafeRobot
-from tests.conformance.drive import DriveConformance, Make
+from tests.conformance.drive import DriveConformance, Make, count
 from tests.conformance.robot import RobotConformance, assert_neutral
 from tests.support.lockstep_rig import IntegratorPlant, quiet
 
@@ -190,6 +190,20 @@ class ProtocolConformance(RobotConformance, DriveConformance):
         assert not rig.board.enabled
         robot.arm()
         assert robot.read().faults == 0
+
+    def test_a_position_is_that_of_the_calibrated_joint(self, spec: RobotSpec) -> None:
+        """Commands and samples share the offset: what is held does not jump by it."""
+        offsets = tuple(0.1 * (k + 1) * (-1) ** k for k in range(len(spec.joints)))
+        rig = make_rig(replace(spec, joint_offset_rad=offsets), spec, start=0.2)
+        rig.driver.connect()
+        rig.driver.arm()
+        before = rig.driver.read()
+        asked = neutral_command(spec, before.q_rad)
+        np.testing.assert_allclose(before.applied, asked, atol=1e-5)
+        np.testing.assert_allclose(rig.driver.send(Command(asked)).value, asked, atol=1e-5)
+        rig.wait(0.5e-3 * spec.safety.watchdog_ms)
+        np.testing.assert_allclose(rig.driver.read().q_rad, before.q_rad, atol=count(spec))
+        rig.driver.close()
 
     def test_the_device_says_which_watchdog_it_goes_by(
         self, rig: Rig, spec: RobotSpec, caplog: pytest.LogCaptureFixture
