@@ -26,7 +26,7 @@ JOINT = """
 name = {name}
 wraps = {wraps}
 encoder_counts_per_rev = 4096   # MEASURE: data sheet of the encoder, after the gear
-{limit}velocity_limit_rad_s = {velocity}    # beyond it the supervisor stops{home}
+{limit}velocity_limit_rad_s = {velocity}    # {velocity_comment}beyond it the supervisor stops{home}
 velocity_filter_hz = 20
 """
 
@@ -36,6 +36,7 @@ name = {name}
 joint = {name}
 command = "position"
 limit_rad = {limit}    # what action 1 asks for; cut to the joint's soft limits
+command_speed_rad_s = {command_speed}    # the command's own: at most half the no-load speed, 1 m/s at reach
 latency_ms = 10    # MEASURE: time from a step of the command to the first motion
 
 [actuator.servo]
