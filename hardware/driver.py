@@ -73,6 +73,9 @@ class PortDriver(ABC):
         self._limits = np.array([a.limit for a in spec.actuators])
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
         self._offset_rad = np.array(spec.joint_offset_rad or (0.0,) * len(spec.joints))
+        # a position servo turns to where its own encoder shows what is asked
+        follows = [a.command == "position" for a in spec.actuators]
+        self._shift = np.where(follows, self._offset_rad[list(spec.actuated)], 0.0)
 
     @abstractmethod
     def _identify(self) -> Identity:
@@ -146,11 +149,18 @@ class PortDriver(ABC):
         self._port.write(data)
 
     def _clamped(self, command: Command) -> FloatArray:
-        """What may be sent of a command, (A,); raises NotFiniteError, ShapeError."""
+        """What may be sent of a command, (A,) as the device understands it.
+
+        Raises NotFiniteError, ShapeError.
+        """
         value = np.asarray(command.value, dtype=np.float64)
         check_shape("command", value, (len(self.spec.actuators),))
         check_finite("command", value, [a.name for a in self.spec.actuators])
-        return np.clip(value, -self._limits, self._limits)
+        return np.clip(value - self._shift, -self._limits, self._limits)
+
+    def _commands(self, applied: tuple[float, ...]) -> FloatArray:
+        """The contract's commands (A,), read-only, from those that the device says it applies."""
+        return frozen(np.array(applied) + self._shift)
 
     def _angles(self, counts: tuple[int, ...]) -> FloatArray:
         """Joint positions (J,) in rad, read-only, from encoder counts (J,)."""

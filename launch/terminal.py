@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from rich.console import Console
@@ -22,7 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from robot_mbrl.contract import ObservationLayout
+from robot_mbrl.contract import ObservationLayout, RobotSpec
+from robot_mbrl.contract.description.calibration import describe_offsets
 from robot_mbrl.onboard import EpisodeResult, EpisodesReport
 from robot_mbrl.onboard.session import EpisodeView
 
@@ -165,6 +167,14 @@ def print_episode(result: EpisodeResult, number: int, count: int) -> None:
         f"{report.ticks} ticks, {report.stop_reason.value}{alarm}; {timing}; {result.path}",
         flush=True,
     )
+
+
+def print_calibration(spec: RobotSpec, file: Path | None) -> None:
+    """Which joint offsets are in force, and where they come from."""
+    if not spec.calibration:
+        print("no calibration: joint angles are what the encoders show")
+        return
+    print(f"calibration of {file or 'the controller'}: joint offsets {describe_offsets(spec)}")
 
 
 def print_end(report: EpisodesReport, robot: str) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.description.spec import RobotSpec
+from robot_mbrl.contract.errors import SimulationError
 from sim.laws.joint_law import JointLaw
 from sim.laws.motor_heat import MotorHeat
 from sim.mujoco_engine.body_fields import add_payload
 from sim.mujoco_engine.model import mujoco_model, stiffen_friction
 from sim.mujoco_engine.motor_fields import MOTOR_FIELDS, MotorFields
+from sim.mujoco_engine.worlds import UNSTABLE
 
 TIMESTEP_S = 5e-4  # an eighth of what training integrates with
 
@@ -60,11 +62,18 @@ class MujocoPlant:
         self.data.ctrl[:] = self._command * self._supply
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, rounded to whole time steps."""
+        """Let time pass, rounded to whole time steps. Raises SimulationError when the physics
+        blows up."""
         left = round(seconds / TIMESTEP_S)
         while left > 0:
             steps = min(left, self._steps_to_event())
             self._step(steps)
+            if self._warnings.any():
+                raise SimulationError(
+                    f"robot {self._spec.name!r}, reality {self._reality.name!r}: the simulated "
+                    "physics blew up (NaN or huge numbers); look for extreme inertias, gains or "
+                    "parameters"
+                )
             left -= steps
             if self._events and self.data.time >= self._events[0] - TIMESTEP_S / 2:
                 self._rebuild(self._events.pop(0))
@@ -109,6 +118,7 @@ class MujocoPlant:
                 body = self.model.body(payload.link).id
                 add_payload(self.model, body, payload.mass_kg, payload.distance_m)
         self.data = mujoco.MjData(self.model)
+        self._warnings = self.data.warning.number[UNSTABLE]  # a view
         joints = [self.model.joint(j.name) for j in self._spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._dof = np.array([j.dofadr[0] for j in joints])

@@ -58,6 +58,10 @@ class Worlds(Protocol):
         """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
         J) in rad."""
 
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,): an angle or a velocity became NaN or
+        larger than 1e10 rad or rad/s. They stand still, and show nothing real, until a reset."""
+
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
 
@@ -76,7 +80,7 @@ class Worlds(Protocol):
         """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
 
     def close(self) -> None:
-        """Release the engine; calling it twice does no harm."""
+        """Release the engine and end its threads and processes; calling it twice does no harm."""
 
 
 def make_worlds(

@@ -60,7 +60,7 @@ class McuDriver(PortDriver):
         state = self._ask(messages.read)
         return RobotState(
             q_rad=self._angles(state.counts),
-            applied=frozen(np.array(state.applied)),
+            applied=self._commands(state.applied),
             device_time_s=state.device_us * 1e-6,
             host_time_s=self._port.now(),
             sequence=state.sample,
@@ -77,7 +77,7 @@ class McuDriver(PortDriver):
         """
         values = tuple(float(v) for v in self._clamped(command))
         state = self._ask(lambda sequence: messages.command(sequence, values))
-        return Command(frozen(np.array(state.applied)))
+        return Command(self._commands(state.applied))
 
     def _identify(self) -> Identity:
         self._port.write(DELIMITER)  # ends whatever half frame the device still holds

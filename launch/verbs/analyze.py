@@ -13,6 +13,7 @@ from launch.verb import Outcome, Verb, named_robot, plain
 from robot_mbrl.analysis.measure import Analysis, AnalysisConfig, analyze
 from robot_mbrl.data import load_episodes
 from robot_mbrl.report.analysis_report import return_note, write_analysis
+from robot_mbrl.runs.load_agent import robot_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,9 @@ class Settings(Verb):
     """run folder"""
     robot: str | None = None
     """built-in robot or robot folder; the one that the run names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the run
+    was made with by default"""
     out: Path | None = None
     """folder to write into; the run folder by default"""
     episodes: tuple[Path, ...] = ()
@@ -48,7 +52,7 @@ def run(settings: Settings) -> Outcome:
         settings.config,
         episodes=episodes,
         make_env=sim.make_vec_env,
-        spec=named_robot(settings.robot),
+        spec=robot_of(settings.run, named_robot(settings.robot), settings.calibration),
     )
     out = settings.out or settings.run
     out.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 
 from launch.operator_stop import OperatorStop, open_session
-from launch.terminal import print_end, print_episode
+from launch.terminal import print_calibration, print_end, print_episode
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.onboard import (
     Controller,
@@ -36,6 +37,9 @@ class Settings(Verb):
     """device path, pyserial URL, or `mock` / `mock:REALITY`"""
     robot: str | None = None
     """built-in robot or robot folder; the one the controller names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the
+    controller holds by default"""
     controller: Path | None = None
     """controller.onnx; not needed with --policy random"""
     policy: Literal["controller", "random"] = "controller"
@@ -60,9 +64,11 @@ def run(settings: Settings) -> Outcome:
     """Collect and print what happened."""
     with OperatorStop() as stop:
         spec, controller = choose(settings)
+        print_calibration(spec, settings.calibration)
         report = collect(spec, controller, settings, stop)
     print_end(report, spec.name)
-    return Outcome({"robot": spec.name} | report.to_json(), SAFETY_STOP if report.stop else OK)
+    head = {"robot": spec.name, "joint_offset_rad": spec.offsets_rad}
+    return Outcome(head | report.to_json(), SAFETY_STOP if report.stop else OK)
 
 
 def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
@@ -70,10 +76,12 @@ def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
     if settings.policy == "random":
         if settings.robot is None:
             raise SettingsError("--policy random needs --robot NAME or folder")
-        return load_robot(settings.robot), None
+        return calibrate(load_robot(settings.robot), settings.calibration), None
     if settings.controller is None:
         raise SettingsError("collect needs --controller FILE, or --policy random for noise alone")
-    return load_for_robot(settings.controller, settings.robot, seed=settings.seed)
+    return load_for_robot(
+        settings.controller, settings.robot, seed=settings.seed, calibration=settings.calibration
+    )
 
 
 def collect(

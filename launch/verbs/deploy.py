@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from launch.operator_stop import OperatorStop, open_session
-from launch.terminal import print_end, print_episode
+from launch.terminal import print_calibration, print_end, print_episode
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.onboard import (
@@ -33,6 +33,9 @@ class Settings(Verb):
     """device path, pyserial URL, or `mock` / `mock:REALITY` (in this process, lockstep clock)"""
     robot: str | None = None
     """built-in robot or robot folder; the one the controller names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the
+    controller holds by default"""
     episodes: int = 1
     """how many, with the way home in between"""
     seconds: float | None = None
@@ -50,10 +53,17 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Deploy and print what happened."""
     with OperatorStop() as stop:
-        spec, controller = load_for_robot(settings.controller, settings.robot, seed=settings.seed)
+        spec, controller = load_for_robot(
+            settings.controller,
+            settings.robot,
+            seed=settings.seed,
+            calibration=settings.calibration,
+        )
+        print_calibration(spec, settings.calibration)
         report = deploy(spec, controller, settings, stop)
     print_end(report, spec.name)
-    return Outcome({"robot": spec.name} | report.to_json(), SAFETY_STOP if report.stop else OK)
+    head = {"robot": spec.name, "joint_offset_rad": spec.offsets_rad}
+    return Outcome(head | report.to_json(), SAFETY_STOP if report.stop else OK)
 
 
 def deploy(

@@ -11,7 +11,7 @@ import sim
 from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.calibration import load_calibration
+from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.learning.pretrain import PretrainConfig, PretrainReport, how_to_resume, pretrain
 
 
@@ -37,9 +37,7 @@ class Settings(Verb):
 
 def run(settings: Settings) -> Outcome:
     """Pretrain and print what was reached."""
-    spec = load_robot(settings.robot)
-    if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
+    spec = calibrate(load_robot(settings.robot), settings.calibration)
     report = pretrain_here(spec, settings.config, settings.out)
     print(
         f"{settings.out}: policy alone {report.evaluation['success']:.0%} success in "

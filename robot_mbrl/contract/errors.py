@@ -9,6 +9,7 @@ RobotMbrlError
  ├─ NotFiniteError           NaN or infinity where a number must be
  ├─ DataError                an episode, log or run folder that cannot be read, or a full disk
  ├─ PlannerError             no usable plan
+ ├─ SimulationError          simulated physics that blew up
  ├─ WorkerError              a process that worked for another one died or hung
  ├─ LinkError                the wire: port missing, unplugged
  │   ├─ LinkTimeout          no reply within the deadline
@@ -62,6 +63,10 @@ class DataError(RobotMbrlError):
 
 class PlannerError(RobotMbrlError):
     """A planner found no usable plan."""
+
+
+class SimulationError(RobotMbrlError):
+    """Simulated physics blew up: an angle or a velocity became NaN or huge."""
 
 
 class WorkerError(RobotMbrlError):

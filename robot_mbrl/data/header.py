@@ -26,6 +26,8 @@ class EpisodeHeader:
         created: time of recording, ISO 8601, passed in.
         lineage: which controller acted and what it was made from.
         extra: anything else, e.g. the source of an imported log.
+        joint_offset_rad: offset of each joint that was added to what its encoder showed; empty
+            where that is not known: in imported logs, and in files of before.
         format: version of this record.
     """
 
@@ -39,6 +41,7 @@ class EpisodeHeader:
     created: str
     lineage: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    joint_offset_rad: dict[str, float] = field(default_factory=dict)
     format: int = FORMAT
 
     @classmethod
@@ -67,6 +70,7 @@ class EpisodeHeader:
             created=created,
             lineage=lineage or {},
             extra=extra or {},
+            joint_offset_rad={} if kind == "import" else spec.offsets_rad,
         )
 
     def to_strings(self) -> dict[str, str]:
@@ -77,6 +81,7 @@ class EpisodeHeader:
     def from_strings(cls, strings: dict[str, str], source: str) -> "EpisodeHeader":
         """The inverse of `to_strings`; raises DataError."""
         names = [f.name for f in fields(cls)]
+        strings = {"joint_offset_rad": "{}"} | strings
         missing = [n for n in names if n not in strings]
         if missing:
             raise DataError(f"{source}: the header lacks {', '.join(missing)}")

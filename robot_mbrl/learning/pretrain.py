@@ -187,11 +187,8 @@ class Pretraining:
         return PretrainReport(self.evaluation, fit, len(self.agent.real))
 
     def _create(self) -> None:
-        config, given = self.config, self.spec.calibration
-        more = {"calibration": given} if given else {}
-        create_run(
-            self.folder, self.spec, config.agent, config.seed, pretraining=config.to_json(), **more
-        )
+        config = self.config
+        create_run(self.folder, self.spec, config.agent, config.seed, pretraining=config.to_json())
 
     def _restart_worlds(self, phase: int) -> np.ndarray:
         """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""

@@ -19,6 +19,7 @@ from robot_mbrl.runs.run_folder import (
     RunFolder,
 )
 from robot_mbrl.runs.settings import from_dict
+from robot_mbrl.runs.stored_calibration import calibration_entry
 
 REAL = "real"
 
@@ -35,7 +36,7 @@ def create_run(
         "agent": named_settings(config),
         "seed": seed,
     }
-    folder.write_json(CONFIG, head | more)
+    folder.write_json(CONFIG, head | calibration_entry(spec) | more)
 
 
 def named_settings(config: AgentConfig) -> dict[str, Any]:

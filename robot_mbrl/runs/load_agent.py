@@ -5,11 +5,13 @@ from typing import Any
 
 from robot_mbrl.agents.registry import make_agent
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import ContractMismatchError, SpecError
 from robot_mbrl.runs.agent_state import REAL, agent_config, read_state
 from robot_mbrl.runs.lineage import path_in
 from robot_mbrl.runs.run_folder import CONFIG, RunFolder
+from robot_mbrl.runs.stored_calibration import calibrated_as_run
 from robot_mbrl.tasks import make_task
 
 
@@ -30,17 +32,24 @@ def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Any, RobotSpe
     return agent, spec
 
 
-def robot_of(path: Path, spec: RobotSpec | None = None) -> RobotSpec:
+def robot_of(
+    path: Path, spec: RobotSpec | None = None, calibration: Path | None = None
+) -> RobotSpec:
     """The robot that a run is for: `spec` if it is that one; or the one in the folder that the run
     names; or, where the run was moved, the built-in one of its name. The fingerprint decides.
 
-    Raises ContractMismatchError when its description has changed, SpecError when there is none.
+    It is calibrated as the file `calibration` says, else as `spec` is, else as it was for the run.
+
+    Raises CalibrationError for a calibration of another robot, ContractMismatchError when its
+    description has changed, SpecError when there is none.
     """
     head = RunFolder(path).read_json(CONFIG)
     candidates = [spec] if spec else _robots(path, head)
     fits = [s for s in candidates if s.fingerprint == head["fingerprint"]]
     if fits:
-        return fits[0]
+        if calibration is not None:
+            return calibrate(fits[0], calibration)
+        return calibrated_as_run(fits[0], head, path)
     found = ", ".join(f"{s.name!r} in {s.folder} has {s.fingerprint}" for s in candidates)
     raise ContractMismatchError(
         f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}; robot "

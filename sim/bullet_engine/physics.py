@@ -27,14 +27,18 @@ from sim.laws.motor_law import armature_kg_m2
 from sim.laws.payload import Payloads
 from sim.laws.per_world import State
 
+UNSTABLE_FROM = 1e10  # rad or rad/s, as in MuJoCo (mjMAXVAL)
+
 
 @dataclass(frozen=True)
 class Readings:
-    """B worlds now, (B, J) each: true angles and velocities, delayed angles at the encoders."""
+    """B worlds now, (B, J) each: true angles and velocities, delayed angles at the encoders; and
+    which of them blew up since they were reset, (B,)."""
 
     q_rad: FloatArray
     qd_rad_s: FloatArray
     sensed_rad: FloatArray
+    unstable: np.ndarray
 
 
 class BulletPhysics:
@@ -60,6 +64,7 @@ class BulletPhysics:
         ]
         self._outdated: set[int] = set()
         self._q, self._v = np.zeros(shape), np.zeros(shape)
+        self._unstable = np.zeros(num_worlds, bool)
         self._armature = np.broadcast_to(armature_kg_m2(spec), shape)
         self._forces = JointForces(spec, num_worlds, dynamics)
         self._latency = Latency(spec, num_worlds)
@@ -70,6 +75,7 @@ class BulletPhysics:
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> Readings:
         """Build worlds `ids` (n,) anew with parameters (n,) each, in their initial state."""
+        self._unstable[ids] = False
         self._forces.start(ids)
         if self._payloads:
             self._payloads.start(ids)
@@ -135,6 +141,7 @@ class BulletPhysics:
             arrived = self._payloads.arrive(substeps * self._dt)
             self._write(np.flatnonzero(arrived.any(1)))
         self._rebuild()
+        self._calm()
         late, path = self._latency.late_commands(commands, substeps, chance), []
         for n in range(substeps):
             self._advance(late[:, n], chance)
@@ -165,7 +172,17 @@ class BulletPhysics:
             part = self._worlds_of(number)
             client.step(torque[part])
             self._q[part], self._v[part] = client.states()
+        self._calm()
         self._forces.stepped(self._v)
+
+    def _calm(self) -> None:
+        """Hold worlds that blew up at rest at 0: they must not disturb the others."""
+        state = np.abs(np.concatenate([self._q, self._v], 1))
+        self._unstable |= ~(state <= UNSTABLE_FROM).all(1)  # so that NaN is found as well
+        if self._unstable.any():
+            self._q[self._unstable], self._v[self._unstable] = 0.0, 0.0
+            for number in {int(w) // WORLDS_PER_CLIENT for w in np.flatnonzero(self._unstable)}:
+                self._place(number)
 
     def _mass_and_bias(self) -> tuple[FloatArray, FloatArray]:
         found = [client.mass_and_bias(self._q[p], self._v[p]) for client, p in self._parts()]
@@ -188,7 +205,8 @@ class BulletPhysics:
 
     def readings(self) -> Readings:
         """The state of all worlds now; fresh arrays."""
-        return Readings(self._q.copy(), self._v.copy(), self._latency.late_angles())
+        late = self._latency.late_angles()
+        return Readings(self._q.copy(), self._v.copy(), late, self._unstable.copy())
 
     def get_state(self) -> State:
         """All that changes as time passes; plain arrays."""

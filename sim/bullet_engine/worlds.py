@@ -47,7 +47,8 @@ class BulletWorlds:
         self._electronics = Electronics(spec, num_worlds)
         chancy = Disturbances.needed(spec.nominal)
         self._disturbances = Disturbances(spec, num_worlds) if chancy else None
-        self._now = Readings(*(np.zeros(self._shape) for _ in range(3)))
+        q, qd, sensed = np.zeros((3, *self._shape))
+        self._now = Readings(q, qd, sensed, np.zeros(num_worlds, bool))
         self._workers: list[BulletProcess | InThisProcess] = []
         for part in self._parts:
             self._workers.append(kind(spec, len(part)))
@@ -111,6 +112,10 @@ class BulletWorlds:
         J) in rad."""
         return self._electronics.read_encoders(self._now.sensed_rad[ids], rng, ids)
 
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,)."""
+        return self._now.unstable.copy()
+
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
         return self._now.q_rad.copy(), self._now.qd_rad_s.copy()
@@ -135,6 +140,7 @@ class BulletWorlds:
 
     def get_state(self) -> State:
         """All that decides what comes next, beside the parameters; plain arrays."""
+        self._insist_open()
         for worker in self._workers:
             worker.start("get_state")
         states = [worker.finish() for worker in self._workers]
@@ -171,8 +177,7 @@ class BulletWorlds:
 
     def _call_all(self, call: str, arguments: list[Any]) -> None:
         """Call every worker that has arguments; all work at once. Any error closes all of them."""
-        if self._closed:
-            raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
+        self._insist_open()
         busy = [k for k, given in enumerate(arguments) if given is not None]
         try:
             for k in busy:
@@ -183,10 +188,15 @@ class BulletWorlds:
             self.close()
             raise
 
+    def _insist_open(self) -> None:
+        if self._closed:
+            raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
+
     def _take(self, part: np.ndarray, new: Readings) -> None:
         self._now.q_rad[part] = new.q_rad
         self._now.qd_rad_s[part] = new.qd_rad_s
         self._now.sensed_rad[part] = new.sensed_rad
+        self._now.unstable[part] = new.unstable
 
     def close(self) -> None:
         """End the processes and release PyBullet's memory; calling it twice does no harm."""

@@ -2,14 +2,18 @@
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Command, RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
-from robot_mbrl.contract.errors import LinkTimeout
+from robot_mbrl.contract.errors import LinkTimeout, SimulationError
 from robot_mbrl.contract.parameters.variation import Variation
+from sim.envs.generator_state import generator_array, generator_of
 from sim.envs.parameter_schedule import ParameterSchedule
+from sim.envs.state_arrays import checked, part_of
+from sim.laws.per_world import State
 from sim.laws.sensor_faults import SensorFaults
 from sim.worlds import make_worlds
 
@@ -40,6 +44,7 @@ class SimulatedRobot:
         backend: str = "mujoco",
     ) -> None:
         self.spec = spec
+        self._made_of = (spec, variations, backend)
         self._schedule = ParameterSchedule(spec, variations, 1, rng.spawn(1)[0])
         self.worlds = make_worlds(spec, 1, backend=backend, threads=1)
         self._faults = SensorFaults(spec, 1) if SensorFaults.needed(spec.nominal) else None
@@ -98,7 +103,7 @@ class SimulatedRobot:
 
     def wait_until(self, time_s: float) -> float:
         """Advance the physics up to `time_s`; returns by how many seconds it was late, which a
-        simulation never is."""
+        simulation never is. Raises SimulationError when the physics blows up."""
         rate = self.spec.control.physics_rate_hz
         end = round(time_s * rate)
         while (now := round(self._time_s * rate)) < end:
@@ -106,7 +111,41 @@ class SimulatedRobot:
             steps = min(end - now, self._steps_to_tick(now))
             self.worlds.step(self._codec.to_action(self._command)[None], steps, self._rng)
             self._time_s += steps / rate
+            if self.worlds.unstable()[0]:
+                raise SimulationError(
+                    f"robot {self.spec.name!r}: the simulated physics blew up by "
+                    f"{self._time_s:.3f} s (NaN, or more than 1e10 rad or rad/s); make "
+                    "physics_rate_hz higher, or look for extreme inertias, gains or parameters"
+                )
         return max(0.0, self._time_s - time_s)
+
+    def get_state(self) -> State:
+        """All that decides what comes next; plain arrays."""
+        state = {f"worlds.{name}": x for name, x in self.worlds.get_state().items()}
+        state |= self._schedule.get_state()
+        state |= self._faults.get_state("faults.") if self._faults else {}
+        values = [self.parameters[path] for path in self.spec.nominal]
+        state |= {"parameters": np.array(values), "command": self._command.copy()}
+        state["clock"] = np.array([self._sequence, self._time_s])
+        return state | {"generator": generator_array(self._rng)}
+
+    def set_state(self, state: State) -> None:
+        """Go on from what `get_state` gave. Raises DataError for that of another robot."""
+        checked(state, self.get_state())
+        self.parameters = dict(zip(self.spec.nominal, state["parameters"].tolist(), strict=True))
+        given = {path: np.array([value]) for path, value in self.parameters.items()}
+        self.worlds.set_state(part_of(state, "worlds."), given)
+        self._schedule.set_state(state)
+        if self._faults:
+            self._faults.set_parameters(given, ONE)
+            self._faults.set_state(state, "faults.")
+        self._command = state["command"].copy()
+        self._sequence, self._time_s = int(state["clock"][0]), float(state["clock"][1])
+        self._rng = generator_of(state["generator"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has an engine of its own."""
+        return _again, (*self._made_of, self.get_state())
 
     def _steps_to_tick(self, now: int) -> int:
         """How far the world stays as it is: up to the next control tick where it changes."""
@@ -122,3 +161,11 @@ class SimulatedRobot:
             self.worlds.change(given, ONE, redrawn.values)
             if self._faults:
                 self._faults.set_parameters(given, ONE)
+
+
+def _again(
+    spec: RobotSpec, variations: dict[str, Variation], backend: str, state: State
+) -> SimulatedRobot:
+    robot = SimulatedRobot(spec, variations, np.random.default_rng(0), backend)
+    robot.set_state(state)
+    return robot

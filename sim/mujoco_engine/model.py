@@ -7,6 +7,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.spec import ActuatorSpec
 from robot_mbrl.contract.errors import SpecError
 from sim.laws.joint_law import JointLaw
+from sim.mujoco_engine.log_file import write_no_log_file
 from sim.mujoco_engine.parameter_fields import apply_parameters
 from sim.mujoco_engine.urdf_xml import physics_xml
 
@@ -33,6 +34,7 @@ def mujoco_model(
     Raises:
         SpecError: MuJoCo refuses the URDF.
     """
+    write_no_log_file()
     mjs = mujoco_spec(spec)
     if timestep_s:
         mjs.option.timestep = timestep_s

@@ -4,6 +4,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters, check_shape
+from robot_mbrl.contract.errors import SimulationError
 from sim.mujoco_engine.worlds import MujocoWorlds
 
 
@@ -26,7 +27,8 @@ def simulate_increments(
         parameters: by path, see contract.parameters.
 
     Positions are the simulator's true ones: measuring would add latency and noise that a prediction
-    should not have. Raises ShapeError when windows disagree in number.
+    should not have. Raises ShapeError when windows disagree in number, SimulationError where the
+    physics blows up.
     """
     count, ticks = actions.shape[:2]
     check_shape("q_rad", q_rad, (count, len(spec.joints)))
@@ -41,4 +43,11 @@ def simulate_increments(
     for k in range(ticks):
         worlds.step(actions[:, k])
         path.append(worlds.true_state()[0])
+    unstable = int(worlds.unstable().sum())
+    worlds.close()
+    if unstable:
+        raise SimulationError(
+            f"robot {spec.name!r}: the physics of {unstable} of {count} windows blew up; make "
+            "physics_rate_hz higher, or look for extreme inertias, gains or parameters"
+        )
     return np.diff(np.stack(path, 1), axis=1)

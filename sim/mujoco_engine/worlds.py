@@ -1,7 +1,7 @@
 """B differently built worlds of one robot in MuJoCo, stepped together on a thread pool."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
@@ -21,6 +21,11 @@ from sim.mujoco_engine.feedback import Feedback
 from sim.mujoco_engine.model import mujoco_model
 from sim.mujoco_engine.parameter_fields import ParameterFields, is_field
 from sim.mujoco_engine.profiling_clock import stop_engine_clock
+from sim.mujoco_engine.thread_pools import leave_to_parent
+
+UNSTABLE = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1)
+"""Warnings of bad positions, velocities and accelerations: MuJoCo has put the world back to its
+beginning, in silence."""
 
 
 class MujocoWorlds:
@@ -45,6 +50,8 @@ class MujocoWorlds:
         self.spec = spec
         self.model = model or mujoco_model(spec)
         self._batch = Batch(self.model, num_worlds, nthread=threads)
+        if self._batch.nthread > 1:
+            leave_to_parent(self, self._batch)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._in_path = run_of(self._qpos)
@@ -60,6 +67,7 @@ class MujocoWorlds:
         self._extras: list[Any] = [part for part in extras if part]
         self._state_q = self._batch.bind("qpos")
         self._state_v = self._batch.bind("qvel")
+        self._warnings = self._batch.warning[:, :, 1]  # how many of each kind, (B, kinds)
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
         self._aside: MujocoWorlds | None = None  # where worlds are prepared
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
@@ -90,7 +98,7 @@ class MujocoWorlds:
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters and their initial state."""
-        self._batch.state[ids] = self._rest
+        self._batch.state[ids], self._warnings[ids] = self._rest, 0
         for part in (self._payloads, self._feedback):
             if part:
                 part.start(ids)
@@ -134,6 +142,7 @@ class MujocoWorlds:
         prepared = self._prepared
         for mine, theirs in self._rows:
             mine[ids] = theirs[rows]
+        self._warnings[ids] = 0
         self._latency.take(prepared._latency, rows, ids)
         for part, other in zip(self._extras, prepared._extras, strict=True):
             part.take(other, rows, ids)
@@ -188,6 +197,11 @@ class MujocoWorlds:
         J) in rad."""
         return self._electronics.read_encoders(self._latency.late_angles(ids), rng, ids)
 
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,); MuJoCo has put them back to 0."""
+        blown: np.ndarray = self._warnings[:, UNSTABLE].any(1)
+        return blown
+
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
         return self._state_q[:, self._qpos].copy(), self._state_v[:, self._dof].copy()
@@ -223,7 +237,7 @@ class MujocoWorlds:
             self._load(self._payloads.there)
         if self._feedback:
             self._feedback.set_state(state, "feedback.")
-        self._batch.state[:] = state["mujoco"]
+        self._batch.state[:], self._warnings[:] = state["mujoco"], 0
 
     def model_of(self, world: int, parameters: dict[str, float] | None = None) -> mujoco.MjModel:
         """The compiled model of one world, optionally after giving it parameters (others
@@ -235,7 +249,24 @@ class MujocoWorlds:
         return self._batch.get_model(world)
 
     def close(self) -> None:
-        """Nothing to release: the thread pool ends with its batch."""
+        """End the threads; calling it twice does no harm. The worlds cannot be used any more.
+
+        The pool lives as long as the batch, and that as long as anything bound to it.
+        """
+        spec = self.spec
+        vars(self).clear()
+        self.spec = spec
+
+    if not TYPE_CHECKING:  # a checker would take any name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            """What `close` has let go of."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise RobotMbrlError(
+                "these MuJoCo worlds are closed, or belong to the process that this one was "
+                "forked from; make new ones here"
+            )
 
 
 def run_of(indices: np.ndarray) -> np.ndarray | slice:

@@ -35,6 +35,19 @@ def load_calibration(path: Path, spec: RobotSpec) -> Calibration:
     return check_calibration(_read(path), spec, str(path))
 
 
+def calibrate(spec: RobotSpec, path: Path | None) -> RobotSpec:
+    """The robot with the calibration in a file; as it is without one.
+
+    Raises CalibrationError, see `check_calibration`.
+    """
+    return spec if path is None else spec.with_calibration(load_calibration(path, spec))
+
+
+def describe_offsets(spec: RobotSpec) -> str:
+    """The joint offsets of a robot for people, such as "arm 0, pendulum -0.02 rad"."""
+    return ", ".join(f"{name} {rad:g}" for name, rad in spec.offsets_rad.items()) + " rad"
+
+
 def check_calibration(
     raw: dict[str, Any], spec: RobotSpec, source: str = "calibration"
 ) -> Calibration:

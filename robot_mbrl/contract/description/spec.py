@@ -291,6 +291,12 @@ class RobotSpec:
         )
 
     @property
+    def offsets_rad(self) -> dict[str, float]:
+        """The measured offset of each joint, by its name; 0 without a calibration."""
+        offsets = self.joint_offset_rad or (0.0,) * len(self.joints)
+        return {j.name: offset for j, offset in zip(self.joints, offsets, strict=True)}
+
+    @property
     def fingerprint(self) -> str:
         """Hash of all that a controller relies on: rate, histories, joints, actuators, task; 16 hex
         digits. How finely a simulator integrates is no concern of a controller."""

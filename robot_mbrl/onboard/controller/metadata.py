@@ -25,6 +25,8 @@ class ControllerMetadata:
         lineage: run, data and parents it was made from.
         versions: of the programs that made it.
         tolerance: largest difference between this file and the torch planner, of each output.
+        calibration: of the robot it was made for, see `contract.description.calibration`; empty
+            without one, and in files of before.
         ties: share of observations at which rounding decides between plans that are worth the same,
             and the largest difference of the action there.
         format: version of this record.
@@ -41,6 +43,7 @@ class ControllerMetadata:
     versions: dict[str, str] = field(default_factory=dict)
     tolerance: dict[str, Any] = field(default_factory=dict)
     ties: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     @classmethod
@@ -54,6 +57,7 @@ class ControllerMetadata:
                 {"name": a.name, "unit": a.unit, "limit": a.limit} for a in spec.actuators
             ),
             rate_hz=spec.control.rate_hz,
+            calibration=spec.calibration,
             **rest,
         )
 
@@ -69,6 +73,8 @@ class ControllerMetadata:
         except ValueError as error:
             raise DataError(f"{source}: controller metadata is not valid JSON ({error})") from error
         names = [f.name for f in fields(cls)]
+        if isinstance(values, dict):
+            values.setdefault("calibration", {})
         missing = [n for n in names if not isinstance(values, dict) or n not in values]
         if missing:
             raise DataError(f"{source}: controller metadata lacks {', '.join(missing)}")

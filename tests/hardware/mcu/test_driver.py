@@ -7,7 +7,7 @@ import pytest
 from hardware.driver import ATTEMPTS
 from hardware.mcu.driver import McuDriver
 from hardware.mock.lockstep import LockstepPort
-from robot_mbrl.contract import Command, RobotSpec
+from robot_mbrl.contract import Command, RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.errors import (
     ContractMismatchError,
@@ -114,3 +114,18 @@ def test_errors_are_ours(spec: RobotSpec) -> None:
     assert issubclass(DeviceFault, RobotMbrlError)
     assert describe_faults(0) == "healthy"
     assert describe_faults(Fault.WATCHDOG | Fault.NOT_ENABLED) == "watchdog, not enabled"
+
+
+def test_a_pose_is_asked_for_in_the_angles_of_the_calibration() -> None:
+    """A servo turns to where its own encoder shows what is asked: 0.25 rad less than the truth."""
+    arm = load_robot("arm")
+    joint = arm.actuators[0].joint
+    raw = {"robot": "arm", "joint_offset_rad": {joint: 0.25}}
+    calibrated = arm.with_calibration(check_calibration(raw, arm))
+    robot, _, device, _ = make_rig_robot(calibrated, quiet(arm))
+    robot.connect()
+    robot.arm()
+    pose = np.full(len(arm.actuators), 0.5)
+    np.testing.assert_allclose(robot.send(Command(pose)).value, pose, atol=1e-6)
+    np.testing.assert_allclose(device.board.command, [0.25, *pose[1:]], atol=1e-6)
+    np.testing.assert_allclose(robot.read().applied, pose, atol=1e-6)
