@@ -9,6 +9,12 @@ from sim.adopt.first_guess import FULL_AT_RAD, JointGuess
 from sim.adopt.toml_templates import HEADER, JOINT, POSITION, RANDOM, REST, TORQUE, WHY
 
 
+RAMP_S = {
+    "position": "0.5                 # a gentle start; then the command's own speed holds",
+    "torque": "0.1                 # no longer: without torque the robot falls",
+}
+
+
 def robot_toml(
     guesses: Sequence[JointGuess],
     *,
@@ -33,7 +39,7 @@ def robot_toml(
         command: "position" or "torque".
         notes: what was changed in the URDF.
     """
-    changed = "\n#\n# Changed in the copy of the URDF:" if notes else ""
+    changed = "\n#\n# Changed in the copy of the URDF, or not believed:" if notes else ""
     changed += "".join(f"\n#   {note}" for note in notes)
     head = HEADER.format(
         source=source,
@@ -124,6 +130,7 @@ def _rest(guesses: Sequence[JointGuess], margin_rad: float, command: str) -> str
     position = command == "position"
     return REST.format(
         margin=number(margin_rad),
+        ramp=RAMP_S[command],
         home_comment="Position commands go home by themselves; these gains are not used."
         if position
         else "A weak spring and a damper on every motor, N m / rad and N m s / rad.",
