@@ -24,12 +24,18 @@ MOST_SPEED_RAD_S = 500.0
 
 @dataclass(frozen=True)
 class BelievedMotor:
-    """Effort in N m and speed in rad/s of a joint, NaN where the URDF has none to believe; and how
-    far what it moves can be from it, in m."""
+    """What can be believed of a joint.
+
+    Attributes:
+        effort_nm, speed_rad_s: of the URDF; NaN where it has none to believe.
+        reach_m: how far what the joint moves can be from it; of wrists, what the rest makes likely.
+        weight_nm: torque of the robot's whole weight at that reach.
+    """
 
     effort_nm: float
     speed_rad_s: float
     reach_m: float
+    weight_nm: float
 
 
 def believe_motors(urdf: Urdf) -> dict[str, BelievedMotor]:
@@ -39,21 +45,22 @@ def believe_motors(urdf: Urdf) -> dict[str, BelievedMotor]:
     """
     weight = GRAVITY_M_S2 * sum(link.mass_kg for link in urdf.links.values())
     reach = {joint.name: _reach_m(urdf, joint.child) for joint in urdf.moving}
-    least = LEAST_REACH * max(reach.values(), default=0.0)
+    least = max(LEAST_REACH * max(reach.values(), default=0.0), 1e-6)
+    reach = {name: max(r, least) for name, r in reach.items()}
     efforts, speeds = set(), set()
-    for joint in urdf.moving:
-        arm = max(reach[joint.name], least, 1e-6)
-        if not 0 < joint.velocity_rad_s <= min(MOST_SPEED_RAD_S, MOST_TIP_SPEED_M_S / arm):
-            speeds.add(joint.velocity_rad_s)
-        if not 0 < joint.effort_nm <= MOST_WEIGHTS * weight * arm:
-            efforts.add(joint.effort_nm)
+    for j in urdf.moving:
+        if not 0 < j.velocity_rad_s <= min(MOST_SPEED_RAD_S, MOST_TIP_SPEED_M_S / reach[j.name]):
+            speeds.add(j.velocity_rad_s)
+        if not 0 < j.effort_nm <= MOST_WEIGHTS * weight * reach[j.name]:
+            efforts.add(j.effort_nm)
     # 100 N m at 100 rad/s, say: neither was measured
     efforts |= {j.effort_nm for j in urdf.moving if j.effort_nm == j.velocity_rad_s in speeds}
     return {
         j.name: BelievedMotor(
-            math.nan if j.effort_nm in efforts else j.effort_nm,
-            math.nan if j.velocity_rad_s in speeds else j.velocity_rad_s,
-            reach[j.name],
+            effort_nm=math.nan if j.effort_nm in efforts else j.effort_nm,
+            speed_rad_s=math.nan if j.velocity_rad_s in speeds else j.velocity_rad_s,
+            reach_m=reach[j.name],
+            weight_nm=weight * reach[j.name],
         )
         for j in urdf.moving
     }

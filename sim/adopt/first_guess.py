@@ -19,6 +19,9 @@ SPEED_RAD_S = 6.0
 """No-load speed where the file has none: that of a hobby servo (XL430: 57 rpm, 6 rad/s)."""
 ACCELERATION_RAD_S2 = 20.0
 """What a motor of unknown effort shall do beside holding its load."""
+LEAST_WEIGHTS = 0.25
+"""An unknown effort is at least this share of the robot's weight at the joint's reach: a wrist
+carries next to nothing, but has a motor like the rest."""
 TIME_CONSTANT_S = 0.03
 """Of a motor without load, J w0 / tau0; gives the rotor's inertia, which no URDF has. XL330-M288
 (data sheet, BAM): 1.8e-3 * 10.8 / .52 = 38 ms."""
@@ -103,7 +106,8 @@ def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
     motors = believe_motors(urdf)
     effort = np.array([motors[j.name].effort_nm for j in joints])
     effort_known = np.isfinite(effort)
-    needed = 2 * load + ACCELERATION_RAD_S2 * inertia
+    likely = LEAST_WEIGHTS * np.array([motors[j.name].weight_nm for j in joints])
+    needed = np.maximum(2 * load + ACCELERATION_RAD_S2 * inertia, likely)
     effort = np.where(effort_known, effort, [_round(max(t, 1e-3)) for t in needed])
     target = body.holdable_pose(home, low + margin, high - margin, HOLD_SHARE * effort)
     guesses = []
@@ -145,7 +149,7 @@ def ends(joint: UrdfJoint) -> tuple[float, float]:
 
 def _command_speed_rad_s(speed: float, motor: BelievedMotor) -> float:
     """What a servo can follow under load, and a hand at its reach can get away from."""
-    tip = TIP_SPEED_M_S / max(motor.reach_m, 1e-6)
+    tip = TIP_SPEED_M_S / motor.reach_m
     return _round(min(COMMAND_SPEED_RAD_S, COMMAND_SPEED_SHARE * speed, tip))
 
 

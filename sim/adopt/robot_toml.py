@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from sim.adopt.first_guess import FULL_AT_RAD, JointGuess
 from sim.adopt.toml_templates import HEADER, JOINT, POSITION, RANDOM, REST, TORQUE, WHY
 
-
 RAMP_S = {
     "position": "0.5                 # a gentle start; then the command's own speed holds",
     "torque": "0.1                 # no longer: without torque the robot falls",
