@@ -17,6 +17,9 @@ from sim.adopt.believable_motor import BelievedMotor, believe_motors
 
 SPEED_RAD_S = 6.0
 """No-load speed where the file has none: that of a hobby servo (XL430: 57 rpm, 6 rad/s)."""
+LOADS = 4.0
+"""An unknown effort, a stall torque, is this many loads: a quarter of it is what servos can do for
+long (SO-101: 2.9 N m for .8 N m), and a servo that carries more sags by much."""
 ACCELERATION_RAD_S2 = 20.0
 """What a motor of unknown effort shall do beside holding its load."""
 LEAST_WEIGHTS = 0.25
@@ -107,7 +110,7 @@ def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
     effort = np.array([motors[j.name].effort_nm for j in joints])
     effort_known = np.isfinite(effort)
     likely = LEAST_WEIGHTS * np.array([motors[j.name].weight_nm for j in joints])
-    needed = np.maximum(2 * load + ACCELERATION_RAD_S2 * inertia, likely)
+    needed = np.maximum(LOADS * load + ACCELERATION_RAD_S2 * inertia, likely)
     effort = np.where(effort_known, effort, [_round(max(t, 1e-3)) for t in needed])
     target = body.holdable_pose(home, low + margin, high - margin, HOLD_SHARE * effort)
     guesses = []
