@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from hardware.counters import Unwrapped
 from hardware.driver import PortDriver, frozen, insist
 from hardware.identity import Identity
 from hardware.mcu import messages
@@ -40,6 +42,7 @@ class McuDriver(PortDriver):
         super().__init__(spec, port)
         self._sequence = 0
         self._reader = FrameReader()
+        self._counts, self._samples = Unwrapped(), Unwrapped()
 
     def arm(self) -> None:
         """Enable drive under the watchdog of `[safety] watchdog_ms`.
@@ -80,6 +83,8 @@ class McuDriver(PortDriver):
         return Command(self._commands(state.applied))
 
     def _identify(self) -> Identity:
+        self._counts.restart()
+        self._samples.restart()
         self._port.write(DELIMITER)  # ends whatever half frame the device still holds
         deadline = self._port.now() + CONNECT_S
         while True:
@@ -107,7 +112,8 @@ class McuDriver(PortDriver):
             )
         if not np.isfinite(state.applied).all():
             raise FrameError(f"STATE: applied command is {state.applied}, expected finite numbers")
-        return state
+        [sample] = self._samples.take([state.sample])
+        return replace(state, counts=self._counts.take(state.counts), sample=sample)
 
     def _request(self, build: Request, reply: MessageType, timeout_s: float) -> Frame:
         """Send one request and return its reply; raises LinkTimeout, LinkError."""

@@ -152,9 +152,10 @@ class StateMessage:
 
     Attributes:
         device_us: the device's clock, microseconds since power-up.
-        sample: counts encoder samples; unchanged when the sampler stands still.
+        sample: counts encoder samples, after 2^32 - 1 from 0; unchanged when the sampler stands
+            still.
         faults: `McuFault` bits.
-        counts: unwrapped encoder counts, shape (J,).
+        counts: encoder counts beyond a revolution too, after 2^31 - 1 from -2^31, shape (J,).
         applied: command in force after this request, float32, shape (A,).
         temperature_c: per actuator, NaN without a sensor, shape (A,).
     """

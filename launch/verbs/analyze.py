@@ -11,6 +11,7 @@ import tyro
 import sim
 from launch.verb import Outcome, Verb, named_robot, plain
 from robot_mbrl.analysis.measure import Analysis, AnalysisConfig, analyze
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.data import load_episodes
 from robot_mbrl.report.analysis_report import return_note, write_analysis
 from robot_mbrl.runs.load_agent import robot_of
@@ -55,11 +56,10 @@ def run(settings: Settings) -> Outcome:
         spec=robot_of(settings.run, named_robot(settings.robot), settings.calibration),
     )
     out = settings.out or settings.run
-    out.mkdir(parents=True, exist_ok=True)
     page, numbers = out / "analysis.html", out / "analysis.json"
     write_analysis(analysis, page)
     values = to_json(analysis)
-    numbers.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(numbers, json.dumps(values, indent=1, allow_nan=False) + "\n")
     print_analysis(analysis)
     print(f"{page}, {numbers}")
     return Outcome({"page": page, "numbers": numbers} | values)

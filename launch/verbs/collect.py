@@ -12,6 +12,7 @@ from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.files.folder_lock import check_not_in_use
 from robot_mbrl.onboard import (
     Controller,
     EpisodePlan,
@@ -88,6 +89,7 @@ def collect(
     spec: RobotSpec, controller: OnnxController | None, settings: Settings, stop: OperatorStop
 ) -> EpisodesReport:
     """Run the episodes."""
+    check_not_in_use(settings.out)
     with open_session(spec, settings.port, stop, settings.seed) as session:
         thresholds = controller.metadata.thresholds if controller else {}
         plan = EpisodePlan(

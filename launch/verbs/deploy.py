@@ -8,6 +8,7 @@ from launch.operator_stop import OperatorStop, open_session
 from launch.terminal import print_calibration, print_end, print_episode
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.files.folder_lock import check_not_in_use
 from robot_mbrl.onboard import (
     EpisodePlan,
     EpisodesReport,
@@ -78,6 +79,7 @@ def deploy(
     thresholds = MonitorThresholds.of_controller(controller.metadata.thresholds)
     if thresholds is None and settings.monitor != "off":
         print("this controller holds no calibrated thresholds: innovation is not watched")
+    check_not_in_use(settings.record)
     with open_session(spec, settings.port, stop, settings.seed) as session:
         plan = EpisodePlan(
             ticks=session.ticks(settings.seconds),

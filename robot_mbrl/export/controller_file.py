@@ -18,6 +18,7 @@ import torch
 import robot_mbrl
 from robot_mbrl.agents.agent import Agent, with_model
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.export.graph import ControllerConfig, controller_module
 from robot_mbrl.export.onnx_graph import to_onnx
 from robot_mbrl.export.parity import largest_differences
@@ -80,7 +81,7 @@ def export_controller(
     Returns:
         The metadata. Raises SettingsError for an agent that has no such controller,
         ContractMismatchError when onnxruntime and torch disagree, NotFiniteError when an output on
-        these observations is not finite.
+        these observations is not finite, DataError where the file cannot be written.
     """
     config = config or ControllerConfig()
     module = controller_module(agent, config)
@@ -102,8 +103,7 @@ def export_controller(
         ties=differences.ties,
     )
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, path)
+    write_whole(path, graph.SerializeToString())
     return metadata
 
 

@@ -19,6 +19,7 @@ from robot_mbrl.agents.agent import AgentConfig, with_model
 from robot_mbrl.agents.registry import AGENTS, default_config, make_agent
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.folder_lock import FolderLock
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.envs.episodes import evaluate
@@ -345,10 +346,11 @@ def pretrain(
         out: the folder; a run that is killed goes on with the same call, to the same numbers.
         progress: called with (phase, done, total, numbers).
 
-    Raises DataError when the folder holds a finished run or one of other settings.
+    Raises DataError when the folder holds a finished run or one of other settings, or another
+    process is writing into it.
     """
-    check_folder(out, spec, config)
-    with ScalarRunFolder(out) as folder:
+    with FolderLock(out), ScalarRunFolder(out) as folder:
+        check_folder(out, spec, config)
         training = Pretraining(spec, make_env, config, folder)
         try:
             return training.run(progress)

@@ -24,7 +24,7 @@ from robot_mbrl.onboard.loop_report import LoopReport
 from robot_mbrl.onboard.monitor.monitor import Monitor, WatchingMonitor
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 from robot_mbrl.onboard.realtime import realtime_priority
-from robot_mbrl.onboard.recorder import Recorder
+from robot_mbrl.onboard.recorder import BackgroundRecorder, Recorder
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 from robot_mbrl.tasks import draw_goals, make_task
@@ -198,13 +198,14 @@ class Session:
         writer = self._open_episode(plan)
         view = EpisodeView(title, plan.ticks, self.safe, watched)
         simulated = self._connection.simulated
+        make_recorder = Recorder if simulated else BackgroundRecorder
         with self._watch(view), contextlib.nullcontext() if simulated else realtime_priority():
             report = run_episode(
                 self.safe,
                 self._connection.clock,
                 watched,
                 observer,
-                Recorder(writer),
+                make_recorder(writer),
                 plan.ticks,
                 stop_requested=self._stop_requested,
                 monitor=monitor,

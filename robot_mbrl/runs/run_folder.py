@@ -7,7 +7,6 @@ Everything needed to continue or to finetune is in it, and nothing in it is pick
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.whole_file import whole_file, write_whole
 
 CONFIG = "config.json"
 STATE = "state.json"
@@ -43,10 +43,8 @@ class RunFolder:
         return self.has(STATE) and bool(self.read_json(STATE).get("finished"))
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a JSON file whole or not at all."""
-        temporary = self.path / (name + ".tmp")
-        temporary.write_text(json.dumps(value, indent=1), encoding="utf-8")
-        os.replace(temporary, self.path / name)
+        """Write a JSON file whole or not at all; raises DataError."""
+        write_whole(self.path / name, json.dumps(value, indent=1))
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file of the run. Raises DataError."""
@@ -63,11 +61,13 @@ class RunFolder:
     def write_tensors(
         self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None
     ) -> None:
-        """Write a safetensors file whole or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        temporary = self.path / (name + ".tmp")
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
-        os.replace(temporary, self.path / name)
+        """Write a safetensors file whole or not at all; raises DataError."""
+        whole = {k: v.contiguous() for k, v in tensors.items()}
+        with whole_file(self.path / name) as beside:
+            try:
+                save_file(whole, beside, metadata)
+            except SafetensorError as error:
+                raise OSError(f"{error}") from error
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Read a safetensors file of the run. Raises DataError."""
@@ -100,6 +100,4 @@ class RunFolder:
     def forget_metrics_after(self, updates: int) -> None:
         """Drop lines of a continued run that will be logged again: later updates, and the fit."""
         kept = [m for m in self.metrics() if m.get("updates", math.inf) <= updates]
-        temporary = self.path / (METRICS + ".tmp")
-        temporary.write_text("".join(json.dumps(m) + "\n" for m in kept), encoding="utf-8")
-        os.replace(temporary, self.path / METRICS)
+        write_whole(self.path / METRICS, "".join(json.dumps(m) + "\n" for m in kept))

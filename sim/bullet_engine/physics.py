@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.bullet_engine.client import GRAVITY_M_S2, WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_engine.joint_forces import JointForces
 from sim.bullet_engine.joint_step import multiply, next_velocity
 from sim.bullet_engine.urdf import UrdfWriter
 from sim.laws.disturbances import Disturbance
-from sim.laws.electronics import holding
 from sim.laws.gravity import gravity_directions, gravity_leans
 from sim.laws.latency import Latency
 from sim.laws.motor_law import armature_kg_m2
@@ -83,7 +83,7 @@ class BulletPhysics:
         for k, joint in enumerate(self.spec.joints):
             self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
             self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
-        self._latency.start(self._q[ids], holding(self.spec, self._q[ids]), ids)
+        self._latency.start(self._q[ids], neutral_command(self.spec, self._q[ids]), ids)
         return self.readings()
 
     def change(self, parameters: Parameters, ids: np.ndarray, paths: Collection[str]) -> Readings:
@@ -126,6 +126,13 @@ class BulletPhysics:
             self._place(number)
         return self.readings()
 
+    def enable(self, motors: BoolArray) -> Readings:
+        """Switch motors (B, A) on, holding, and the others off."""
+        self._forces.power.switch(motors)
+        held = neutral_command(self.spec, self._q)
+        self._latency.replace_commands(np.where(motors, held, 0.0))
+        return self.readings()
+
     def _worlds_of(self, client: int) -> slice:
         return slice(client * WORLDS_PER_CLIENT, (client + 1) * WORLDS_PER_CLIENT)
 
@@ -134,9 +141,10 @@ class BulletPhysics:
         self._clients[number].place(self._q[part], self._v[part])
 
     def step(
-        self, commands: FloatArray, substeps: int, chance: Disturbance | None = None
+        self, commands: FloatArray | None, substeps: int, chance: Disturbance | None = None
     ) -> Readings:
-        """Advance all worlds `substeps` physics steps under commands (B, A) in physical units."""
+        """Advance all worlds `substeps` physics steps under commands (B, A) in physical units; None
+        goes on with the newest."""
         if self._payloads:
             arrived = self._payloads.arrive(substeps * self._dt)
             self._write(np.flatnonzero(arrived.any(1)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
 from sim.bullet_engine.client import WORLDS_PER_CLIENT
 from sim.bullet_engine.import_pybullet import import_pybullet
@@ -76,20 +76,29 @@ class BulletWorlds:
 
     def step(
         self,
-        action: FloatArray,
+        action: FloatArray | None,
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
-        default one control period. What happens by chance is drawn from `rng`; without one it does
-        not happen."""
-        commands = np.asarray(self._electronics.commands(action))
+        default one control period. None goes on with the newest commands. What happens by chance
+        is drawn from `rng`; without one it does not happen."""
+        commands = None if action is None else np.asarray(self._electronics.commands(action))
         steps = substeps or self.spec.control.substeps
         chance = self._disturbances.draw(rng) if self._disturbances and rng else None
         arguments = [
-            (commands[part], steps, chance.of(part) if chance else None) for part in self._parts
+            (
+                None if commands is None else commands[part],
+                steps,
+                chance.of(part) if chance else None,
+            )
+            for part in self._parts
         ]
         self._call_all("step", arguments)
+
+    def enable(self, motors: BoolArray) -> None:
+        """Switch motors (B, A) on, holding, and the others off, at once."""
+        self._call_all("enable", [(motors[part],) for part in self._parts])
 
     def prepare(self, parameters: Parameters) -> None:
         """Keep n worlds' parameters (n,) for `renew`: PyBullet builds where they will be."""

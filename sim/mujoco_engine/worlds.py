@@ -8,15 +8,17 @@ import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.laws.delay_line import EVERY
 from sim.laws.disturbances import Disturbance, Disturbances
-from sim.laws.electronics import Electronics, holding
+from sim.laws.electronics import Electronics, Power
 from sim.laws.latency import Latency
 from sim.laws.payload import Payloads
 from sim.laws.per_world import State, by_world
 from sim.mujoco_engine.body_fields import load_bodies
+from sim.mujoco_engine.circuits import Circuits
 from sim.mujoco_engine.feedback import Feedback
 from sim.mujoco_engine.model import mujoco_model
 from sim.mujoco_engine.parameter_fields import ParameterFields, is_field
@@ -49,6 +51,7 @@ class MujocoWorlds:
         stop_engine_clock()
         self.spec = spec
         self.model = model or mujoco_model(spec)
+        self.model.actuator_ctrllimited[:] = False  # limits are the electronics' business
         self._batch = Batch(self.model, num_worlds, nthread=threads)
         if self._batch.nthread > 1:
             leave_to_parent(self, self._batch)
@@ -62,7 +65,9 @@ class MujocoWorlds:
         named = spec.nominal
         self._disturbances = Disturbances(spec, num_worlds) if Disturbances.needed(named) else None
         self._payloads = Payloads(spec, num_worlds) if Payloads.needed(named) else None
-        self._feedback = Feedback(spec, self._batch) if Feedback.needed(spec) else None
+        self._power, self._circuits = Power(spec, num_worlds), Circuits(spec, self._batch)
+        needed = Feedback.needed(spec)
+        self._feedback = Feedback(spec, self._batch, self._power) if needed else None
         extras = (self._disturbances, self._payloads, self._feedback)
         self._extras: list[Any] = [part for part in extras if part]
         self._state_q = self._batch.bind("qpos")
@@ -91,6 +96,7 @@ class MujocoWorlds:
                 part.set_parameters(parameters, ids)
         if self._feedback or any(is_field(path) for path in paths):
             self._physical.write(self._fields, parameters, ids)
+            self._circuits.rewritten(ids, self._power)
             if self._feedback:
                 self._feedback.set_parameters(parameters, ids)
             self._batch.set_const(np.sort(ids))
@@ -99,6 +105,7 @@ class MujocoWorlds:
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters and their initial state."""
         self._batch.state[ids], self._warnings[ids] = self._rest, 0
+        self._power.start(ids)
         for part in (self._payloads, self._feedback):
             if part:
                 part.start(ids)
@@ -109,7 +116,14 @@ class MujocoWorlds:
             self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
         # the latencies as if the worlds had always been where they are
         q = self._state_q[np.ix_(ids, self._qpos)]
-        self._latency.start(q, holding(self.spec, q), ids)
+        self._latency.start(q, neutral_command(self.spec, q), ids)
+
+    def enable(self, motors: BoolArray) -> None:
+        """Switch motors (B, A) on, holding, and the others off, at once."""
+        self._power.switch(motors)
+        self._circuits.switch(self._power)
+        held = neutral_command(self.spec, self._state_q[:, self._qpos])
+        self._latency.replace_commands(np.where(motors, held, 0.0))
 
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`."""
@@ -144,21 +158,24 @@ class MujocoWorlds:
             mine[ids] = theirs[rows]
         self._warnings[ids] = 0
         self._latency.take(prepared._latency, rows, ids)
+        self._power.start(ids)
+        self._circuits.rewritten(ids, self._power)
         for part, other in zip(self._extras, prepared._extras, strict=True):
             part.take(other, rows, ids)
 
     def step(
         self,
-        action: FloatArray,
+        action: FloatArray | None,
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
-        default one control period. What happens by chance is drawn from `rng`; without one it does
-        not happen."""
+        default one control period. None goes on with the newest commands. What happens by chance
+        is drawn from `rng`; without one it does not happen."""
         steps = substeps or self.spec.control.substeps
         chance = self._disturbances.draw(rng) if self._disturbances and rng else None
-        late = self._latency.late_commands(self._electronics.commands(action), steps, chance)
+        commands = None if action is None else self._electronics.commands(action)
+        late = self._power.pass_on(self._latency.late_commands(commands, steps, chance))
         push = self._push(chance) if self._disturbances else 0.0
         if self._payloads:
             self._load(self._payloads.arrive(steps / self.spec.control.physics_rate_hz))

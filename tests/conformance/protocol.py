@@ -24,10 +24,12 @@ from robot_mbrl.contract.errors import (
     SafetyError,
 )
 from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard import SafeRobot
-from tests.conformance.robot import RobotConformance
+from tests.conformance.drive import DriveConformance, Make
+from tests.conformance.robot import RobotConformance, assert_neutral
 from tests.support.lockstep_rig import IntegratorPlant, quiet
 
 BOARD_FAULTS = (
@@ -61,16 +63,25 @@ class Rig:
         self.clock.wait_until(self.clock.now() + seconds)
 
 
-def make_rig(spec: RobotSpec, device_spec: RobotSpec | None = None) -> Rig:
-    """A driver for `spec` and a device that is another robot where `device_spec` is given."""
+def make_rig(
+    spec: RobotSpec,
+    device_spec: RobotSpec | None = None,
+    *,
+    parameters: dict[str, float] | None = None,
+    start: float = 0.0,
+) -> Rig:
+    """A driver for `spec` and a device that is another robot where `device_spec` is given; its
+    joints begin at angles about `start` rad."""
     of_device = device_spec or spec
-    board = Board(of_device, IntegratorPlant(of_device), quiet(of_device), np.random.default_rng(0))
+    plant = IntegratorPlant(of_device, start=start)
+    reality = quiet(of_device, parameters)
+    board = Board(of_device, plant, reality, np.random.default_rng(0))
     device = make_mock(board)
     port = LockstepPort(device)
     return Rig(make_driver(spec, port), device, LockstepClock(device), port)
 
 
-class ProtocolConformance(RobotConformance):
+class ProtocolConformance(RobotConformance, DriveConformance):
     """The suite; a subclass defines `protocol`, a name that `hardware.protocols` knows, and a
     fixture `plain_spec` where furuta does not fit its devices."""
 
@@ -98,6 +109,20 @@ class ProtocolConformance(RobotConformance):
         rig.driver.arm()
         return rig.driver
 
+    @pytest.fixture
+    def make(self, spec: RobotSpec) -> Make:
+        """A plant without weight, whose delays differ from motor to motor."""
+        latencies = {
+            f"actuators.{a.name}.latency_ms": 5.0 * k for k, a in enumerate(spec.actuators)
+        }
+
+        def robot() -> tuple[Driver, LockstepClock]:
+            rig = make_rig(spec, parameters=latencies, start=0.2)
+            rig.driver.connect()
+            return rig.driver, rig.clock
+
+        return robot
+
     # --- identity -----------------------------------------------------------------------------
 
     def test_is_a_driver(self, rig: Rig) -> None:
@@ -110,7 +135,8 @@ class ProtocolConformance(RobotConformance):
         assert identity is not None and identity.firmware and identity.serial
         assert identity.robot in (spec.name, None)
         assert not rig.board.enabled
-        np.testing.assert_array_equal(rig.driver.send(self.command(spec, 0.2)).value, 0.0)
+        echo = rig.driver.send(self.command(spec, 0.2))
+        assert_neutral(replace(rig.driver.read(), applied=echo.value), spec)
 
     @pytest.mark.parametrize("difference", ["finer encoder", "weaker motor"])
     def test_another_machine_is_refused(self, spec: RobotSpec, difference: str) -> None:
@@ -156,10 +182,10 @@ class ProtocolConformance(RobotConformance):
             rig.wait(0.5 * period_s)
             state = robot.read()
         assert state.faults & Fault.WATCHDOG
-        np.testing.assert_array_equal(rig.board.drive, 0.0)
+        assert not rig.board.powered.any()
         with pytest.raises(DeviceFault, match=r"watchdog.*clear_faults"):
             robot.arm()
-        np.testing.assert_array_equal(robot.send(self.command(spec, 0.1)).value, 0.0)
+        assert_neutral(state, spec)
         robot.clear_faults()
         assert not rig.board.enabled
         robot.arm()
@@ -238,7 +264,7 @@ class ProtocolConformance(RobotConformance):
         robot.stop()
         assert rig.plan.drop_replies == 0
         assert not rig.board.enabled
-        np.testing.assert_array_equal(rig.board.drive, 0.0)
+        assert not rig.board.powered.any()
 
     def test_stop_ends_in_time_and_never_raises_on_a_dead_wire(
         self, robot: Driver, rig: Rig, spec: RobotSpec, caplog: pytest.LogCaptureFixture
@@ -307,10 +333,10 @@ class ProtocolConformance(RobotConformance):
         """Each actuator alone, so that no index is swapped on the wire."""
         for a, j in enumerate(spec.actuated):
             before = robot.read().q_rad
-            value = np.zeros(len(spec.actuators))
-            value[a] = 0.5 * spec.actuators[a].limit
+            value = neutral_command(spec, before)
+            value[a] += 0.1 * spec.actuators[a].limit
             robot.send(Command(value))
             rig.wait(0.5 * spec.safety.watchdog_ms * 1e-3)
-            robot.send(Command(np.zeros_like(value)))
-            moved = robot.read().q_rad - before
-            assert np.flatnonzero(np.abs(moved) > 1e-3).tolist() == [j]
+            after = robot.read().q_rad
+            robot.send(Command(neutral_command(spec, after)))
+            assert np.flatnonzero(np.abs(after - before) > 1e-3).tolist() == [j]

@@ -18,10 +18,10 @@ from typing import Any
 
 from robot_mbrl.contract.description.spec import Calibration, RobotSpec
 from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 HALF_INTERVAL = 1.96
 """Standard deviations from the mean to the end of a 95 % interval."""

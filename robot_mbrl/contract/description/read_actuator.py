@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from robot_mbrl.contract.description.spec import COMMAND_UNITS, ActuatorSpec, MotorSpec
-from robot_mbrl.contract.toml_table import TomlTable
+from robot_mbrl.contract.files.toml_table import TomlTable
 
 SERVO_COMMANDS = ("position", "velocity")
 

@@ -17,10 +17,10 @@ from robot_mbrl.contract.description.operations import Conversion, conversion, r
 from robot_mbrl.contract.description.quantities import Quantity, nominal_quantities
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Distribution, Operation, Variation, When
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import TomlTable
 
 OPERATION_OF: dict[str, Operation] = {
     "scale": "scale",

@@ -18,8 +18,8 @@ from robot_mbrl.contract.description.spec import (
     TaskSpec,
 )
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.read_values import read_values
-from robot_mbrl.contract.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 BUILT_IN = Path(__file__).parents[2] / "robots"

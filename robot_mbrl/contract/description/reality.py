@@ -11,13 +11,13 @@ from pathlib import Path
 
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.effects import (
     NOT_OF_THE_MACHINE,
     effect_value,
 )
 from robot_mbrl.contract.parameters.read_values import read_values
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
-from robot_mbrl.contract.toml_table import TomlTable, read_toml
 
 FOLDER = "realities"
 OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from robot_mbrl.contract import ActionCodec, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.files.whole_file import whole_file
 from robot_mbrl.data.formats.csv_table import LogColumns, LogTable, read_log
 from robot_mbrl.data.formats.mcap_writer import EpisodeWriter
 from robot_mbrl.data.header import EpisodeHeader
@@ -124,7 +125,9 @@ def _import_one(
     extra |= {"segments": len(segments), "columns": asdict(columns)}
     header = EpisodeHeader.from_spec(spec, kind="import", created=created, extra=extra)
     target = out / f"{path.name.removesuffix('.csv').removesuffix('.measured')}.mcap"
-    with EpisodeWriter(target, header) as writer:
+    if target.exists():
+        raise DataError(f"{target}: exists already; episodes are never overwritten")
+    with whole_file(target) as beside, EpisodeWriter(beside, header) as writer:
         for segment in segments:
             write_segment(writer, segment, spec)
     return target
