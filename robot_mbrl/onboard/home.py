@@ -8,6 +8,7 @@ import numpy as np
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SafetyError
+from robot_mbrl.onboard.home_set_point import HomeSetPoint
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 
@@ -34,6 +35,7 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
     observer = Observer(ObservationLayout.from_spec(spec))
     dt, applied = spec.control.dt, np.zeros(len(spec.actuators))
     seen: deque[FloatArray] = deque(maxlen=max(2, round(REST_S / dt)))
+    set_point = HomeSetPoint(spec)
     start = due = clock.now()
     observation = observer.reset(safe.read().q_rad)
     while clock.now() - start <= spec.home.timeout_s:
@@ -44,7 +46,7 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
             safe.disarm()
             return clock.now() - start
         velocity = observer.layout.velocities(observation)
-        applied = safe.send(home_action(q, velocity, spec))
+        applied = safe.send(home_action(set_point.errors(q), velocity, spec))
         due += dt
         clock.wait_until(due)
         state = safe.read()
@@ -78,7 +80,7 @@ def not_at_rest(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> list[st
 def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatArray:
     """PD command (A,) towards home, as an action in [-1, 1]; a position command is home itself.
 
-    q: how far the joints are from home, (J,).
+    q: how far the joints are from home, or from the set point on the way there, (J,).
     """
     home = spec.home
     action = np.zeros(len(spec.actuators))
@@ -86,6 +88,7 @@ def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatAr
         if actuator.command == "position":
             action[a] = np.clip(spec.joints[j].home_rad / actuator.limit, -1.0, 1.0)
         else:
-            pull = -home.position_gain * q[j] - home.velocity_gain * velocity[j]
+            stiffness, damping = home.gains(spec.joints[j])
+            pull = -stiffness * q[j] - damping * velocity[j]
             action[a] = np.clip(pull / actuator.limit, -1.0, 1.0)
     return action

@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sim.adopt.first_guess import FULL_AT_RAD, JointGuess
-from sim.adopt.toml_templates import HEADER, JOINT, POSITION, RANDOM, REST, TORQUE, WHY
+from sim.adopt.toml_templates import (
+    HEADER,
+    HOME_POSITION,
+    HOME_TORQUE,
+    JOINT,
+    POSITION,
+    RANDOM,
+    REST,
+    TORQUE,
+    WHY,
+)
 
 RAMP_S = {
     "position": "0.5                 # a gentle start; then the command's own speed holds",
@@ -125,18 +135,20 @@ def _actuator(g: JointGuess, command: str) -> str:
 
 
 def _rest(guesses: Sequence[JointGuess], margin_rad: float, command: str) -> str:
-    weakest = min(g.effort_nm for g in guesses)
-    position = command == "position"
     return REST.format(
         margin=number(margin_rad),
         ramp=RAMP_S[command],
-        home_comment="Position commands go home by themselves; these gains are not used."
-        if position
-        else "A weak spring and a damper on every motor, N m / rad and N m s / rad.",
-        position_gain=number(0.5 * weakest),
-        velocity_gain=number(0.05 * weakest),
+        home=HOME_POSITION if command == "position" else HOME_TORQUE + _home_gains(guesses),
         sag=f"{FULL_AT_RAD:g}",
         targets="\n".join(f"{quote_key(g.joint.name)} = {number(g.target_rad)}" for g in guesses),
+    )
+
+
+def _home_gains(guesses: Sequence[JointGuess]) -> str:
+    return "".join(
+        f"\n[home.joints.{quote_key(g.joint.name)}]\nposition_gain = {g.home_nm_rad:.3g}\n"
+        f"velocity_gain = {g.home_nm_s_rad:.3g}\n"
+        for g in guesses
     )
 
 

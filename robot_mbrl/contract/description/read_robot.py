@@ -1,6 +1,7 @@
 """Reading a robot's folder: robot.toml, validated against its URDF."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
         sensor=_sensor(root.table("sensor", optional=True)),
         link=_link(root.table("link")),
         safety=_safety(root.table("safety")),
-        home=_home(root.table("home")),
+        home=_home(root.table("home"), joints),
         task=_task(root.table("task")),
         randomization={},
         joint_offset_rad=(0.0,) * len(joints),
@@ -195,13 +196,32 @@ def _safety(t: TomlTable) -> SafetySpec:
     return spec
 
 
-def _home(t: TomlTable) -> HomeSpec:
+def _home(t: TomlTable, joints: Sequence[JointSpec]) -> HomeSpec:
     spec = HomeSpec(
         position_gain=t.number("position_gain", 0, 1e6, "command unit / rad"),
         velocity_gain=t.number("velocity_gain", 0, 1e6, "command unit s / rad"),
         position_tolerance_rad=t.number("position_tolerance_rad", 1e-4, 10, "rad"),
         velocity_tolerance_rad_s=t.number("velocity_tolerance_rad_s", 1e-4, 100, "rad/s"),
         timeout_s=t.number("timeout_s", 0.1, 600, "s"),
+        speed_rad_s=t.number("speed_rad_s", 1e-3, 100, "rad/s")
+        if t.has("speed_rad_s")
+        else math.inf,
+        joint_gains=_joint_gains(t.table("joints", optional=True), joints),
     )
     t.finish()
     return spec
+
+
+def _joint_gains(t: TomlTable, joints: Sequence[JointSpec]) -> dict[str, tuple[float, float]]:
+    """[home.joints.NAME]: gains of a joint's own."""
+    found = {}
+    for joint in joints:
+        if t.has(joint.name):
+            own = t.table(joint.name)
+            found[joint.name] = (
+                own.number("position_gain", 0, 1e6, "command unit / rad"),
+                own.number("velocity_gain", 0, 1e6, "command unit s / rad"),
+            )
+            own.finish()
+    t.finish()
+    return found

@@ -162,13 +162,27 @@ class SafetySpec:
 
 @dataclass(frozen=True)
 class HomeSpec:
-    """The way back to the start: a weak PD on each actuated joint until all joints rest."""
+    """The way back to the start: a weak PD on each actuated joint until all joints rest.
+
+    Attributes:
+        position_gain, velocity_gain: in command unit / rad and command unit s / rad.
+        position_tolerance_rad, velocity_tolerance_rad_s: what counts as at rest at home.
+        timeout_s: the way may take this long.
+        speed_rad_s: of the set point on the way; infinite where the set point is home at once.
+        joint_gains: position and velocity gain of joints that have their own, by name.
+    """
 
     position_gain: float
     velocity_gain: float
     position_tolerance_rad: float
     velocity_tolerance_rad_s: float
     timeout_s: float
+    speed_rad_s: float = math.inf
+    joint_gains: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def gains(self, joint: JointSpec) -> tuple[float, float]:
+        """Position and velocity gain of a joint."""
+        return self.joint_gains.get(joint.name, (self.position_gain, self.velocity_gain))
 
 
 @dataclass(frozen=True)
