@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hardware.mock.board_clock import BoardClock
 from hardware.mock.fault_plan import FaultPlan
 from hardware.mock.plant import Plant
 from hardware.mock.sensing import CommandDelay, Encoders, Heat
@@ -53,6 +54,7 @@ class Board:
 
     Attributes:
         plan: what fails now.
+        clock: the device's own, as its replies show it.
         wire: to the host.
         events: the device's log.
         time_s: now.
@@ -71,6 +73,7 @@ class Board:
         """Power up at time 0."""
         self.spec, self.plant, self.reality, self.rng = spec, plant, reality, rng
         self.plan = FaultPlan(coming=reality.failures)
+        self.clock = BoardClock(self.plan)
         self.wire = Wire(
             _request_loss(spec, reality), reality.effect("sensors.lost_share"), self.plan, rng
         )

@@ -16,6 +16,9 @@ class FaultPlan:
         reply_delay_ms: replies leave so much later.
         freeze_encoders: counts and sample counter stand still.
         lose_encoder: the firmware notices a dead encoder.
+        clock_rate: seconds that the device's clock shows in a second; 0 stands still.
+        clock_jump_s: the device's clock jumps by so much, once.
+        clock_bits: it counts microseconds in so many bits and then starts anew.
         coming: those of the reality that are still to come.
     """
 
@@ -24,6 +27,9 @@ class FaultPlan:
     reply_delay_ms: float = 0.0
     freeze_encoders: bool = False
     lose_encoder: bool = False
+    clock_rate: float = 1.0
+    clock_jump_s: float = 0.0
+    clock_bits: int = 64
     coming: Sequence[Failure] = ()
 
     def advance_to(self, time_s: float) -> None:

@@ -24,7 +24,7 @@ class TickFlag(IntFlag):
     RAMPING = 4
     """The action was scaled down after arming."""
     DEADLINE_MISSED = 8
-    """The tick started later than `deadline_ms`."""
+    """The tick started later than `deadline_ms`, or ticks before it were left out."""
     HELD = 16
     """The supervisor sent zero instead of the action."""
     SEND_FAILED = 32
@@ -42,7 +42,8 @@ class Tick:
     Attributes:
         index: tick number on the control grid; a jump means that ticks were skipped.
         host_time_s: host clock at the tick's start.
-        device_time_s: the device's clock at the sample.
+        device_time_s: the device's clock at the sample, without its jumps and in the host's
+            seconds.
         q_rad: measured joint positions, unwrapped, (J,).
         observation: (O,), see `ObservationLayout`.
         proposed: what the controller asked for, (A,).

@@ -15,7 +15,7 @@ from robot_mbrl.contract.errors import DataError, SettingsError
 EnvState = dict[str, Any]
 """Plain values by name, and the supervisor's knowledge; can be copied and pickled."""
 
-COUNTERS = ("_steps", "_next_s", "_running", "_state")
+COUNTERS = ("_steps", "_running", "_state")
 """Attributes of a RobotEnv that change from tick to tick."""
 
 
@@ -45,6 +45,7 @@ def take_state(env: Any) -> EnvState:
     return {
         "robot": _robot(env).get_state(),
         "observer": env._observer.get_state(),
+        "time": env._measured.get_state() | env._pacer.get_state(),
         "generator": copy.deepcopy(env.np_random.bit_generator.state),
         "episode": {name: getattr(env, name) for name in COUNTERS},
         "supervisor": copy.deepcopy(known, places),
@@ -53,12 +54,15 @@ def take_state(env: Any) -> EnvState:
 
 def restore_state(env: Any, state: EnvState) -> None:
     """See `RobotEnv.set_state`."""
-    robot, parts = _robot(env), {"robot", "observer", "generator", "episode", "supervisor"}
+    robot = _robot(env)
+    parts = {"robot", "observer", "time", "generator", "episode", "supervisor"}
     if set(state) != parts:
         raise DataError(f"state: expected {', '.join(sorted(parts))}; got {', '.join(state)}")
     things = {id(part): thing for part, thing in _things(env).items()}
     robot.set_state(state["robot"])
     env._observer.set_state(state["observer"])
+    env._measured.set_state(state["time"])
+    env._pacer.set_state(state["time"])
     env.np_random.bit_generator.state = copy.deepcopy(state["generator"])
     vars(env).update(state["episode"])
     vars(env.safe).update(copy.deepcopy(state["supervisor"], things))

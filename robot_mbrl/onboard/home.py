@@ -9,8 +9,11 @@ from robot_mbrl.contract import Clock, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SafetyError
 from robot_mbrl.onboard.home_set_point import HomeSetPoint
+from robot_mbrl.onboard.realtime import no_garbage_collection
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
+from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.timing.pacing import Pacer
 
 REST_S = 0.5
 """A pendulum at its turning point is slow for a moment; rest lasts. Speed is measured by the travel
@@ -21,7 +24,7 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
     """Move the joints to `home_rad` (modulo 2 pi where they wrap) and wait until all rest.
 
     Arms the robot if need be, even where a joint rests beyond its limit, and leaves it disarmed.
-    The supervisor's checks apply.
+    The supervisor's checks apply, deadlines included.
 
     Returns:
         Seconds it took.
@@ -30,33 +33,43 @@ def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
         SafetyError: not at rest within `[home] timeout_s`, naming the joints that still move; or
             the error of a stop.
     """
-    if safe.state is SafetyState.DISARMED:
-        safe.arm(homing=True)
-    observer = Observer(ObservationLayout.from_spec(spec))
-    dt, applied = spec.control.dt, np.zeros(len(spec.actuators))
-    seen: deque[FloatArray] = deque(maxlen=max(2, round(REST_S / dt)))
-    set_point = HomeSetPoint(spec)
-    start = due = clock.now()
-    observation = observer.reset(safe.read().q_rad)
-    while clock.now() - start <= spec.home.timeout_s:
-        q = from_home(observer.q, spec)
-        seen.append(q)
-        speed = np.ptp(np.stack(seen), axis=0) / REST_S
-        if len(seen) == seen.maxlen and not not_at_rest(q, speed, spec):
-            safe.disarm()
-            return clock.now() - start
-        velocity = observer.layout.velocities(observation)
-        applied = safe.send(home_action(set_point.errors(q), velocity, spec))
-        due += dt
-        clock.wait_until(due)
-        state = safe.read()
-        observation = observer.update(state.q_rad if state.fresh else None, applied)
-    safe.disarm()
+    with no_garbage_collection():
+        if safe.state is SafetyState.DISARMED:
+            safe.arm(homing=True)
+        start_s = clock.now()
+        moving = _go_home(safe, clock, spec)
+        safe.disarm()
+    if not moving:
+        return clock.now() - start_s
     raise SafetyError(
         f"robot {spec.name!r} did not come to rest at home within {spec.home.timeout_s:g} s: "
-        + "; ".join(not_at_rest(q, speed, spec) or ["it rested too short"])
+        + "; ".join(moving)
         + ". Help it by hand, check the offsets, or raise [home] timeout_s or its gains"
     )
+
+
+def _go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> list[str]:
+    """Drive until all joints rest at home, or the time is over: then what is wrong, in words."""
+    dt = spec.control.dt
+    seen: deque[FloatArray] = deque(maxlen=max(2, round(REST_S / dt)))
+    measured = MeasuredObserver(Observer(ObservationLayout.from_spec(spec)))
+    observer, pacer, set_point = measured.observer, Pacer(clock, dt), HomeSetPoint(spec)
+    end_s = clock.now() + spec.home.timeout_s
+    observation = measured.reset(safe.read())
+    while True:
+        q = from_home(observer.q, spec)
+        seen.append(q)
+        moving = not_at_rest(q, np.ptp(np.stack(seen), axis=0) / REST_S, spec)
+        if len(seen) == seen.maxlen and not moving:
+            return []
+        velocity = observer.layout.velocities(observation)
+        applied = safe.send(home_action(set_point.errors(q), velocity, spec))
+        period = pacer.wait()
+        if clock.now() > end_s:
+            return moving or ["it rested too short"]
+        state = safe.read()
+        safe.check_timing(period)
+        observation = measured.update(state, applied, (1 + period.skipped) * dt)
 
 
 def from_home(q: FloatArray, spec: RobotSpec) -> FloatArray:

@@ -182,7 +182,8 @@ class Session:
         try:
             if self.safe.state is SafetyState.STOPPED:
                 self.safe.reset()
-            go_home(self.safe, self._connection.clock, self.spec)
+            with self._priority():
+                go_home(self.safe, self._connection.clock, self.spec)
         except SafetyError:
             if not self._connection.simulated:
                 raise
@@ -197,9 +198,8 @@ class Session:
         monitor = make_monitor(self.spec, plan)
         writer = self._open_episode(plan)
         view = EpisodeView(title, plan.ticks, self.safe, watched)
-        simulated = self._connection.simulated
-        make_recorder = Recorder if simulated else BackgroundRecorder
-        with self._watch(view), contextlib.nullcontext() if simulated else realtime_priority():
+        make_recorder = Recorder if self._connection.simulated else BackgroundRecorder
+        with self._watch(view), self._priority():
             report = run_episode(
                 self.safe,
                 self._connection.clock,
@@ -214,6 +214,10 @@ class Session:
         score = score_episode(read_episode(writer.path), self.task)
         text = f"{alarm.reason.value}: {alarm.message}" if alarm else ""
         return EpisodeResult(writer.path, report, score, text)
+
+    def _priority(self) -> AbstractContextManager[Any]:
+        """Ahead of other threads, where time does not wait for us."""
+        return contextlib.nullcontext() if self._connection.simulated else realtime_priority()
 
     def _goal(self, plan: EpisodePlan) -> FloatArray | None:
         names = self.spec.task.goal

@@ -285,6 +285,7 @@ class SimVecEnv(VectorEnv):
 
     def set_state(self, state: State) -> None:
         """Go on from what `get_state` gave. Raises DataError for that of another environment."""
+        state = {"observer.unseen_s": np.zeros(self.num_envs)} | state  # old checkpoints lack it
         checked(state, self.get_state())
         self._started = True
         self._table[:], self.steps[:] = state["parameters"], state["steps"]

@@ -164,10 +164,15 @@ def test_a_device_fault_stops(run, robot, controller):
     assert report.stop_reason is StopReason.WATCHDOG
 
 
-def test_a_plan_that_takes_longer_than_a_period_stops(run, clock, controller):
-    controller.before = lambda n: clock.advance(0.021) if n == 10 else None
-    report, _ = run(30)
-    assert (report.ticks, report.stop_reason) == (10, StopReason.DEADLINE)
+def test_a_plan_that_takes_longer_than_a_period_is_a_miss_and_the_next_one_stops(
+    run, clock, controller
+):
+    controller.before = lambda n: clock.advance(0.021) if n in (5, 10, 11) else None
+    report, episode = run(30)
+    assert (report.ticks, report.stop_reason) == (11, StopReason.DEADLINE)
+    assert (report.missed_deadlines, report.skipped_periods) == (3, 3)
+    assert "after a tick of 21.0 ms" in report.message
+    assert episode.index.tolist() == [*range(5), *range(6, 11), 12]
 
 
 def test_one_late_wake_is_counted_and_two_in_a_row_stop(run, clock, controller):
@@ -188,7 +193,7 @@ def test_whole_periods_are_skipped_and_the_grid_is_kept(run, clock, controller):
 
     controller.before = oversleep
     report, episode = run(20)
-    assert report.skipped_periods == 2
+    assert (report.skipped_periods, report.missed_deadlines) == (2, 2)
     assert episode.index.tolist() == [*range(5), *range(7, 20)]
     on_grid = (episode.time_s - 100.0) / DT - episode.index
     assert np.abs(on_grid).max() < 0.06

@@ -22,8 +22,17 @@ from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 FOLDER = "realities"
 OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")
 """Effects from outside the machine that a reality file may name besides the machine's own."""
-FAILURES = ("drop_replies", "corrupt_replies", "reply_delay_ms", "freeze_encoders", "lose_encoder")
-"""Switches of a `[[fault]]`: so many replies, milliseconds, on or off."""
+FAILURES = (
+    "drop_replies",
+    "corrupt_replies",
+    "reply_delay_ms",
+    "freeze_encoders",
+    "lose_encoder",
+    "clock_rate",
+    "clock_jump_s",
+    "clock_bits",
+)
+"""Switches of a `[[fault]]`: so many replies, milliseconds, on or off, the device's clock."""
 
 logger = logging.getLogger(__name__)
 
@@ -184,6 +193,12 @@ def _failure(t: TomlTable) -> Failure:
             switches[name] = t.integer(name, 0, 1_000_000)
         elif name == "reply_delay_ms":
             switches[name] = t.number(name, 0, 10_000, "ms")
+        elif name == "clock_rate":
+            switches[name] = t.number(name, 0, 100, "s/s")
+        elif name == "clock_jump_s":
+            switches[name] = t.number(name, -1e6, 1e6, "s")
+        elif name == "clock_bits":
+            switches[name] = t.integer(name, 8, 64)
         else:
             switches[name] = t.flag(name)
     t.finish()

@@ -32,6 +32,8 @@ from robot_mbrl.contract.errors import (
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
+from robot_mbrl.onboard.supervisor.deadlines import Deadlines
+from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
@@ -42,6 +44,9 @@ from robot_mbrl.onboard.supervisor.limits import (
     neutral_action,
 )
 from robot_mbrl.onboard.supervisor.ramp import Ramp
+from robot_mbrl.onboard.timing.pacing import Period
+
+COUNTED = ("clamped", "soft_limit", "coasted", "held", "missed", "clock")
 
 
 class SafeRobot(LatchedRobot):
@@ -55,21 +60,23 @@ class SafeRobot(LatchedRobot):
         reason, message: why it stopped; None and "" before that.
         error: what was raised for it, if it was raised.
         flags: `TickFlag` bits of the current tick, started anew by `read`.
-        counts: how often something was clamped, cut, coasted, held or missed.
+        counts: how often something was clamped, cut, coasted, held or missed, and how often the
+            device's clock was corrected.
     """
 
     def __init__(self, robot: Robot, spec: RobotSpec, clock: Clock) -> None:
         """Take over `robot`; it is not moved before `arm` and `send`."""
         super().__init__(robot, spec, clock)
         self.flags = TickFlag(0)
-        self.counts = dict.fromkeys(("clamped", "soft_limit", "coasted", "held", "missed"), 0)
+        self.counts = dict.fromkeys(COUNTED, 0)
         self._forget()
 
     def _forget(self) -> None:
         self._samples = Freshness(self.spec)
         self._ramp = Ramp(self.spec)
         self._send_failures = 0
-        self._late = 0
+        self._deadlines = Deadlines(self.spec)
+        self._device_clock = DeviceClock(self.spec.control.dt)
         self._applied = np.zeros(len(self.spec.actuators))
         self._layout = ObservationLayout.from_spec(self.spec)
         self._recovery: LimitRecovery | None = None
@@ -91,13 +98,16 @@ class SafeRobot(LatchedRobot):
                 + (f" ({self._explanation()}); find the cause, then reset()" if self.reason else "")
             )
         self._forget()
+        asked_s = self.clock.now()
         state = self._first_sample()
         if homing and np.isfinite(state.q_rad).all():
             self._recovery = LimitRecovery(self.spec, state.q_rad)
         self._check(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
+        self._in_time(state, asked_s)
         self._samples.keep(state, self.clock.now())
+        self._deadlines.read_at(self.clock.now())
         self._applied = self._layout.hold(np.asarray(state.q_rad))
         self.state = SafetyState.ARMED
         return state
@@ -118,6 +128,8 @@ class SafeRobot(LatchedRobot):
         self.flags = TickFlag(0)
         lost: LinkError | None = None
         state: RobotState | None = None
+        asked_s = self.clock.now()
+        self._deadlines.read_at(asked_s)
         try:
             state = self._robot.read()
         except DeviceFault as error:
@@ -127,6 +139,7 @@ class SafeRobot(LatchedRobot):
         if state is None:
             return self._miss(StopReason.LINK_LOST, f"no sample: {lost}", lost)
         self._check(state)
+        state = self._in_time(state, asked_s)
         if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
         before = self._samples.last
@@ -142,30 +155,19 @@ class SafeRobot(LatchedRobot):
             self._ramp.restart()
         return state
 
-    def check_timing(self, lateness_s: float, duration_s: float) -> None:
-        """Check how late this tick started and how long the last one took; raises DeadlineMissed.
+    def check_timing(self, period: Period) -> None:
+        """Check whether this tick is on time, see Deadlines; raises DeadlineMissed.
 
-        A tick that took longer than a whole period stops at once, as its command came too late; a
-        late start stops when it repeats `deadline_misses` times in a row.
+        To be called once for each tick, after `read`.
         """
         self._require_armed("check_timing")
-        safety, dt = self.spec.safety, self.spec.control.dt
-        late = 1e3 * lateness_s > safety.deadline_ms
-        self._late = self._late + 1 if late else 0
-        if late:
+        misses = self._deadlines.misses(period)
+        self.counts["missed"] += misses
+        if misses:
             self.flags |= TickFlag.DEADLINE_MISSED
-            self.counts["missed"] += 1
-        if duration_s > dt:
-            self._trip(
-                StopReason.DEADLINE,
-                f"a tick took {1e3 * duration_s:.1f} ms, the period is {1e3 * dt:.1f} ms",
-            )
-        if self._late >= safety.deadline_misses:
-            self._trip(
-                StopReason.DEADLINE,
-                f"{self._late} ticks in a row started late, the last by {1e3 * lateness_s:.1f} ms; "
-                f"limit {safety.deadline_ms:g} ms",
-            )
+        fault = self._deadlines.violation(period)
+        if fault:
+            self._trip(*fault)
 
     def guard(self, action: FloatArray) -> FloatArray:
         """What may be sent of an action (A,): finite, clamped, within soft limits, ramped.
@@ -199,6 +201,9 @@ class SafeRobot(LatchedRobot):
         action is returned). Raises the error of the stop reason; SafetyError when not armed.
         """
         self._require_armed("send")
+        fault = self._deadlines.too_old(self.clock.now())
+        if fault:
+            self._trip(*fault)
         allowed = self.guard(action)
         try:
             sent = self._robot.send(Command(self.codec.to_physical(allowed)))
@@ -235,6 +240,13 @@ class SafeRobot(LatchedRobot):
             self._trip(StopReason.DEVICE_FAULT, str(error), error)
         except LinkError as error:
             self._trip(StopReason.LINK_LOST, str(error), error)
+
+    def _in_time(self, state: RobotState, asked_s: float) -> RobotState:
+        """The sample on a time line without jumps, see DeviceClock."""
+        corrected = self._device_clock.corrections
+        state = self._device_clock.follow(state, asked_s, self.clock.now())
+        self.counts["clock"] += self._device_clock.corrections - corrected
+        return state
 
     def _soften(self, action: FloatArray) -> FloatArray:
         """The action (A,) at its place on the ramp."""

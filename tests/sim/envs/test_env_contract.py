@@ -11,7 +11,7 @@ import hardware
 from sim import make_env, make_vec_env
 from tests.support.engines import each_engine
 
-SINGLE = {"device_time_s", "fresh", "applied", "lateness_s", "stop_reason", "message"}
+SINGLE = {"device_time_s", "fresh", "applied", "lateness_s", "skipped", "stop_reason", "message"}
 VECTOR = {"applied", "final_obs", "_final_obs", "unstable", "parameters"}
 
 
