@@ -42,7 +42,8 @@ class ToyDevice:
                 board.clear_faults()
         faults = sum(bit for bit, fault in MEANING.items() if fault in board.faults)
         measured = [listed(board.counts()), listed(board.command), listed(board.heat.celsius)]
-        return [repr(board.time_s), board.sample, faults, *measured]
+        time_s = 1e-6 * board.clock.show(board.time_s)
+        return [repr(time_s), board.sample, faults, *measured]
 
 
 def listed(values: Iterable[float]) -> str:

@@ -1,0 +1,148 @@
+"""A measured log on the control grid of a robot, with an account of what was left out."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.data.formats.csv_table import LogTable, read_log
+from robot_mbrl.data.formats.log_columns import LogColumns
+from robot_mbrl.data.formats.log_resampling import (
+    ROUNDING,
+    LogSegment,
+    resample,
+    split_at_gaps,
+)
+
+MEASURED, DESIRED = ".measured.csv", ".desired.csv"
+MAX_OVER_LIMIT_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class LogImport:
+    """One log on the control grid, not yet written.
+
+    Attributes:
+        log: what was read.
+        source: of the actions, "commanded" or "measured".
+        segments: at least one.
+        possible: ticks between the first row and the last.
+        over: ticks whose command is beyond the limit of an actuator.
+        dropped: what was left out, a sentence each.
+    """
+
+    log: LogTable
+    source: str
+    segments: list[LogSegment]
+    possible: int
+    over: int
+    dropped: list[str]
+
+    @property
+    def ticks(self) -> int:
+        """How many are kept."""
+        return sum(len(segment.time_s) for segment in self.segments)
+
+
+def lay_out(
+    path: Path, spec: RobotSpec, columns: LogColumns, source: str, max_gap_s: float
+) -> LogImport:
+    """Read a log and lay it on the control grid; raises DataError, see `import_csv`."""
+    log = read_log(path, columns, spec)
+    command, chosen = choose_command(log, columns, source, spec)
+    dt, time = spec.control.dt, log.time_s - min(0.0, log.time_s[0])
+    pieces = split_at_gaps(time, max_gap_s)
+    laid = [resample(time[s], log.q_rad[s], command[s], dt) for s in pieces if _rows(s) > 1]
+    segments = [segment for segment in laid if len(segment.time_s) > 1]
+    possible = int((time[-1] - time[0]) / dt + ROUNDING)
+    run = LogImport(log, chosen, segments, possible, 0, _dropped(log, pieces, max_gap_s, dt))
+    if not segments:
+        raise DataError(_nothing(run, spec, max_gap_s))
+    return replace(run, over=_over_limit(run, spec))
+
+
+def _rows(rows: slice) -> int:
+    return int(rows.stop - rows.start)
+
+
+def _dropped(log: LogTable, pieces: list[slice], max_gap_s: float, dt: float) -> list[str]:
+    """What of a log is not in its segments."""
+    time, found = log.time_s, []
+    if log.cut:
+        found.append("the last row, which is cut short")
+    if len(pieces) > 1:
+        gaps = [time[b.start] - time[a.stop - 1] for a, b in pairwise(pieces)]
+        worst = int(np.argmax(gaps))
+        found.append(
+            f"{sum(gaps):.3f} s in {len(gaps)} gaps, steps of more than {1e3 * max_gap_s:.0f} ms "
+            f"(the longest {gaps[worst]:.3f} s after {time[pieces[worst].stop - 1]:.3f} s)"
+        )
+    short = [p for p in pieces if time[p.stop - 1] - time[p.start] < (2 - ROUNDING) * dt]
+    if short:
+        found.append(f"{sum(map(_rows, short))} rows between gaps, less than two ticks together")
+    return found
+
+
+def _nothing(run: LogImport, spec: RobotSpec, max_gap_s: float) -> str:
+    """Why nothing of a log can be kept."""
+    step_s, rate_hz = float(np.median(np.diff(run.log.time_s))), spec.control.rate_hz
+    clock = run.log.columns
+    hint = (
+        f'; if {clock.time!r} is in ms, say time_unit = "ms" in --columns' if step_s > 0.5 else ""
+    )
+    return (
+        f"{run.log.path}: 0 of {run.possible} ticks can be kept. Rows are {1e3 * step_s:.4g} ms "
+        f"apart, {1 / step_s:.4g} Hz; the robot is controlled at {rate_hz:g} Hz, and over more "
+        f"than {1e3 * max_gap_s:.0f} ms nothing is interpolated. Log faster, or lower rate_hz in "
+        f"robot.toml{hint if step_s > 0.5 else ''}"
+    )
+
+
+def _over_limit(run: LogImport, spec: RobotSpec) -> int:
+    """Ticks beyond a limit; raises DataError where they are too many to be true."""
+    limits = np.array([actuator.limit for actuator in spec.actuators])
+    beyond = np.concatenate([np.abs(s.command) > limits for s in run.segments])
+    for k, actuator in enumerate(spec.actuators):
+        count = int(beyond[:, k].sum())
+        if count > MAX_OVER_LIMIT_SHARE * run.ticks:
+            table = getattr(run.log.columns, run.source)
+            column = table[actuator.name].name if actuator.name in table else run.source
+            raise DataError(
+                f"{run.log.path}: {count} of {run.ticks} ticks are beyond the limit of "
+                f"{actuator.limit:g} {actuator.unit} of {actuator.name!r}; check the unit of "
+                f"{column!r}, give it a scale in --columns, or raise the limit"
+            )
+    return int(beyond.any(1).sum())
+
+
+def choose_command(
+    log: LogTable, columns: LogColumns, source: str, spec: RobotSpec
+) -> tuple[FloatArray, str]:
+    """The input (N, A) of the run and where it came from ("measured" or "commanded")."""
+    if source != "measured" and log.commanded is not None:
+        return log.commanded, "commanded"
+    partner = log.path.with_name(log.path.name.removesuffix(MEASURED) + DESIRED)
+    paired = log.path.name.endswith(MEASURED) and partner.is_file()
+    if source == "measured" or (source == "auto" and not paired):
+        if log.measured is None:
+            raise DataError(f"{log.path}: source 'measured' needs columns of what was measured")
+        return log.measured, "measured"
+    if not paired:
+        raise DataError(
+            f"{log.path}: source 'commanded' needs columns of commands, or {partner.name} beside it"
+        )
+    desired = read_log(partner, columns, spec)
+    if source == "auto" and log.measured is not None and np.ptp(desired.q_rad, axis=0).any():
+        return log.measured, "measured"
+    command = desired.measured if desired.commanded is None else desired.commanded
+    if command is None or len(command) != len(log.time_s):
+        raise DataError(
+            f"{partner}: {len(desired.time_s)} rows, {log.path.name} has {len(log.time_s)}; "
+            "a command belongs to the measurement in the same row"
+        )
+    # Row by row: the desired file's own clock is the planned one and drifts from the real one.
+    return command, "commanded"
