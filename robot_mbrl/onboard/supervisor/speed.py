@@ -1,7 +1,8 @@
 """How fast joints moved, judged between samples whose time is beyond doubt."""
 
 from robot_mbrl.contract import RobotSpec, RobotState
-from robot_mbrl.onboard.supervisor.limits import Violation, check_velocity
+from robot_mbrl.contract.stop_reason import Violation
+from robot_mbrl.onboard.supervisor.limits import check_velocity
 
 
 class SpeedCheck:
