@@ -69,6 +69,6 @@ class Deadlines:
             return None
         return StopReason.DEADLINE, (
             f"a command comes {age_ms:.0f} ms after its sample; without one the device removes "
-            f"drive in {self._safety.watchdog_ms:g} ms. What takes longer than a period belongs "
-            "between episodes"
+            f"drive in {self._safety.watchdog_ms:g} ms. Call read() once a tick; what takes longer "
+            "than a period belongs between episodes"
         )
