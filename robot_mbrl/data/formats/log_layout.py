@@ -55,14 +55,35 @@ def lay_out(
     log = read_log(path, columns, spec)
     command, chosen = choose_command(log, columns, source, spec)
     dt, time = spec.control.dt, log.time_s - min(0.0, log.time_s[0])
-    pieces = split_at_gaps(time, max_gap_s)
-    laid = [resample(time[s], log.q_rad[s], command[s], dt) for s in pieces if _rows(s) > 1]
+    pieces, q = split_at_gaps(time, max_gap_s), whole_turns(log.q_rad, spec)
+    _check_speed(log, q, spec)
+    laid = [resample(time[s], q[s], command[s], dt) for s in pieces if _rows(s) > 1]
     segments = [segment for segment in laid if len(segment.time_s) > 1]
     possible = int((time[-1] - time[0]) / dt + ROUNDING)
     run = LogImport(log, chosen, segments, possible, 0, _dropped(log, pieces, max_gap_s, dt))
     if not segments:
         raise DataError(_nothing(run, spec, max_gap_s))
     return replace(run, over=_over_limit(run, spec))
+
+
+def whole_turns(q: FloatArray, spec: RobotSpec) -> FloatArray:
+    """Positions (N, J) that go on beyond a turn where a joint wraps and the log jumps by one."""
+    wraps = [joint.wraps for joint in spec.joints]
+    return np.where(wraps, np.unwrap(q, axis=0), q)
+
+
+def _check_speed(log: LogTable, q: FloatArray, spec: RobotSpec) -> None:
+    """Raise DataError for positions that move too fast too often to be radians."""
+    speed = np.abs(np.diff(q, axis=0)) / np.diff(log.time_s)[:, None]
+    for j, joint in enumerate(spec.joints):
+        count = int((speed[:, j] > joint.velocity_limit_rad_s).sum())
+        if count > MAX_OVER_LIMIT_SHARE * len(speed):
+            column = log.columns.positions[joint.name].name
+            raise DataError(
+                f"{log.path}: in {count} of {len(speed)} steps {joint.name!r} is faster than its "
+                f"limit of {joint.velocity_limit_rad_s:g} rad/s; is {column!r} in rad? Give it a "
+                "scale in --columns, such as 0.01745329 for degrees"
+            )
 
 
 def _rows(rows: slice) -> int:
@@ -92,7 +113,9 @@ def _nothing(run: LogImport, spec: RobotSpec, max_gap_s: float) -> str:
     step_s, rate_hz = float(np.median(np.diff(run.log.time_s))), spec.control.rate_hz
     clock = run.log.columns
     hint = (
-        f'; if {clock.time!r} is in ms, say time_unit = "ms" in --columns' if step_s > 0.5 else ""
+        f'; if {clock.time!r} is in ms, say time_unit = "ms" in a --columns file'
+        if step_s > 0.5
+        else ""
     )
     return (
         f"{run.log.path}: 0 of {run.possible} ticks can be kept. Rows are {1e3 * step_s:.4g} ms "

@@ -170,3 +170,21 @@ def test_runs_of_the_same_name(pendulum: RobotSpec, tmp_path: Path) -> None:
     ]
     with pytest.raises(DataError, match="given twice"):
         import_csv([csvs[0], csvs[0]], pendulum, tmp_path / "again")
+
+
+def test_angles_that_start_anew_each_turn(pendulum: RobotSpec, tmp_path: Path) -> None:
+    """Of a joint that wraps they are the same as those that go on."""
+    rows = sine()
+    whole = one(write_csv(tmp_path / "a.csv", rows), pendulum)
+    assert np.ptp(whole.q_rad) > np.pi
+    for name, low in (("b", -np.pi), ("c", 0.0)):
+        rows[:, 1] = (rows[:, 1] - low) % (2 * np.pi) + low
+        episode = one(write_csv(tmp_path / f"{name}.csv", rows), pendulum)
+        np.testing.assert_allclose(episode.observations, whole.observations, atol=1e-6)
+
+
+def test_degrees_are_noticed(pendulum: RobotSpec, tmp_path: Path) -> None:
+    rows = sine()
+    rows[:, 1] = np.rad2deg(rows[:, 1])
+    with pytest.raises(DataError, match="faster than its limit of"):
+        one(write_csv(tmp_path / "a.csv", rows), pendulum)
