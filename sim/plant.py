@@ -53,9 +53,9 @@ class MujocoPlant:
         self._events = [t for t in self._reality.event_times_s if t > 0]
         self._build(0.0)
         for k, joint in enumerate(self._spec.joints):
-            initial = f"initial.{joint.name}."
-            self.data.qpos[self._qpos[k]] = self._reality.parameters[initial + "position_rad"]
-            self.data.qvel[self._dof[k]] = self._reality.parameters[initial + "velocity_rad_s"]
+            q, v = joint.initial("position_rad"), joint.initial("velocity_rad_s")
+            self.data.qpos[self._qpos[k]] = self._reality.parameters[q]
+            self.data.qvel[self._dof[k]] = self._reality.parameters[v]
         if self._heat:
             self._heat.start(np.array([0]))
         self.drive(np.zeros_like(self._command), np.zeros_like(self._powered))
@@ -124,7 +124,7 @@ class MujocoPlant:
         """Compile the machine as it is at `time_s`, at rest in its zero position."""
         values = self._reality.parameters_at(time_s)
         self.model = mujoco_model(self._spec, values, timestep_s=TIMESTEP_S)
-        self.model.actuator_ctrllimited[:] = False  # limits are the electronics' business
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL  # by electronics
         stiffen_friction(self.model)
         for payload in self._reality.payloads:
             if payload.at_s <= time_s:

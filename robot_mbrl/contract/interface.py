@@ -76,7 +76,7 @@ class RobotState:
     """One sample of the machine. Arrays are fresh and read-only.
 
     Attributes:
-        q_rad: joint positions, unwrapped, shape (J,).
+        q_rad: joint positions, unwrapped, shape (J,); in m of joints that slide.
         applied: the command in force when the sample was taken, in physical units, shape (A,);
             while the drive is off, the neutral command.
         device_time_s: the device's own clock at the sample.
@@ -131,6 +131,21 @@ class Enabled(Protocol):
 
     def clear_faults(self) -> None:
         """Reset latched faults, drive off; raises LinkError."""
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """Drivers of a device that may not be heard: what it has confirmed."""
+
+    @property
+    def confirmed_off(self) -> bool:
+        """Whether the device has confirmed, since it was last to be enabled, that its drive is
+        off."""
+
+    @property
+    def watchdog_s(self) -> float:
+        """The watchdog period in force when the device was last enabled, as it says; 0 before that,
+        and for a device without a watchdog."""
 
 
 @runtime_checkable

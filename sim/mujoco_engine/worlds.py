@@ -51,7 +51,7 @@ class MujocoWorlds:
         stop_engine_clock()
         self.spec = spec
         self.model = model or mujoco_model(spec)
-        self.model.actuator_ctrllimited[:] = False  # limits are the electronics' business
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL  # by electronics
         self._batch = Batch(self.model, num_worlds, nthread=threads)
         if self._batch.nthread > 1:
             leave_to_parent(self, self._batch)
@@ -111,9 +111,8 @@ class MujocoWorlds:
                 part.start(ids)
         self.set_parameters(parameters, ids)
         for k, joint in enumerate(self.spec.joints):
-            initial = f"initial.{joint.name}."
-            self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
-            self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
+            self._state_q[ids, self._qpos[k]] = parameters[joint.initial("position_rad")]
+            self._state_v[ids, self._dof[k]] = parameters[joint.initial("velocity_rad_s")]
         # the latencies as if the worlds had always been where they are
         q = self._state_q[np.ix_(ids, self._qpos)]
         self._latency.start(q, neutral_command(self.spec, q), ids)

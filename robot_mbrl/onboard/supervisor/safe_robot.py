@@ -33,8 +33,8 @@ from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.supervisor.deadlines import Deadlines
-from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.device.checks import DeviceChecks
+from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
@@ -210,7 +210,8 @@ class SafeRobot(LatchedRobot):
         action is returned). Raises the error of the stop reason; SafetyError when not armed.
         """
         self._require_armed("send")
-        if fault := self._deadlines.too_old(self.clock.now()):
+        fault = self._deadlines.too_old(self.clock.now())
+        if fault:
             self._trip(*fault)
         allowed = self.guard(action)
         try:
