@@ -15,7 +15,7 @@ from robot_mbrl.data.formats.log_resampling import (
     ROUNDING,
     LogSegment,
     resample,
-    split,
+    split_rows,
 )
 
 MEASURED, DESIRED = ".measured.csv", ".desired.csv"
@@ -58,7 +58,7 @@ def lay_out(
     dt, time = spec.control.dt, log.time_s - min(0.0, log.time_s[0])
     q, gaps = whole_turns(log.q_rad, spec), np.diff(time) > max_gap_s
     jumps = _jumps(log, q, spec) & ~gaps
-    pieces = split(len(time), gaps | jumps)
+    pieces = split_rows(len(time), gaps | jumps)
     laid = [resample(time[s], q[s], command[s], dt) for s in pieces if _rows(s) > 1]
     segments = [segment for segment in laid if len(segment.time_s) > 1]
     possible = int((time[-1] - time[0]) / dt + ROUNDING)

@@ -38,7 +38,7 @@ class LogSegment:
     command: FloatArray
 
 
-def split(rows: int, apart: npt.NDArray[np.bool_]) -> list[slice]:
+def split_rows(rows: int, apart: npt.NDArray[np.bool_]) -> list[slice]:
     """Slices of N rows between those steps (N - 1,) that are `apart`."""
     cuts = [0, *(np.flatnonzero(apart) + 1).tolist(), rows]
     return [slice(a, b) for a, b in pairwise(cuts)]
