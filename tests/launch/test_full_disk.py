@@ -95,7 +95,8 @@ def test_an_import_leaves_nothing_and_can_be_repeated(tmp_path):
 def test_a_finetuning_leaves_nothing_and_can_be_repeated(tmp_path):
     out, episodes = tmp_path / "finetuned", tmp_path / "episodes"
     collect = ["collect", "--policy", "random", "--robot", "furuta", "--port", "mock"]
-    assert main([*collect, "--episodes", "4", "--seconds", "1", "--out", str(episodes)]) == 0
+    collect += ["--exploration", "0.1", "--episodes", "4", "--seconds", "1"]
+    assert main([*collect, "--out", str(episodes)]) == 0
     args = ["finetune", "--run", RUN, "--episodes", episodes, "--out", out, *FINETUNE]
     done = run(50_000, *args)
     assert done.returncode == 1 and "cannot be written" in done.stderr, done.stderr
