@@ -33,17 +33,18 @@ from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.supervisor.deadlines import Deadlines
+from robot_mbrl.onboard.supervisor.device.checks import DeviceChecks
 from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
 from robot_mbrl.onboard.supervisor.limits import (
     check_sample,
-    check_velocity,
     cut_outward,
     neutral_action,
 )
 from robot_mbrl.onboard.supervisor.ramp import Ramp
+from robot_mbrl.onboard.supervisor.speed import SpeedCheck
 from robot_mbrl.onboard.timing.pacing import Period
 
 COUNTED = ("clamped", "soft_limit", "coasted", "held", "missed", "clock")
@@ -69,6 +70,7 @@ class SafeRobot(LatchedRobot):
         super().__init__(robot, spec, clock)
         self.flags = TickFlag(0)
         self.counts = dict.fromkeys(COUNTED, 0)
+        self._device = DeviceChecks(spec)
         self._forget()
 
     def _forget(self) -> None:
@@ -77,9 +79,11 @@ class SafeRobot(LatchedRobot):
         self._send_failures = 0
         self._deadlines = Deadlines(self.spec)
         self._device_clock = DeviceClock(self.spec.control.dt)
+        self._speed = SpeedCheck(self.spec)
         self._applied = np.zeros(len(self.spec.actuators))
         self._layout = ObservationLayout.from_spec(self.spec)
         self._recovery: LimitRecovery | None = None
+        self._device.restart()
 
     # --- entering and leaving -----------------------------------------------------------------
 
@@ -105,17 +109,24 @@ class SafeRobot(LatchedRobot):
         self._check(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
-        self._in_time(state, asked_s)
+        state = self._in_time(state, asked_s)
+        self._speed.update(state, believed=True)
         self._samples.keep(state, self.clock.now())
         self._deadlines.read_at(self.clock.now())
         self._applied = self._layout.hold(np.asarray(state.q_rad))
         self.state = SafetyState.ARMED
         return state
 
-    def reset(self) -> None:
-        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten."""
+    def reset(self, *, zeroed: bool = False) -> None:
+        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten.
+
+        After a restart of the device `zeroed` says that its incremental encoders show 0 where they
+        shall; without that the robot is still refused.
+        """
         super().reset()
         self._forget()
+        if zeroed:
+            self._device.zeroed()
 
     # --- one tick -----------------------------------------------------------------------------
 
@@ -142,9 +153,8 @@ class SafeRobot(LatchedRobot):
         state = self._in_time(state, asked_s)
         if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
-        before = self._samples.last
         self._samples.keep(state, self.clock.now())
-        fault = check_velocity(self.spec, before, state) if before else None
+        fault = self._speed.update(state, self._device_clock.believed)
         if self._recovery and not fault:
             fault = self._recovery.update(state)
         if fault:
@@ -223,6 +233,8 @@ class SafeRobot(LatchedRobot):
         if not np.isfinite(applied).all():
             self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
         self._applied = applied
+        if fault := self._device.sent(allowed, applied):
+            self._trip(*fault)
         return applied.copy()
 
     # --- inside -------------------------------------------------------------------------------
@@ -260,7 +272,8 @@ class SafeRobot(LatchedRobot):
 
     def _check(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
-        fault = check_sample(self.spec, state, self._recovery.outside if self._recovery else None)
+        tolerated = self._recovery.outside if self._recovery else None
+        fault = self._device.sample(state) or check_sample(self.spec, state, tolerated)
         if fault:
             self._trip(*fault)
 

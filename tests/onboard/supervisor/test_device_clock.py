@@ -1,9 +1,12 @@
 """A device's clock is followed where it can be true, and corrected where it cannot."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotState
+from robot_mbrl.contract.errors import LimitExceeded, StaleState
 from robot_mbrl.onboard.supervisor.device_clock import WRAP_S, DeviceClock
 
 DT, ROUND_TRIP_S = 0.02, 0.001
@@ -90,3 +93,81 @@ def test_time_never_goes_back_whatever_the_device_says() -> None:
     elapsed, _ = steps(rng.uniform(-1e4, 1e4, 300).tolist())
     assert (elapsed > 0).all()
     assert elapsed == pytest.approx(np.full(299, DT), abs=0.3 * DT)
+
+
+# --- in the supervisor -------------------------------------------------------------------------
+
+
+def test_a_device_that_repeats_old_samples_has_no_new_one(safe, robot, clock) -> None:
+    """Their times are earlier, which alone might be a clock that starts anew."""
+    safe.arm()
+    old = []
+    for _ in range(10):
+        clock.advance(DT)
+        old.append(safe.read())
+    again = iter(old)
+    robot.change = lambda state: next(again)
+    with pytest.raises(StaleState, match="stands still"):
+        for _ in range(5):
+            clock.advance(DT)
+            safe.read()
+
+
+def test_a_sample_counter_of_32_bits_goes_on(safe, robot, clock) -> None:
+    counter = iter(range(2**32 - 5, 2**32 + 20))
+    robot.change = lambda state: replace(state, sequence=next(counter) % 2**32)
+    safe.arm()
+    for _ in range(15):
+        clock.advance(DT)
+        assert safe.read().fresh
+
+
+def test_corrections_are_counted_and_the_time_line_goes_on(safe, robot, clock) -> None:
+    safe.arm()
+    clock.advance(DT)
+    before = safe.read().device_time_s
+    robot.change = lambda state: replace(state, device_time_s=state.device_time_s - 3.0)
+    clock.advance(DT)
+    assert safe.read().device_time_s == pytest.approx(before + DT)
+    assert safe.counts["clock"] == 1
+
+
+def turn(robot, clock, faster_from_s: float = 9.0) -> None:
+    """At 55 rad/s, later at 70; 60 are allowed."""
+    passed = clock.now() - 100.0
+    robot.q = np.array([0.0, 55.0 * passed + 15.0 * max(0.0, passed - faster_from_s)])
+
+
+@pytest.mark.parametrize("age_s", [0.006, 0.009])
+@pytest.mark.parametrize("doubtful", ["an old sample", "a jump"])
+def test_one_doubtful_time_is_no_false_stop(safe, robot, clock, doubtful: str, age_s: float):
+    """55 of 60 rad/s: neither a sample that is older than its question nor a jump makes it 70."""
+
+    def change(state: RobotState) -> RobotState:
+        tick = round((clock.now() - 100.0) / DT)
+        if doubtful == "a jump":
+            shift_s = age_s if tick >= 20 else 0.0
+            return replace(state, device_time_s=state.device_time_s - shift_s)
+        shift_s = age_s if tick == 20 else 0.0
+        q = state.q_rad - np.array([0.0, 55.0 * shift_s])
+        return replace(state, q_rad=q, device_time_s=state.device_time_s - shift_s)
+
+    robot.change = change
+    safe.arm()
+    for _ in range(40):
+        clock.advance(DT)
+        turn(robot, clock)
+        assert safe.read().fresh
+    assert safe.counts["clock"] == (1 if doubtful == "a jump" else 2)
+
+
+def test_a_clock_that_jumps_at_every_tick_hides_nothing(safe, robot, clock) -> None:
+    rng = np.random.default_rng(0)
+    robot.change = lambda s: replace(s, device_time_s=s.device_time_s + rng.uniform(-99, 99))
+    safe.arm()
+    with pytest.raises(LimitExceeded, match="rad/s, limit 60"):
+        for _ in range(40):
+            clock.advance(DT)
+            turn(robot, clock, faster_from_s=20 * DT)
+            safe.read()
+    assert 20.5 < (clock.now() - 100.0) / DT < 23.5
