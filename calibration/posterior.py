@@ -49,6 +49,7 @@ def posterior_worlds(
             drawn = offspring(kept.parameters, bounds, rng, worlds)
         score = world_errors(engine, drawn, windows, cap_rad)
         kept = best_of(kept, PosteriorWorlds(drawn, score), keep)
+    engine.close()
     return kept
 
 
@@ -79,7 +80,7 @@ def offspring(
 def world_errors(
     engine: Worlds, drawn: Parameters, windows: LogWindows, cap_rad: float
 ) -> FloatArray:
-    """Mean capped error of each world (n,) over the windows, rad."""
+    """Mean capped error of each world (n,) over the windows, rad; the cap where it blew up."""
     worlds = len(next(iter(drawn.values())))
     everyone, errors = np.arange(worlds), []
     for w in range(len(windows)):
@@ -94,5 +95,6 @@ def world_errors(
         for action, travel in zip(windows.action[w], windows.travel_rad[w], strict=True):
             engine.step(same(action))
             gaps.append(np.abs(engine.true_state()[0] - start - travel))
-        errors.append(np.minimum(gaps, cap_rad).mean((0, 2)))
+        error = np.minimum(gaps, cap_rad).mean((0, 2))
+        errors.append(np.where(engine.unstable(), cap_rad, error))
     return np.asarray(np.mean(errors, axis=0))

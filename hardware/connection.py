@@ -100,7 +100,7 @@ def make_env(robot: str | Path | RobotSpec, port: str, **settings: Any) -> "Robo
     Args:
         robot: built-in name, folder, or spec.
         port: see `open_connection`.
-        settings: `episode_s`, `task`, see RobotEnv.
+        settings: `episode_s`, `task`, see RobotEnv; `realtime` is True for a real robot.
 
     `reset` brings the robot home; closing the environment releases it. Raises as `open_connection`.
     """
@@ -111,6 +111,7 @@ def make_env(robot: str | Path | RobotSpec, port: str, **settings: Any) -> "Robo
     spec = robot if isinstance(robot, RobotSpec) else load_robot(robot)
     connection = open_connection(spec, port)
     try:
+        settings = {"realtime": not connection.simulated} | settings
         return RobotEnv(connection.robot, connection.clock, spec, **settings)
     except BaseException:
         connection.robot.close()

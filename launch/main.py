@@ -5,24 +5,27 @@ deploy and collect start on a machine without torch and mujoco.
 """
 
 import atexit
-import contextlib
 import difflib
 import gc
 import importlib
+import io
 import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import tyro
 
 import robot_mbrl
-from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, Outcome, plain
-from robot_mbrl.contract.errors import RobotMbrlError, SafetyError, how_to_install
+from launch.check_settings import check_settings
+from launch.lasting_streams import lasting_streams
+from launch.stop_signals import Terminated, signals_interrupt
+from launch.verb import BY_SIGNAL, ERROR, INTERRUPTED, OK, SAFETY_STOP, USAGE, Outcome, plain
+from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 
 VERBS = {
     "new-robot": "make a robot folder from any URDF",
@@ -35,6 +38,7 @@ VERBS = {
     "collect": "record episodes to learn from",
     "finetune": "correct a run with recorded episodes; keep it only if it predicts better",
     "import-log": "turn measured CSV logs into episodes",
+    "replay": "play a recorded episode in simulation; its error against what was measured",
     "report": "draw a run and its episodes into one HTML file",
     "analyze": "measure how wrong a run's model is, and whether it knows",
     "bench": "measure this machine, or what learning reaches; see `robot-mbrl bench`",
@@ -87,19 +91,17 @@ VERB_MENU = Menu("robot-mbrl", "VERB", {"launch.verbs": VERBS})
 BENCH_MENU = Menu("robot-mbrl bench", "NAME", {"launch.bench": BENCHES, "launch.studies": STUDIES})
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a verb as Ctrl-C does, with an exit code of its own."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 well, 1 error, 2 usage, 3 safety stop, 4 rejected)."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args[:1] == ["--version"]:
-        print(f"robot-mbrl {robot_mbrl.__version__}")
-        return OK
-    if args[:1] == ["bench"]:
-        return run_named(BENCH_MENU, args[1:])
-    return run_named(VERB_MENU, args)
+    print_anything()
+    with lasting_streams():
+        if args[:1] == ["--version"]:
+            print(f"robot-mbrl {robot_mbrl.__version__}")
+            return OK
+        if args[:1] == ["bench"]:
+            return run_named(BENCH_MENU, args[1:])
+        return run_named(VERB_MENU, args)
 
 
 def run_named(menu: Menu, args: Sequence[str]) -> int:
@@ -131,23 +133,25 @@ def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
     """Parse, run, print; errors raised on purpose become one message and no traceback."""
     settings: Any = None
     try:
-        with sigterm_interrupts():
+        with signals_interrupt():
             module = load_command(module_name)
             # tyro ends wrong usage with exit code 2 by itself
             settings = tyro.cli(module.Settings, prog=prog, args=args)
+            check_settings(settings)
             outcome: Outcome = module.run(settings)
-    except Terminated:
-        return _say(prog, "stopped by SIGTERM", TERMINATED)
+    except Terminated as error:
+        name = signal.Signals(error.number).name
+        return _say(prog, f"stopped by {name}", BY_SIGNAL + error.number)
     except KeyboardInterrupt:
         return _say(prog, "stopped by Ctrl-C", INTERRUPTED)
     except ModuleNotFoundError as error:
         return _fail(prog, settings, error, _explain_missing(error))
-    except SafetyError as error:  # outside of an episode, e.g. on the way home
-        return _fail(prog, settings, error, str(error), SAFETY_STOP)
     except RobotMbrlError as error:
-        return _fail(prog, settings, error, str(error))
+        return _fail(prog, settings, error, str(error), SAFETY_STOP if error.safety_stop else ERROR)
     except OSError as error:
         return _fail(prog, settings, error, _explain_os(error))
+    except MemoryError as error:
+        return _fail(prog, settings, error, f"not enough memory for this ({error})")
     _print_json(settings, outcome)
     return outcome.exit_code
 
@@ -186,18 +190,13 @@ def _explain_os(error: OSError) -> str:
     return f"{where}{error.strerror or error}"
 
 
-@contextlib.contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Within, SIGTERM raises Terminated in the main thread."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def print_anything() -> None:
+    """Let nothing that a terminal cannot show end a verb: a name that is no UTF-8, a degree sign
+    where there is only ASCII. What cannot be shown is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from robot_mbrl.contract import RobotSpec, load_robot
+
 OK = 0
 ERROR = 1
 USAGE = 2
 SAFETY_STOP = 3
 REJECTED = 4
+BY_SIGNAL = 128
 INTERRUPTED = 130
-TERMINATED = 143
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,11 @@ class Outcome:
 
     result: dict[str, Any] = field(default_factory=dict)
     exit_code: int = OK
+
+
+def named_robot(robot: str | None) -> RobotSpec | None:
+    """The robot of an option --robot, or None where it was not given; raises SpecError."""
+    return None if robot is None else load_robot(robot)
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import SettingsError
 from sim.laws.delay_line import EVERY
 from sim.laws.per_world import State
@@ -37,13 +37,18 @@ class Worlds(Protocol):
 
     def step(
         self,
-        action: FloatArray,
+        action: FloatArray | None,
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
-        default one control period. What happens by chance is drawn from `rng`; without one it does
-        not happen."""
+        default one control period. None goes on with the newest commands. What happens by chance
+        is drawn from `rng`; without one it does not happen."""
+
+    def enable(self, motors: BoolArray) -> None:
+        """Switch motors (B, A) on and the others off, at once, as the contract means it: commands
+        on their way are gone, those that are on hold their neutral command. A reset switches a
+        world's motors on."""
 
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`. Raises SpecError as `reset`."""
@@ -57,6 +62,10 @@ class Worlds(Protocol):
     def measure(self, rng: np.random.Generator, ids: np.ndarray | slice = EVERY) -> FloatArray:
         """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
         J) in rad."""
+
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,): an angle or a velocity became NaN or
+        larger than 1e10 rad or rad/s. They stand still, and show nothing real, until a reset."""
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
@@ -76,7 +85,7 @@ class Worlds(Protocol):
         """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
 
     def close(self) -> None:
-        """Release the engine; calling it twice does no harm."""
+        """Release the engine and end its threads and processes; calling it twice does no harm."""
 
 
 def make_worlds(

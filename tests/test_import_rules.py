@@ -23,13 +23,16 @@ REFERENCES = ("stable_baselines3", "pytorch_mppi")  # what benches compare with
 RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "contract": ((), ("numpy",)),
     "tasks": (("contract",), ("numpy",)),
-    "data": (("contract",), ("numpy", "mcap")),
+    "data": (("contract",), ("numpy", "mcap", "lz4", "zstandard")),
     "onboard": (ON_BOARD_DATA, ("numpy", "onnxruntime")),
     "envs": ((*ON_BOARD_DATA, "onboard"), ("numpy", "gymnasium")),
     "hardware": (("contract", "envs"), ("numpy", "serial", "cobs", "gymnasium")),
     "sim": (
         ("contract", "tasks", "envs"),
-        ("numpy", "mujoco", "pybullet", "pybullet_utils", "gymnasium", "PIL", "imageio_ffmpeg"),
+        (
+            *["numpy", "mujoco", "pybullet", "pybullet_utils", "gymnasium", "PIL"],
+            *["imageio_ffmpeg", "xacro"],
+        ),
     ),
     "calibration": (("contract", "data", "envs", "sim"), ("numpy", "scipy", "mujoco")),
     "networks": (("contract",), ("numpy", "torch")),
@@ -65,7 +68,12 @@ RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # The order in which a room's own folders and files rest on each other, lowest first. What is not
 # named is judged by the tests against circles alone.
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "robot_mbrl.contract": (("parameters", "urdf"), ("description",), ("observation",)),
+    "robot_mbrl.contract": (
+        ("files",),
+        ("parameters", "urdf"),
+        ("description",),
+        ("observation",),
+    ),
     "sim": (
         ("laws",),
         ("mujoco_engine", "bullet_engine"),

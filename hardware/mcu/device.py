@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hardware.counters import signed, unsigned
 from hardware.identity import Identity
 from hardware.mcu import messages
 from hardware.mcu.frames import MEANING, Frame, FrameReader, McuFault, MessageType, encode_frame
@@ -66,12 +67,12 @@ class McuDevice:
     def _state(self) -> StateMessage:
         board = self.board
         return StateMessage(
-            device_us=round(board.time_s * 1e6),
-            sample=board.sample,
+            device_us=board.clock.show(board.time_s),
+            sample=unsigned(board.sample),
             faults=int(on_the_wire(board.faults)),
-            counts=board.counts(),
-            applied=tuple(float(v) for v in board.command),
-            temperature_c=tuple(float(v) for v in board.heat.celsius),
+            counts=tuple(signed(count) for count in board.counts()),
+            applied=tuple(float(v) for v in board.echo),
+            temperature_c=tuple(float(v) for v in board.temperatures_c),
         )
 
 

@@ -1,10 +1,11 @@
 """`McuDriver`: a robot behind protocol `mcu`, on any `Port`."""
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from hardware.counters import Unwrapped
 from hardware.driver import PortDriver, frozen, insist
 from hardware.identity import Identity
 from hardware.mcu import messages
@@ -20,7 +21,7 @@ from hardware.mcu.messages import IdentityMessage, StateMessage
 from hardware.port import Port
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import FrameError, LinkTimeout
-from robot_mbrl.contract.interface import Command, RobotState
+from robot_mbrl.contract.interface import Command, Fault, RobotState
 
 CONNECT_S = 2.0  # boards that reset when the port opens need a second
 CONNECT_REPLY_S = 0.05
@@ -40,27 +41,21 @@ class McuDriver(PortDriver):
         super().__init__(spec, port)
         self._sequence = 0
         self._reader = FrameReader()
-
-    def arm(self) -> None:
-        """Enable drive under the watchdog of `[safety] watchdog_ms`.
-
-        Raises DeviceFault when the device is not healthy after that; latched faults need
-        `clear_faults` first, by decision of whoever calls.
-        """
-        period = math.ceil(self.spec.safety.watchdog_ms)
-        state = insist(lambda: self._ask(lambda sequence: messages.enable(sequence, period)))
-        self._check_enabled(meaning_of(state.faults))
+        self._counts, self._samples = Unwrapped(), Unwrapped()
 
     def clear_faults(self) -> None:
         """Reset latched faults and leave the drive off; raises LinkError."""
         insist(lambda: self._ask(messages.clear))
 
     def read(self) -> RobotState:
-        """Ask for a fresh sample; raises LinkTimeout after `[link] reply_timeout_ms`, LinkError."""
-        state = self._ask(messages.read)
+        """Ask for a fresh sample; raises LinkTimeout after `[link] reply_timeout_ms`, LinkError.
+
+        Asks once more where the control period has time for it, see Resend.
+        """
+        state = self._resend.read(lambda: self._ask(messages.read))
         return RobotState(
             q_rad=self._angles(state.counts),
-            applied=frozen(np.array(state.applied)),
+            applied=self._commands(state.applied),
             device_time_s=state.device_us * 1e-6,
             host_time_s=self._port.now(),
             sequence=state.sample,
@@ -71,15 +66,21 @@ class McuDriver(PortDriver):
     def send(self, command: Command) -> Command:
         """Clamp to the limits, drive, and return the device's echo of what it applied.
 
-        The echo is 0 when the device is not enabled or has a fault; `read` says which. When the
+        Sent once more where no reply came and the control period has time for it, see Resend.
+
+        The echo is the neutral command when the drive is off; `read` says why. When the
         reply is lost (LinkTimeout), the command may or may not be in force.
         Raises NotFiniteError, ShapeError, LinkError.
         """
         values = tuple(float(v) for v in self._clamped(command))
-        state = self._ask(lambda sequence: messages.command(sequence, values))
-        return Command(frozen(np.array(state.applied)))
+        state = self._resend.send(
+            lambda: self._ask(lambda sequence: messages.command(sequence, values))
+        )
+        return Command(self._commands(state.applied))
 
     def _identify(self) -> Identity:
+        self._counts.restart()
+        self._samples.restart()
         self._port.write(DELIMITER)  # ends whatever half frame the device still holds
         deadline = self._port.now() + CONNECT_S
         while True:
@@ -89,6 +90,17 @@ class McuDriver(PortDriver):
             except LinkTimeout as error:
                 if self._port.now() >= deadline:
                     raise LinkTimeout(self._silence()) from error
+
+    def _enable(self, watchdog_ms: int) -> Fault:
+        ask = insist(lambda: self._ask(lambda sequence: messages.enable(sequence, watchdog_ms)))
+        return meaning_of(ask.faults)
+
+    def _watchdog_in_force_ms(self) -> float:
+        return insist(self._ask_who).watchdog_ms
+
+    def _ask_who(self) -> IdentityMessage:
+        frame = self._request(messages.hello, MessageType.IDENTITY, self._timeout_s)
+        return IdentityMessage.unpack(frame)
 
     def _remove_drive(self) -> None:
         insist(lambda: self._ask(messages.stop))
@@ -107,7 +119,8 @@ class McuDriver(PortDriver):
             )
         if not np.isfinite(state.applied).all():
             raise FrameError(f"STATE: applied command is {state.applied}, expected finite numbers")
-        return state
+        [sample] = self._samples.take([state.sample])
+        return replace(state, counts=self._counts.take(state.counts), sample=sample)
 
     def _request(self, build: Request, reply: MessageType, timeout_s: float) -> Frame:
         """Send one request and return its reply; raises LinkTimeout, LinkError."""

@@ -7,7 +7,7 @@ from hardware.identity import Identity
 from hardware.mcu.frames import Frame, MessageType
 from robot_mbrl.contract.errors import FrameError
 
-UNIT_CODES = {"V": 1, "A": 2, "Nm": 3, "rad_s": 4, "rad": 5}
+UNIT_CODES = {"V": 1, "A": 2, "Nm": 3, "rad_s": 4, "rad": 5, "N": 6, "m_s": 7, "m": 8}
 MAX_TEXT_BYTES = 63
 _UNITS = {code: unit for unit, code in UNIT_CODES.items()}
 
@@ -152,9 +152,10 @@ class StateMessage:
 
     Attributes:
         device_us: the device's clock, microseconds since power-up.
-        sample: counts encoder samples; unchanged when the sampler stands still.
+        sample: counts encoder samples, after 2^32 - 1 from 0; unchanged when the sampler stands
+            still.
         faults: `McuFault` bits.
-        counts: unwrapped encoder counts, shape (J,).
+        counts: encoder counts beyond a revolution too, after 2^31 - 1 from -2^31, shape (J,).
         applied: command in force after this request, float32, shape (A,).
         temperature_c: per actuator, NaN without a sensor, shape (A,).
     """

@@ -5,14 +5,16 @@ from typing import Protocol
 
 import numpy as np
 
+from hardware.mock.board_clock import BoardClock
 from hardware.mock.fault_plan import FaultPlan
 from hardware.mock.plant import Plant
 from hardware.mock.sensing import CommandDelay, Encoders, Heat
 from hardware.mock.wire import Wire
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import BoolArray, FloatArray
 from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.interface import LATCHED_FAULTS, Fault
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 
 TICK_S = 1e-3  # of the firmware: sampling, watchdog, driver stage
 OVERTEMPERATURE_C = 100.0
@@ -47,16 +49,19 @@ class Board:
 
     Time is the board's own, from 0 at power-up; `advance_to` moves it, everything else happens at
     the time reached. The drive follows commands with the reality's latency, but is cut at once by
-    `stop`, `clear_faults`, the watchdog and faults.
+    `stop`, `clear_faults`, the watchdog and faults. What "off" and "enabled" mean stands in
+    `robot_mbrl.contract.interface`.
 
     Attributes:
         plan: what fails now.
+        clock: the device's own, as its replies show it.
         wire: to the host.
         events: the device's log.
         time_s: now.
         faults: bits of the contract's `Fault`; a protocol has its own for them.
-        command: in force (A,), physical units, 0 without drive.
-        drive: what the motors get now (A,), after latency.
+        powered: which motors have torque now (A,); all or none, by `enable`.
+        command: in force (A,), physical units; the neutral command where there is no power.
+        drive: the command that the motors follow now (A,), after latency.
         heat: of the motors.
         sample: counts encoder samples; stands still when the sampler does.
         watchdog_s: longest time without a command; 0 while disabled.
@@ -68,6 +73,7 @@ class Board:
         """Power up at time 0."""
         self.spec, self.plant, self.reality, self.rng = spec, plant, reality, rng
         self.plan = FaultPlan(coming=reality.failures)
+        self.clock = BoardClock(self.plan)
         self.wire = Wire(
             _request_loss(spec, reality), reality.effect("sensors.lost_share"), self.plan, rng
         )
@@ -75,19 +81,33 @@ class Board:
         self.time_s = 0.0
         self.faults = Fault.NOT_ENABLED
         self.limits = np.array([a.limit for a in spec.actuators])
+        self.powered = np.zeros(len(spec.actuators), dtype=bool)
         self.command = np.zeros(len(spec.actuators))
         self.drive = np.zeros(len(spec.actuators))
-        self.heat = Heat(self.limits)
+        self.heat = Heat(spec)
         self.sample = 0
         self.watchdog_s = 0.0
         self._ticks = 0
         self._fed_s = 0.0
         self._delays = [CommandDelay() for _ in spec.actuators]
         self._encoders = Encoders(spec, reality, TICK_S)
+        # a position servo turns to where its own encoder shows what is asked
+        self._shift = neutral_command(spec, self._encoders.zero_rad)
         self._counts: tuple[int, ...] = ()
         self._load_parameters()
         plant.reset(rng)
         self._measure()
+
+    @property
+    def echo(self) -> FloatArray:
+        """The command (A,) that a reply says is in force."""
+        return self.command * self.plan.echo_share
+
+    @property
+    def temperatures_c(self) -> FloatArray:
+        """The temperatures (A,) that a reply shows."""
+        lost = np.full_like(self.heat.celsius, np.nan)
+        return lost if self.plan.lose_temperature else self.heat.celsius
 
     @property
     def enabled(self) -> bool:
@@ -104,7 +124,8 @@ class Board:
         """Allow drive under this watchdog; False where a latched fault or its period forbids it."""
         if self.faults & LATCHED_FAULTS or watchdog_s <= 0:
             return False
-        self._cut()
+        self._cut()  # what was in force before is over: every motor begins at rest
+        self.powered = np.ones_like(self.powered)
         self.faults = Fault(0)
         self.watchdog_s = watchdog_s
         self._fed_s = self.time_s
@@ -124,6 +145,16 @@ class Board:
         self.faults = Fault.NOT_ENABLED
         self._log("faults cleared")
         self._supervise()
+
+    def reboot(self) -> None:
+        """Lose power for a moment: disabled, clock and counter at 0, incremental encoders too."""
+        self._encoders.power_up()
+        self._shift = neutral_command(self.spec, self._encoders.zero_rad)
+        self._cut()
+        self.faults = Fault.NOT_ENABLED
+        self.clock.restart(self.time_s)
+        self.sample = 0
+        self._log("powered up")
 
     def take_command(self, values: FloatArray) -> None:
         """Clamp, drive and feed the watchdog; values (A,) in physical units.
@@ -148,7 +179,8 @@ class Board:
 
     def counts(self) -> tuple[int, ...]:
         """Encoder counts (J,) as a reply shows them, with the noise of this reading."""
-        if not (self.plan.freeze_encoders and self._counts):
+        still = self.plan.freeze_encoders or self.plan.dead_encoders
+        if not (still and self._counts):
             self._counts = self._encoders.counts(self._noise_counts, self.rng)
         return self._counts
 
@@ -161,7 +193,7 @@ class Board:
 
     def _tick(self) -> None:
         self.drive = np.array([d.value(self.time_s) for d in self._delays])
-        self.plant.drive(self.drive)
+        self.plant.drive(self.drive + self._shift, self.powered)
         self.plant.advance(TICK_S)
         self._ticks += 1
         self.time_s = max(self.time_s, self._ticks * TICK_S)
@@ -169,7 +201,10 @@ class Board:
             self._load_parameters()
         if self.plan.coming:
             self.plan.advance_to(self.time_s)
-        self.heat.advance(self.drive, TICK_S)
+        if self.plan.reboot:
+            self.plan.reboot = False
+            self.reboot()
+        self.heat.advance(self.drive, self._encoders.newest_rad, self.powered, TICK_S)
         self._measure()
         self._supervise()
 
@@ -188,6 +223,8 @@ class Board:
             return
         self._encoders.sample(self.plant.positions(), self._age_s)
         self.sample += 1
+        if not self.powered.all():
+            self._rest(~self.powered)
 
     def _supervise(self) -> None:
         if self.enabled and self.time_s - self._fed_s >= self.watchdog_s:
@@ -199,11 +236,18 @@ class Board:
         if self.plan.lose_encoder:
             self.trip(Fault.ENCODER)
 
+    def _rest(self, motors: BoolArray) -> None:
+        """Give motors (A,) their neutral command, and drop what is on its way to them."""
+        neutral = neutral_command(self.spec, self._encoders.newest_rad)
+        self.command = np.where(motors, neutral, self.command)
+        self.drive = np.where(motors, neutral, self.drive)
+        for a in np.flatnonzero(motors):
+            self._delays[a].cut(float(neutral[a]))
+
     def _cut(self) -> None:
-        self.command = np.zeros(len(self.spec.actuators))
-        self.drive = np.zeros(len(self.spec.actuators))
-        for delay in self._delays:
-            delay.cut()
+        self.powered = np.zeros_like(self.powered)
+        self._rest(~self.powered)
+        self.plant.drive(self.drive + self._shift, self.powered)
         self.faults = (self.faults | Fault.NOT_ENABLED) & ~Fault.COMMAND_CLAMPED
         self.watchdog_s = 0.0
 

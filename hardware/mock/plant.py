@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import BoolArray, FloatArray
 from robot_mbrl.contract.description.reality import Reality
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError, how_to_install
@@ -20,14 +20,18 @@ class Plant(Protocol):
     def reset(self, rng: np.random.Generator) -> None:
         """Go back to power-up: time 0, the initial state of the reality, no drive."""
 
-    def drive(self, command: FloatArray) -> None:
-        """Hold `command` (A,), physical units, from now on."""
+    def drive(self, command: FloatArray, powered: BoolArray) -> None:
+        """Hold `command` (A,), physical units, from now on.
+
+        `powered` (A,): motors with torque; of the others the command means nothing: a servo, a
+        current and a torque drive give no torque, a motor by voltage is short-circuited.
+        """
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
 
     def positions(self) -> FloatArray:
-        """True joint angles (J,) in rad, unwrapped."""
+        """True joint positions (J,) in rad, unwrapped; in m of sliders."""
 
 
 PlantFactory = Callable[[RobotSpec, Reality, np.random.Generator], Plant]

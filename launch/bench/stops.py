@@ -88,13 +88,14 @@ def run_case(
     seconds = clock.now() - start
     # With the cable off nobody can stop the device: its own watchdog does.
     clock.wait_until(clock.now() + 1.25e-3 * spec.safety.watchdog_ms)
-    latched = safe.reason is report.stop_reason and not np.any(device.board.drive)
+    latched = safe.reason is report.stop_reason and not device.board.powered.any()
     return Ended(report.stop_reason, report.message, seconds, latched)
 
 
 def run(settings: Settings) -> Outcome:
     """Every case, then nominal hours."""
-    rows = [measure_stop(settings, case) for case in CASES]
+    spec, _ = _load(settings.controller, settings.robot, 0)
+    rows = [measure_stop(settings, case) for case in CASES if case.fits(spec)]
     nominal = measure_nominal(settings)
     return Outcome({"cases": rows, "nominal": nominal})
 

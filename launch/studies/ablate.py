@@ -24,6 +24,7 @@ from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.interface import Policy
 from robot_mbrl.planners.objective.imagination import Imagination
 from robot_mbrl.planners.warm import WarmPlanner
@@ -65,14 +66,13 @@ def measure_ablations(bench: Settings) -> dict[str, Any]:
     torch.set_num_threads(1)
     done = json.loads(bench.out.read_text("utf-8"))["runs"] if bench.out.exists() else []
     result = {"env": bench.env, "steps": bench.steps, "runs": done}
-    bench.out.parent.mkdir(parents=True, exist_ok=True)
     for seed in bench.seeds:
         for name in bench.only or ABLATIONS:
             if any(r["name"] == name and r["seed"] == seed for r in done):
                 continue
             with progress(f"{name}, seed {seed}") as report:
                 done += run_ablation(bench, name, seed, functools.partial(report, "steps"))
-            bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
+            write_whole(bench.out, json.dumps(result, indent=1))
     print_ablations(done)
     return result
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from launch.studies.learn_settings import ReferenceSetting, find_setting
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.report.drawing import JOINT_COLORS, OUTSIDE, draw
 
 AXES = {"steps": "environment steps", "cpu_s": "CPU seconds of learning, one thread"}
@@ -113,8 +114,7 @@ def draw_results(bench: Settings) -> dict[str, Any]:
     results = read_results(bench.runs)
     print_curves(results, bench.measure)
     figure = draw(lambda f: plot_curves(results, bench.measure, f), 9.0, 3.2)
-    bench.out.parent.mkdir(parents=True, exist_ok=True)
-    bench.out.write_text(figure, encoding="utf-8")
+    write_whole(bench.out, figure)
     curves = {
         r["agent"]: {k: v.tolist() for k, v in series(r["runs"], bench.measure).items()}
         for r in results

@@ -24,6 +24,7 @@ from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.agents.pets import Pets
 from robot_mbrl.analysis.coverage import cross_validated_coverage
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.interface import Policy
 from robot_mbrl.learning.online import OnlineLearning
 from robot_mbrl.runs.run_folder import RunFolder
@@ -177,9 +178,17 @@ def summarize(row: dict[str, Any]) -> str:
 
 def measure_learning(bench: Settings) -> dict[str, Any]:
     """Every seed; prints a line for each and writes the JSON. Killed, the same call goes on."""
-    settings = settings_of(bench)
     torch.set_num_threads(1)
-    unfinished = Unfinished(bench.out, settings) if bench.out else None
+    if bench.out is None:
+        return _measure(bench, None)
+    with Unfinished(bench.out, settings_of(bench)) as unfinished:
+        result = _measure(bench, unfinished)
+        write_whole(bench.out, json.dumps(result, indent=1))
+        unfinished.remove()
+    return result
+
+
+def _measure(bench: Settings, unfinished: Unfinished | None) -> dict[str, Any]:
     rows = []
     for seed in bench.seeds:
         row = unfinished.row(seed) if unfinished else None
@@ -192,17 +201,13 @@ def measure_learning(bench: Settings) -> dict[str, Any]:
         rows.append(row)
         print(summarize(row), flush=True)
     final = [r["curve"][-1]["return"] for r in rows]
-    result = {
+    return {
         "env": bench.env,
         "agent": bench.agent,
         "steps": rows[0]["curve"][-1]["steps"],
         "median": float(np.median(final)),
         "runs": rows,
     }
-    if bench.out and unfinished:
-        bench.out.write_text(json.dumps(result, indent=1), encoding="utf-8")
-        unfinished.remove()
-    return result
 
 
 def settings_of(bench: Settings) -> dict[str, Any]:

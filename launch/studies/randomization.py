@@ -24,6 +24,7 @@ from launch.verb import Outcome, Verb, plain
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.learning.actors import PolicyController
 from robot_mbrl.learning.pretrain import PretrainConfig, differing_settings, pretrain
@@ -124,7 +125,7 @@ def evaluated(
         controller = make_actor(spec, training, actor)
         folder = training.run / f"episodes-{name}"
         scores = drive(settings, spec, controller, reality, folder, training.seed)
-        saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
+        write_whole(saved, json.dumps(plain(scores)))
     scores = json.loads(saved.read_text(encoding="utf-8"))
     return {
         "randomization": training.kind,
@@ -173,7 +174,7 @@ def drive(
 def write(out: Path, rows: list[dict[str, Any]]) -> None:
     """What is known so far."""
     text = json.dumps(plain(rows), indent=1)
-    (out / "randomization.json").write_text(text, encoding="utf-8")
+    write_whole(out / "randomization.json", text)
 
 
 def print_randomization(settings: Settings, rows: list[dict[str, Any]]) -> None:

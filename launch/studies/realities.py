@@ -14,6 +14,7 @@ from launch.verb import plain
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import Reality, load_reality
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.files.whole_file import write_whole
 
 
 def name_realities(realities: Sequence[str], spec: RobotSpec) -> dict[str, str]:
@@ -47,5 +48,4 @@ def keep_reality(reality: Reality, path: Path) -> None:
             f"{path.parent}: holds results of another reality {reality.name!r}, or of this one "
             "before its file was changed; choose another --out"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    write_whole(path, json.dumps(numbers, indent=1))

@@ -23,6 +23,7 @@ from launch.terminal import print_episode
 from launch.verb import Outcome, Verb, plain
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import load_reality
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import export_run
@@ -92,8 +93,7 @@ def measure_transfer(settings: Settings) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for name, reality in name_realities(settings.realities, spec).items():
         rows += transfer(settings, spec, name, reality)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    (settings.out / "transfer.json").write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
+    write_whole(settings.out / "transfer.json", json.dumps(plain(rows), indent=1))
     return {"rows": rows}
 
 
@@ -249,7 +249,7 @@ def deployed(
             if count
         ]
         scores = [score for part in ProcessExecutor().map(jobs) for score in part]
-        saved.write_text(json.dumps(plain(scores)), encoding="utf-8")
+        write_whole(saved, json.dumps(plain(scores)))
     scores = json.loads(saved.read_text(encoding="utf-8"))
     return {
         "name": name,

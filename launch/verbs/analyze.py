@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import tyro
 
 import sim
-from launch.verb import Outcome, Verb, plain
+from launch.verb import Outcome, Verb, named_robot, plain
 from robot_mbrl.analysis.measure import Analysis, AnalysisConfig, analyze
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.data import load_episodes
 from robot_mbrl.report.analysis_report import return_note, write_analysis
+from robot_mbrl.runs.load_agent import robot_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,11 @@ class Settings(Verb):
 
     run: Path
     """run folder"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one that the run names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the run
+    was made with by default"""
     out: Path | None = None
     """folder to write into; the run folder by default"""
     episodes: tuple[Path, ...] = ()
@@ -41,13 +48,18 @@ def run(settings: Settings) -> Outcome:
     """Analyze, write both files and print what decides."""
     given = list(settings.episodes)
     episodes = load_episodes(given, recover=settings.recover) if given else None
-    analysis = analyze(settings.run, settings.config, episodes=episodes, make_env=sim.make_vec_env)
+    analysis = analyze(
+        settings.run,
+        settings.config,
+        episodes=episodes,
+        make_env=sim.make_vec_env,
+        spec=robot_of(settings.run, named_robot(settings.robot), settings.calibration),
+    )
     out = settings.out or settings.run
-    out.mkdir(parents=True, exist_ok=True)
     page, numbers = out / "analysis.html", out / "analysis.json"
     write_analysis(analysis, page)
     values = to_json(analysis)
-    numbers.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(numbers, json.dumps(values, indent=1, allow_nan=False) + "\n")
     print_analysis(analysis)
     print(f"{page}, {numbers}")
     return Outcome({"page": page, "numbers": numbers} | values)

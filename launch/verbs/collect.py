@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 
+from launch.latched_faults import settle_faults
 from launch.operator_stop import OperatorStop, open_session
-from launch.terminal import print_end, print_episode
+from launch.terminal import print_calibration, print_end, print_episode
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.files.folder_lock import check_not_in_use
 from robot_mbrl.onboard import (
     Controller,
     EpisodePlan,
@@ -36,6 +40,9 @@ class Settings(Verb):
     """device path, pyserial URL, or `mock` / `mock:REALITY`"""
     robot: str | None = None
     """built-in robot or robot folder; the one the controller names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the
+    controller holds by default"""
     controller: Path | None = None
     """controller.onnx; not needed with --policy random"""
     policy: Literal["controller", "random"] = "controller"
@@ -52,6 +59,8 @@ class Settings(Verb):
     """what innovation and disagreement do: stop the robot, only be noted, or nothing"""
     keep_going: bool = False
     """go home and on after a stop by a limit or a monitor; other stops always end"""
+    clear_faults: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """clear what the device has latched, such as its watchdog after a kill; find the cause first"""
     seed: int = 0
     """of the noise, and of an in-process mock"""
 
@@ -60,9 +69,11 @@ def run(settings: Settings) -> Outcome:
     """Collect and print what happened."""
     with OperatorStop() as stop:
         spec, controller = choose(settings)
+        print_calibration(spec, settings.calibration)
         report = collect(spec, controller, settings, stop)
     print_end(report, spec.name)
-    return Outcome({"robot": spec.name} | report.to_json(), SAFETY_STOP if report.stop else OK)
+    head = {"robot": spec.name, "joint_offset_rad": spec.offsets_rad}
+    return Outcome(head | report.to_json(), SAFETY_STOP if report.stop else OK)
 
 
 def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
@@ -70,17 +81,21 @@ def choose(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
     if settings.policy == "random":
         if settings.robot is None:
             raise SettingsError("--policy random needs --robot NAME or folder")
-        return load_robot(settings.robot), None
+        return calibrate(load_robot(settings.robot), settings.calibration), None
     if settings.controller is None:
         raise SettingsError("collect needs --controller FILE, or --policy random for noise alone")
-    return load_for_robot(settings.controller, settings.robot, seed=settings.seed)
+    return load_for_robot(
+        settings.controller, settings.robot, seed=settings.seed, calibration=settings.calibration
+    )
 
 
 def collect(
     spec: RobotSpec, controller: OnnxController | None, settings: Settings, stop: OperatorStop
 ) -> EpisodesReport:
     """Run the episodes."""
+    check_not_in_use(settings.out)
     with open_session(spec, settings.port, stop, settings.seed) as session:
+        settle_faults(session, settings.clear_faults)
         thresholds = controller.metadata.thresholds if controller else {}
         plan = EpisodePlan(
             ticks=session.ticks(settings.seconds),

@@ -20,6 +20,7 @@ from launch.verbs.finetune import print_verdict
 from launch.verbs.pretrain import pretrain_here
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.data import load_episodes
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.export.graph import ControllerConfig
@@ -95,7 +96,7 @@ def run(settings: Settings) -> Outcome:
     good = rows[-1]["success"] >= settings.required
     result = {"stages": rows, "seconds": seconds, "required": settings.required, "good": good}
     write_demo_report(settings, stages, rows)
-    (settings.out / FINISHED).write_text(json.dumps(plain(result), indent=1), encoding="utf-8")
+    write_whole(settings.out / FINISHED, json.dumps(plain(result), indent=1))
     verdict = "does its task" if good else "does NOT do its task"
     share = f"{rows[-1]['success']:.0%} success, at least {settings.required:.1%} required"
     print(f"the finetuned controller {verdict}: {share}; {seconds / 60:.1f} min in all")

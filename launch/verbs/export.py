@@ -7,9 +7,10 @@ from typing import Annotated
 
 import tyro
 
-from launch.verb import Outcome, Verb
+from launch.verb import Outcome, Verb, named_robot
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.export.graph import ControllerConfig
+from robot_mbrl.runs.load_agent import robot_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,11 @@ class Settings(Verb):
 
     run: Path
     """run folder made by `robot-mbrl pretrain` or `finetune`"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one that the run names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the run
+    was made with by default"""
     out: Path = Path("controller.onnx")
     """the file to write"""
     config: Annotated[ControllerConfig, tyro.conf.arg(name="")] = field(
@@ -32,7 +38,12 @@ class Settings(Verb):
 
 def run(settings: Settings) -> Outcome:
     """Export and print what the file holds."""
-    metadata = export_run(settings.run, settings.out, settings.config)
+    metadata = export_run(
+        settings.run,
+        settings.out,
+        settings.config,
+        spec=robot_of(settings.run, named_robot(settings.robot), settings.calibration),
+    )
     largest, ties = metadata.tolerance["action"], metadata.ties
     size = settings.out.stat().st_size
     print(f"{settings.out}: {size / 1e6:.2f} MB for robot {metadata.robot!r}")
@@ -44,5 +55,9 @@ def run(settings: Settings) -> Outcome:
         )
     if not metadata.thresholds:
         print("  the run holds no thresholds.json: deploy will not watch the innovation")
+    if metadata.calibration:
+        offsets = metadata.calibration.get("joint_offset_rad", {})
+        said = ", ".join(f"{joint} {rad:g} rad" for joint, rad in offsets.items()) or "none"
+        print(f"  holds a calibration, joint offsets: {said}; deploy uses it")
     result = {"path": settings.out, "bytes": size, "metadata": dataclasses.asdict(metadata)}
     return Outcome(result)

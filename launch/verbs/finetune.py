@@ -8,10 +8,11 @@ import tyro
 
 from calibration.resimulate import resimulator
 from launch.terminal import progress
-from launch.verb import OK, REJECTED, Outcome, Verb
+from launch.verb import OK, REJECTED, Outcome, Verb, named_robot
 from robot_mbrl.data import load_episodes
 from robot_mbrl.learning.finetune.config import FinetuneConfig
 from robot_mbrl.learning.finetune.procedure import finetune_run
+from robot_mbrl.runs.load_agent import robot_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,11 @@ class Settings(Verb):
 
     run: Path
     """run folder to start from, made by `robot-mbrl pretrain` or `finetune`"""
+    robot: str | None = None
+    """built-in robot or robot folder; the one that the run names by default"""
+    calibration: Path | None = None
+    """.toml or .json of what was measured on this robot, joint offsets above all; the one the run
+    was made with by default"""
     episodes: tuple[Path, ...]
     """folders with .mcap files, or files"""
     out: Path
@@ -48,6 +54,7 @@ def run(settings: Settings) -> Outcome:
             settings.config,
             resimulate=resimulator,
             progress=report_progress,
+            spec=robot_of(settings.run, named_robot(settings.robot), settings.calibration),
         )
     print_verdict(settings.out, result)
     return Outcome({"run": settings.out} | result, OK if result["accepted"] else REJECTED)

@@ -14,7 +14,7 @@ import sim
 from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.calibration import load_calibration
+from robot_mbrl.contract.description.calibration import calibrate
 from robot_mbrl.contract.description.randomization_table import RandomizationRow, randomization_rows
 from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.noise import CorrelatedNoise
@@ -59,8 +59,6 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Show the randomization, or an episode."""
     spec, controller = robot_and_controller(settings)
-    if settings.calibration is not None:
-        spec = spec.with_calibration(load_calibration(settings.calibration, spec))
     if settings.show_randomization:
         return show_randomization(spec)
     check_files(settings)
@@ -94,8 +92,13 @@ def run(settings: Settings) -> Outcome:
 def robot_and_controller(settings: Settings) -> tuple[RobotSpec, OnnxController | None]:
     """The robot and who drives it."""
     if settings.controller is not None:
-        return load_for_robot(settings.controller, settings.robot, seed=settings.seed)
-    return load_robot(settings.robot or "furuta"), None
+        return load_for_robot(
+            settings.controller,
+            settings.robot,
+            seed=settings.seed,
+            calibration=settings.calibration,
+        )
+    return calibrate(load_robot(settings.robot or "furuta"), settings.calibration), None
 
 
 def check_files(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_mbrl.agents.mbpo import Mbpo
+from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
@@ -33,13 +34,16 @@ class LineageError:
     disagreement: FloatArray
 
 
-def measure_lineage_error(run: Path, agent: Mbpo, windows: Windows) -> LineageError:
-    """Evaluate the run and its ancestors on the same windows; `agent` is the run's."""
+def measure_lineage_error(
+    run: Path, agent: Mbpo, spec: RobotSpec, windows: Windows
+) -> LineageError:
+    """Evaluate the run and its ancestors on the same windows; `agent` is the run's, `spec` the
+    robot of all."""
     line = ancestors(run)
     short = windows.first(TICKS)
     errors, spreads = [], []
     for path in line:
-        model = (agent if path == run else load_agent(path)[0]).model
+        model = (agent if path == run else load_agent(path, spec)[0]).model
         errors.append(open_loop_error(model, short).rms_rad[-1])
         uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.action[:, 0])
         spreads.append(np.median(uncertainty.disagreement))

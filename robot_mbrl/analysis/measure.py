@@ -91,6 +91,7 @@ def analyze(
     *,
     episodes: dict[str, Episode] | None = None,
     make_env: Callable[..., Any] | None = None,
+    spec: RobotSpec | None = None,
 ) -> Analysis:
     """Measure a run.
 
@@ -100,10 +101,11 @@ def analyze(
         episodes: recorded ones by name; those that the run learned from are left out.
         make_env: `make_env(spec, num_envs, seed=...)` -> vector environment, used without episodes:
             the policy alone acts in unseen worlds.
+        spec: the robot; the one that the run names by default.
 
     Raises DataError without usable episodes, ContractMismatchError for episodes of another robot.
     """
-    agent, spec = load_agent(run)
+    agent, spec = load_agent(run, spec)
     if episodes is not None:
         recordings, source = held_out(run, spec, episodes)
     elif make_env is not None:
@@ -184,7 +186,7 @@ def measure(
         "disagreement",
         lambda: measure_novelty(model, rows, test, fresh, limit, rng),
     )
-    lineage = measure_lineage_error(run, agent, windows) if windows else None
+    lineage = measure_lineage_error(run, agent, spec, windows) if windows else None
     if lineage and len(lineage.runs) == 1:
         notes.append(
             "lineage error: this run was not made from another one, so there are no iterations"

@@ -10,6 +10,7 @@ from robot_mbrl.contract.errors import NotFiniteError, ShapeError
 
 FloatArray = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
 Parameters = dict[str, FloatArray]
 """Sampled parameters: path, such as `links.arm.mass` -> values, shape (B,) over worlds."""
 

@@ -9,6 +9,7 @@ RobotMbrlError
  ├─ NotFiniteError           NaN or infinity where a number must be
  ├─ DataError                an episode, log or run folder that cannot be read, or a full disk
  ├─ PlannerError             no usable plan
+ ├─ SimulationError          simulated physics that blew up
  ├─ WorkerError              a process that worked for another one died or hung
  ├─ LinkError                the wire: port missing, unplugged
  │   ├─ LinkTimeout          no reply within the deadline
@@ -23,7 +24,13 @@ RobotMbrlError
 
 
 class RobotMbrlError(Exception):
-    """Base of all errors raised on purpose; the command line prints these without a traceback."""
+    """Base of all errors raised on purpose; the command line prints these without a traceback.
+
+    Attributes:
+        safety_stop: a robot was stopped for it, whatever the error is.
+    """
+
+    safety_stop = False
 
 
 class SpecError(RobotMbrlError):
@@ -58,6 +65,10 @@ class PlannerError(RobotMbrlError):
     """A planner found no usable plan."""
 
 
+class SimulationError(RobotMbrlError):
+    """Simulated physics blew up: an angle or a velocity became NaN or huge."""
+
+
 class WorkerError(RobotMbrlError):
     """A worker process died, hung, or failed in a way that cannot be handed on; names the job."""
 
@@ -80,6 +91,8 @@ class DeviceFault(LinkError):
 
 class SafetyError(RobotMbrlError):
     """The safety supervisor refused a command or stopped the robot."""
+
+    safety_stop = True
 
 
 class LimitExceeded(SafetyError):

@@ -3,6 +3,20 @@
 Simulator, mock device and real robot implement the same four methods. Letters used everywhere:
 J joints, A actuators, O observation columns, B batch, T time, H horizon, N candidate plans, E
 members.
+
+Drive, for every kind of command and every protocol:
+
+- Off: no motor drives its joint. A servo, and a motor commanded by current or torque, gives no
+  torque at all; a motor commanded by voltage is short-circuited, as at 0 V, which only brakes.
+  Friction and rotor inertia stay. A command changes nothing.
+- Enabled, no command yet: every motor holds the neutral command that was its own when it was
+  enabled, see `neutral_command`: a position servo the pose it then had, inside or outside its
+  limits; a velocity servo speed 0 with torque; other motors 0. So enabling moves nothing.
+- Enabled, commanded: the newest command that came, after the machine's latency. Off is at once,
+  and forgets what was on its way.
+
+What a sample shows as applied is finite at any time: the command in force, and while the drive is
+off the neutral command of that moment, so the pose for a position servo.
 """
 
 from collections.abc import Callable
@@ -62,8 +76,9 @@ class RobotState:
     """One sample of the machine. Arrays are fresh and read-only.
 
     Attributes:
-        q_rad: joint positions, unwrapped, shape (J,).
-        applied: the command in force when the sample was taken, in physical units, shape (A,).
+        q_rad: joint positions, unwrapped, shape (J,); in m of joints that slide.
+        applied: the command in force when the sample was taken, in physical units, shape (A,);
+            while the drive is off, the neutral command.
         device_time_s: the device's own clock at the sample.
         host_time_s: the host's monotonic clock when the sample arrived.
         sequence: the device's sample counter.
@@ -97,10 +112,11 @@ class Robot(Protocol):
         """Return the newest sample; never blocks past the link's deadline. Raises LinkError."""
 
     def send(self, command: Command) -> Command:
-        """Apply a command and return what is really applied. Raises NotFiniteError, LinkError."""
+        """Apply a command and return what is really applied: while the drive is off, the neutral
+        command. Raises NotFiniteError, LinkError."""
 
     def stop(self) -> None:
-        """Remove all drive. Safe in every state, never raises, tries every motor."""
+        """Switch the drive off. Safe in every state, never raises, tries every motor."""
 
     def close(self) -> None:
         """Stop, then release the machine. Safe to call twice."""
@@ -111,10 +127,25 @@ class Enabled(Protocol):
     """Drivers whose device has an enable of its own, e.g. to start its watchdog."""
 
     def arm(self) -> None:
-        """Enable drive; raises DeviceFault, LinkError."""
+        """Enable drive, every motor at its neutral command; raises DeviceFault, LinkError."""
 
     def clear_faults(self) -> None:
         """Reset latched faults, drive off; raises LinkError."""
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """Drivers of a device that may not be heard: what it has confirmed."""
+
+    @property
+    def confirmed_off(self) -> bool:
+        """Whether the device has confirmed, since it was last to be enabled, that its drive is
+        off."""
+
+    @property
+    def watchdog_s(self) -> float:
+        """The watchdog period in force when the device was last enabled, as it says; 0 before that,
+        and for a device without a watchdog."""
 
 
 @runtime_checkable

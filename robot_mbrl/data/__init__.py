@@ -2,8 +2,8 @@
 
 from robot_mbrl.data.episode import Episode
 from robot_mbrl.data.formats.csv_import import import_csv
-from robot_mbrl.data.formats.csv_table import LogColumns
 from robot_mbrl.data.formats.episode_files import load_episodes
+from robot_mbrl.data.formats.log_columns import Column, LogColumns, read_columns
 from robot_mbrl.data.formats.mcap_reader import read_episode
 from robot_mbrl.data.formats.mcap_writer import EpisodeWriter
 from robot_mbrl.data.header import EpisodeHeader
@@ -13,6 +13,7 @@ from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.data.windows import Windows
 
 __all__ = [
+    "Column",
     "Episode",
     "EpisodeHeader",
     "EpisodeWriter",
@@ -24,5 +25,6 @@ __all__ = [
     "Windows",
     "import_csv",
     "load_episodes",
+    "read_columns",
     "read_episode",
 ]

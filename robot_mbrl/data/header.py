@@ -6,8 +6,12 @@ from typing import Any
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.files.read_file import parse_json, shown
+from robot_mbrl.contract.files.toml_table import TomlTable
 
-FORMAT = 1
+FORMAT = 2
+"""From 2 on each record carries a checksum, see `formats/seal.py`."""
+FORMATS = (1, FORMAT)
 KINDS = ("deploy", "collect", "import")
 
 
@@ -26,6 +30,8 @@ class EpisodeHeader:
         created: time of recording, ISO 8601, passed in.
         lineage: which controller acted and what it was made from.
         extra: anything else, e.g. the source of an imported log.
+        joint_offset_rad: offset of each joint that was added to what its encoder showed; empty
+            where that is not known: in imported logs, and in files of before.
         format: version of this record.
     """
 
@@ -39,6 +45,7 @@ class EpisodeHeader:
     created: str
     lineage: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    joint_offset_rad: dict[str, float] = field(default_factory=dict)
     format: int = FORMAT
 
     @classmethod
@@ -67,6 +74,7 @@ class EpisodeHeader:
             created=created,
             lineage=lineage or {},
             extra=extra or {},
+            joint_offset_rad={} if kind == "import" else spec.offsets_rad,
         )
 
     def to_strings(self) -> dict[str, str]:
@@ -75,19 +83,41 @@ class EpisodeHeader:
 
     @classmethod
     def from_strings(cls, strings: dict[str, str], source: str) -> "EpisodeHeader":
-        """The inverse of `to_strings`; raises DataError."""
+        """The inverse of `to_strings`; raises DataError naming what is missing or wrong."""
         names = [f.name for f in fields(cls)]
+        strings = {"joint_offset_rad": "{}"} | strings
         missing = [n for n in names if n not in strings]
         if missing:
             raise DataError(f"{source}: the header lacks {', '.join(missing)}")
-        try:
-            values = {n: json.loads(strings[n]) for n in names}
-        except ValueError as error:
-            raise DataError(f"{source}: the header is not valid JSON ({error})") from error
-        if values["format"] != FORMAT:
+        values = {n: parse_json(strings[n], f"{source}: header: {n}") for n in names}
+        if values["format"] not in FORMATS:
             raise DataError(
-                f"{source}: episode format {values['format']!r}, this version reads {FORMAT}"
+                f"{source}: episode format {shown(values['format'])}, this version reads "
+                f"{' and '.join(map(str, FORMATS))}"
             )
-        for name in ("columns", "joints", "actions"):
-            values[name] = tuple(values[name])
-        return cls(**values)
+        table = TomlTable(values, f"{source}: header", error=DataError)
+        actions = table.tables("actions")
+        return cls(
+            robot=table.text("robot"),
+            fingerprint=table.text("fingerprint"),
+            columns=table.names("columns"),
+            joints=table.names("joints"),
+            actions=tuple(read_action(action) for action in actions),
+            rate_hz=table.number("rate_hz", 1e-3, 1e6, "Hz"),
+            kind=table.text("kind"),
+            created=str(values["created"]),
+            lineage=table.table("lineage").raw(),
+            extra=table.table("extra").raw(),
+            joint_offset_rad=_offsets(table.table("joint_offset_rad")),
+            format=values["format"],
+        )
+
+
+def _offsets(table: TomlTable) -> dict[str, float]:
+    return {joint: table.number(joint, -1e6, 1e6, "rad") for joint in table.keys()}  # noqa: SIM118
+
+
+def read_action(table: TomlTable) -> dict[str, Any]:
+    """An actuator as headers and controllers name it: {name, unit, limit}."""
+    limit = table.number("limit", 0, 1e9)
+    return table.raw() | {"name": table.text("name"), "unit": table.text("unit"), "limit": limit}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import dataclass, fields
 from enum import IntFlag
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import parse_json_object, shown
 
 
 class TickFlag(IntFlag):
@@ -22,9 +24,9 @@ class TickFlag(IntFlag):
     RAMPING = 4
     """The action was scaled down after arming."""
     DEADLINE_MISSED = 8
-    """The tick started later than `deadline_ms`."""
+    """The tick started later than `deadline_ms`, or ticks before it were left out."""
     HELD = 16
-    """The supervisor sent zero instead of the action."""
+    """The supervisor sent the neutral command instead of the action."""
     SEND_FAILED = 32
     """The link did not confirm the command: the applied action is not known."""
     NEW_SEGMENT = 64
@@ -40,7 +42,8 @@ class Tick:
     Attributes:
         index: tick number on the control grid; a jump means that ticks were skipped.
         host_time_s: host clock at the tick's start.
-        device_time_s: the device's clock at the sample.
+        device_time_s: the device's clock at the sample, without its jumps and in the host's
+            seconds.
         q_rad: measured joint positions, unwrapped, (J,).
         observation: (O,), see `ObservationLayout`.
         proposed: what the controller asked for, (A,).
@@ -69,6 +72,8 @@ class Tick:
 FIELDS = tuple(f.name for f in fields(Tick))
 VECTORS = ("q_rad", "observation", "proposed", "applied", "innovation")
 MAY_BE_UNKNOWN = ("disagreement", "innovation")
+LARGEST = 2**62
+"""Of index and flags, far from where 64 bits end."""
 
 
 def tick_schema() -> dict[str, Any]:
@@ -78,7 +83,7 @@ def tick_schema() -> dict[str, Any]:
     for name in FIELDS:
         item = {"type": ["number", "null"]} if name in MAY_BE_UNKNOWN else number
         properties[name] = {"type": "array", "items": item} if name in VECTORS else item
-    properties |= {"index": {"type": "integer"}, "flags": {"type": "integer"}}
+    properties |= {name: {"type": "integer"} for name in ("index", "flags", "crc32")}
     return {"title": "robot_mbrl.Tick", "type": "object", "properties": properties}
 
 
@@ -110,32 +115,33 @@ def _number(name: str, value: float) -> float | None:
 
 def decode_tick(data: bytes, source: str) -> Tick:
     """The inverse of `encode_tick`; raises DataError naming the field."""
-    try:
-        values = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{source}: not valid JSON ({error}); the file is damaged") from error
-    if not isinstance(values, dict) or set(values) != set(FIELDS):
-        raise DataError(f"{source}: expected the fields {', '.join(FIELDS)}; got {values!r:.200}")
+    values = parse_json_object(data, source)
+    if set(values) != set(FIELDS):
+        raise DataError(f"{source}: expected the fields {', '.join(FIELDS)}; got {shown(values)}")
     parsed: dict[str, Any] = {}
     for name in FIELDS:
         value = values[name]
         if name in ("index", "flags"):
-            if type(value) is not int:
-                raise DataError(f"{source}: {name} is {value!r}, expected an integer")
-            parsed[name] = value
+            parsed[name] = _integer(name, value, source)
         elif name in VECTORS:
             if not isinstance(value, list):
-                raise DataError(f"{source}: {name} is {value!r:.80}, expected a list of numbers")
+                raise DataError(f"{source}: {name} is {shown(value)}, expected a list of numbers")
             parsed[name] = np.array([_parse(name, x, source) for x in value], dtype=np.float64)
         else:
             parsed[name] = _parse(name, value, source)
     return Tick(**parsed)
 
 
+def _integer(name: str, value: Any, source: str) -> int:
+    if type(value) is not int or not -LARGEST <= value <= LARGEST:
+        raise DataError(f"{source}: {name} is {shown(value)}, expected an integer")
+    return value
+
+
 def _parse(name: str, value: Any, source: str) -> float:
     if value is None and name in MAY_BE_UNKNOWN:
         return math.nan
     number = type(value) in (int, float)
-    if not number or not math.isfinite(value):
-        raise DataError(f"{source}: {name} holds {value!r}, expected a finite number")
+    if not number or not -sys.float_info.max <= value <= sys.float_info.max:
+        raise DataError(f"{source}: {name} holds {shown(value)}, expected a finite number")
     return float(value)

@@ -18,10 +18,13 @@ import torch
 import robot_mbrl
 from robot_mbrl.agents.agent import Agent, with_model
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.export.graph import ControllerConfig, controller_module
 from robot_mbrl.export.onnx_graph import to_onnx
 from robot_mbrl.export.parity import largest_differences
+from robot_mbrl.onboard import MonitorThresholds
 from robot_mbrl.onboard.controller.metadata import ControllerMetadata
+from robot_mbrl.onboard.controller.model_seal import seal_model
 from robot_mbrl.onboard.controller.output import METADATA_KEY
 from robot_mbrl.runs.lineage import hash_file, run_lineage
 from robot_mbrl.runs.load_agent import load_agent
@@ -30,12 +33,19 @@ from robot_mbrl.runs.run_folder import THRESHOLDS, WEIGHTS, RunFolder
 CHECKED_OBSERVATIONS = 64
 
 
-def export_run(run: Path, out: Path, config: ControllerConfig | None = None) -> ControllerMetadata:
+def export_run(
+    run: Path,
+    out: Path,
+    config: ControllerConfig | None = None,
+    *,
+    spec: RobotSpec | None = None,
+) -> ControllerMetadata:
     """Write the controller of a finished run, checked on observations that it recorded.
 
-    Errors as of `load_agent` and `export_controller`.
+    spec: the robot; the one that the run names by default. Errors as of `load_agent` and
+    `export_controller`.
     """
-    agent, spec = load_agent(run)
+    agent, spec = load_agent(run, spec)
     folder, real = RunFolder(run), with_model(agent).real
     rows = real.sample(CHECKED_OBSERVATIONS, np.random.default_rng(0))
     return export_controller(
@@ -43,8 +53,8 @@ def export_run(run: Path, out: Path, config: ControllerConfig | None = None) -> 
         spec,
         out,
         observations=real.split(rows).obs,
-        thresholds=folder.read_json(THRESHOLDS) if folder.has(THRESHOLDS) else {},
-        lineage=run_lineage(run) | {"weights_sha256": hash_file(run / WEIGHTS)},
+        thresholds=_thresholds(folder),
+        lineage=run_lineage(run, out.parent) | {"weights_sha256": hash_file(run / WEIGHTS)},
         config=config,
     )
 
@@ -73,7 +83,7 @@ def export_controller(
     Returns:
         The metadata. Raises SettingsError for an agent that has no such controller,
         ContractMismatchError when onnxruntime and torch disagree, NotFiniteError when an output on
-        these observations is not finite.
+        these observations is not finite, DataError where the file cannot be written.
     """
     config = config or ControllerConfig()
     module = controller_module(agent, config)
@@ -95,9 +105,15 @@ def export_controller(
         ties=differences.ties,
     )
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, path)
+    write_whole(path, seal_model(graph.SerializeToString()))
     return metadata
+
+
+def _thresholds(folder: RunFolder) -> dict[str, Any]:
+    """Checked before they travel; none for a run without."""
+    if not folder.has(THRESHOLDS):
+        return {}
+    return MonitorThresholds.from_json(folder.read_object(THRESHOLDS)).to_json()
 
 
 def _planner(config: ControllerConfig) -> dict[str, Any]:

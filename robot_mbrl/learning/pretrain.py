@@ -19,9 +19,11 @@ from robot_mbrl.agents.agent import AgentConfig, with_model
 from robot_mbrl.agents.registry import AGENTS, default_config, make_agent
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.folder_lock import FolderLock
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.envs.episodes import evaluate
+from robot_mbrl.envs.unlearned import UnlearnedReport, evaluate_unlearned
 from robot_mbrl.learning.adaptive_ranges import (
     AutomaticConfig,
     AutomaticRanges,
@@ -39,7 +41,8 @@ from robot_mbrl.networks.policy_view import TaskPolicyView
 from robot_mbrl.runs.agent_state import agent_config, create_run, named_settings, save_agent
 from robot_mbrl.runs.checkpoint import load_checkpoint, save_checkpoint
 from robot_mbrl.runs.replay_file import Subsample
-from robot_mbrl.runs.run_folder import CHECKPOINT, CONFIG, STATE, THRESHOLDS, RunFolder
+from robot_mbrl.runs.run_folder import CHECKPOINT, STATE, THRESHOLDS, RunFolder
+from robot_mbrl.runs.run_head import files_fit, read_head
 from robot_mbrl.runs.same_settings import check_unchanged, differences
 from robot_mbrl.runs.scalars import ScalarRunFolder
 from robot_mbrl.runs.settings import from_dict
@@ -103,15 +106,23 @@ class PretrainConfig:
 
 @dataclass(frozen=True)
 class PretrainReport:
-    """What pretraining reached: the last evaluation of the policy alone and the model's fit."""
+    """What pretraining reached: the last evaluation of the policy alone, the model's fit, and, if
+    the policy had no success, what the same worlds are worth to who has learned nothing."""
 
     evaluation: dict[str, float]
     fit: FitReport
     transitions: int
+    unlearned: UnlearnedReport | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the policy had any success, or beats doing nothing and random actions."""
+        return self.unlearned is None or self.unlearned.beaten_by(self.evaluation["return"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
+            "learned": self.learned,
             "evaluation": self.evaluation,
             "transitions": self.transitions,
             "holdout_nll": self.fit.holdout_nll,
@@ -184,14 +195,11 @@ class Pretraining:
         fit = self._fit_model(progress)
         self._calibrate_alarms()
         self._save(finished=True)
-        return PretrainReport(self.evaluation, fit, len(self.agent.real))
+        return PretrainReport(self.evaluation, fit, len(self.agent.real), self._unlearned())
 
     def _create(self) -> None:
-        config, given = self.config, self.spec.calibration
-        more = {"calibration": given} if given else {}
-        create_run(
-            self.folder, self.spec, config.agent, config.seed, pretraining=config.to_json(), **more
-        )
+        config = self.config
+        create_run(self.folder, self.spec, config.agent, config.seed, pretraining=config.to_json())
 
     def _restart_worlds(self, phase: int) -> np.ndarray:
         """New episodes everywhere: at a checkpoint the simulator's state needs no saving."""
@@ -269,6 +277,15 @@ class Pretraining:
             "policy", min(self.done, self.config.updates), self.config.updates, self.evaluation
         )
 
+    def _unlearned(self) -> UnlearnedReport | None:
+        """What the worlds of the evaluation are worth untrained; None after any success."""
+        if self.evaluation["success"] > 0:
+            return None
+        env = self.make_env(self.spec, self.config.evaluation_worlds, seed=0)
+        report = evaluate_unlearned(env, seed=10_000 + self.config.seed, task=self.task)
+        env.close()
+        return report
+
     def _fit_model(self, progress: Progress) -> FitReport:
         """Fit the ensemble to everything seen, with whole spans of time held out."""
         data = self.agent.real.all()
@@ -316,10 +333,11 @@ class Pretraining:
 
     def _load(self) -> None:
         state = load_checkpoint(self.folder, self.agent)
-        self.done, self.evaluation = state["updates"], state["evaluation"]
-        if self.ranges is not None:
-            self.ranges.load_state(state["ranges"])
-            self._set_ranges()
+        with files_fit(self.folder.path):
+            self.done, self.evaluation = state["updates"], state["evaluation"]
+            if self.ranges is not None:
+                self.ranges.load_state(state["ranges"])
+                self._set_ranges()
         self.folder.forget_metrics_after(self.done)
 
 
@@ -348,10 +366,11 @@ def pretrain(
         out: the folder; a run that is killed goes on with the same call, to the same numbers.
         progress: called with (phase, done, total, numbers).
 
-    Raises DataError when the folder holds a finished run or one of other settings.
+    Raises DataError when the folder holds a finished run or one of other settings, or another
+    process is writing into it.
     """
-    check_folder(out, spec, config)
-    with ScalarRunFolder(out) as folder:
+    with FolderLock(out), ScalarRunFolder(out) as folder:
+        check_folder(out, spec, config)
         training = Pretraining(spec, make_env, config, folder)
         try:
             return training.run(progress)
@@ -371,7 +390,7 @@ def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
 
 def differing_settings(folder: RunFolder, spec: RobotSpec, config: PretrainConfig) -> list[str]:
     """How a run differs from what is asked for, in words; none where it is the same."""
-    head, given = folder.read_json(CONFIG), config.to_json()
+    head, given = read_head(folder.path), config.to_json()
     agent = agent_config(head)
     # older runs repeat the agent's settings there, and lack settings that came later
     stored = {k: v for k, v in head.get("pretraining", {}).items() if k not in AGENTS}
@@ -389,5 +408,5 @@ def how_to_resume(out: Path) -> str:
     folder = RunFolder(out)
     if not folder.has(STATE):
         return "stopped before the first checkpoint; the same command starts again"
-    done = folder.read_json(STATE)["updates"]
+    done = folder.read_object(STATE).get("updates")
     return f"stopped; the same command goes on from the checkpoint at update {done}"

@@ -1,27 +1,28 @@
 """The control loop: read, check, plan, guard, send, record, wait, on an absolute grid."""
 
-import gc
-import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
 from robot_mbrl.contract import Clock, Observer, RobotState
 from robot_mbrl.contract.arrays import FloatArray, check_finite
-from robot_mbrl.contract.errors import DataError, NotFiniteError
+from robot_mbrl.contract.errors import DataError, NotFiniteError, RobotMbrlError
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import Tick, TickFlag
 from robot_mbrl.onboard.controller.output import Controller, ControllerOutput
 from robot_mbrl.onboard.loop_report import Histogram, LoopReport, LoopTimes
 from robot_mbrl.onboard.monitor.monitor import Monitor, innovation
+from robot_mbrl.onboard.realtime import no_garbage_collection
 from robot_mbrl.onboard.recorder import Recorder
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState, reason_of
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
+from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
+from robot_mbrl.onboard.timing.pacing import Pacer, Period
 
-APPLIED_TOLERANCE = 0.02
-"""Up to this difference of applied and proposed action, a prediction is about what happened."""
+APPLIED_TOLERANCE = 0.05
+"""Up to this difference of applied and proposed action, a prediction is about what happened: a
+device that always applies a little less stays watched (and `EchoCheck` stops one that goes on)."""
 
 
 def run_episode(
@@ -54,6 +55,8 @@ def run_episode(
         if not tripped:
             reason = StopReason.RECORDER if loop.recording else reason_of(error)
             safe.stop(reason, f"{type(error).__name__}: {error}")
+            if isinstance(error, RobotMbrlError):
+                error.safety_stop = reason is StopReason.RECORDER
         report = loop.report()
         _close_after(error, recorder, report)
         if not tripped:
@@ -75,19 +78,6 @@ def _close_after(error: BaseException, recorder: Recorder | None, report: LoopRe
         error.add_note(f"the episode could not be closed: {second}")
 
 
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """A collection may take longer than a tick: collect before, not within."""
-    was_enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 class Loop:
     """One episode in progress."""
 
@@ -103,6 +93,7 @@ class Loop:
         """See `run_episode`."""
         self.safe, self.clock, self.controller = safe, clock, controller
         self.observer, self.recorder, self.monitor = observer, recorder, monitor
+        self._measured = MeasuredObserver(observer)
         self.recording = False
         self._counts_before = dict(safe.counts)
         self._previous: ControllerOutput | None = None
@@ -116,30 +107,27 @@ class Loop:
         self.controller.reset()
         if self.monitor is not None:
             self.monitor.reset()
-        dt = self.safe.spec.control.dt
-        due, index, lateness, duration = self.clock.now(), 0, 0.0, 0.0
-        while index < ticks:
+        pacer = Pacer(self.clock, self.safe.spec.control.dt)
+        period = pacer.start()
+        while period.index < ticks:
             if stop_requested():
-                self.safe.trip(StopReason.OPERATOR, f"stop requested at tick {index}")
-            started = self.clock.now()
-            self.tick(index, lateness, duration)
-            duration = self.clock.now() - started
-            lateness = self.clock.wait_until(due + dt)
-            # A wait that came back whole periods late leaves those out and stays on the grid.
-            skipped = math.floor(lateness / dt)
-            lateness -= skipped * dt
-            self._times.skipped_periods += skipped
-            due, index = due + (1 + skipped) * dt, index + 1 + skipped
+                self.safe.trip(StopReason.OPERATOR, f"stop requested at tick {period.index}")
+            self.tick(period)
+            period = pacer.wait()
+            self._times.skipped_periods += period.skipped
+        self.safe.counts["missed"] += period.skipped  # by the last tick: no other counts them
 
-    def tick(self, index: int, lateness_s: float, last_duration_s: float) -> None:
+    def tick(self, period: Period) -> None:
         """Read, check, plan, guard, send, record."""
         asked = time.perf_counter()
         state = self.safe.read()
         round_trip_s = time.perf_counter() - asked
-        self.safe.check_timing(lateness_s, last_duration_s)
-        observation = self._observe(state)
+        self.safe.check_timing(period)
+        if period.skipped:
+            self._previous = None  # what was predicted was the tick that never ran
+        observation = self._observe(state, period)
         z = self._innovation(state, observation)
-        output = self.controller.act(observation)
+        output = self._act(observation)
         disagreement = float(output.disagreement[0])  # of the step that is really taken
         self._watch(z, disagreement)
         asked = time.perf_counter()
@@ -148,7 +136,7 @@ class Loop:
         self._remember(output, applied)
         self._write(
             Tick(
-                index=index,
+                index=period.index,
                 host_time_s=state.host_time_s if state.fresh else self.clock.now(),
                 device_time_s=state.device_time_s,
                 q_rad=self.observer.q,
@@ -157,25 +145,32 @@ class Loop:
                 applied=applied,
                 disagreement=disagreement,
                 innovation=z,
-                lateness_s=lateness_s,
+                lateness_s=period.lateness_s,
                 plan_time_s=output.plan_time_s,
                 flags=int(self.safe.flags),
             )
         )
-        self._times.add(lateness_s, output.plan_time_s, round_trip_s)
+        self._times.add(period.lateness_s, output.plan_time_s, round_trip_s)
 
-    def _observe(self, state: RobotState) -> FloatArray:
+    def _observe(self, state: RobotState, period: Period) -> FloatArray:
         """The observation (O,) of a sample, all of it finite."""
         if len(self._times) == 0:
-            observation = self.observer.reset(state.q_rad)
+            observation = self._measured.reset(state)
         else:
-            q = state.q_rad if state.fresh else None
-            observation = self.observer.update(q, self._applied)
+            waited_s = (1 + period.skipped) * self.observer.layout.dt
+            observation = self._measured.update(state, self._applied, waited_s)
         try:
             check_finite("observation", observation, self.observer.layout.columns)
         except NotFiniteError as error:
             self.safe.trip(StopReason.NON_FINITE, str(error))
         return observation
+
+    def _act(self, observation: FloatArray) -> ControllerOutput:
+        """What the controller wants; numbers that are not finite stop the robot."""
+        try:
+            return self.controller.act(observation)
+        except NotFiniteError as error:
+            self.safe.trip(StopReason.NON_FINITE, str(error))
 
     def _innovation(self, state: RobotState, observation: FloatArray) -> FloatArray:
         """z (J,) of this tick, NaN where nothing was predicted or measured."""

@@ -56,7 +56,8 @@ class LoopReport:
         lateness_ms: start of a tick after its grid time.
         plan_ms: time in the controller.
         round_trip_ms: time in reading and sending.
-        skipped_periods: grid times that were left out because a wait came back too late.
+        skipped_periods: that were left out, as a tick lasted into them or a wait came back too
+            late.
         counts: what the supervisor clamped, bridged and missed.
         monitor: largest share of its limit that each statistic reached.
     """
@@ -73,7 +74,7 @@ class LoopReport:
 
     @property
     def missed_deadlines(self) -> int:
-        """Ticks that started later than `deadline_ms`."""
+        """Periods whose tick started later than `deadline_ms`, or was left out."""
         return self.counts["missed"]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Real-time scheduling where the operating system allows it."""
+"""What makes a loop punctual: real-time scheduling where it is allowed, no garbage collection."""
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 
@@ -26,3 +27,16 @@ def realtime_priority(priority: int = 50) -> Iterator[bool]:
         yield True
     finally:
         os.sched_setscheduler(0, before, parameters)
+
+
+@contextlib.contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """A collection may take longer than a tick: collect before, not within."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

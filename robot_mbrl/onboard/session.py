@@ -13,7 +13,8 @@ import numpy as np
 
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import SafetyError, SettingsError
+from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
+from robot_mbrl.contract.interface import Enabled, Fault
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
 from robot_mbrl.onboard.controller.output import Controller
@@ -24,7 +25,8 @@ from robot_mbrl.onboard.loop_report import LoopReport
 from robot_mbrl.onboard.monitor.monitor import Monitor, WatchingMonitor
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 from robot_mbrl.onboard.realtime import realtime_priority
-from robot_mbrl.onboard.recorder import Recorder
+from robot_mbrl.onboard.recorder import BackgroundRecorder, Recorder
+from robot_mbrl.onboard.supervisor.latched_faults import latched_faults
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 from robot_mbrl.tasks import draw_goals, make_task
@@ -157,6 +159,15 @@ class Session:
     ) -> None:
         self.safe.__exit__(kind, error, trace)
 
+    def latched_faults(self) -> Fault:
+        """What keeps the device from being enabled; of a robot not yet armed. Raises LinkError."""
+        return latched_faults(self._connection.robot, self.spec)
+
+    def clear_faults(self) -> None:
+        """Clear what the device has latched, by decision of an operator; raises LinkError."""
+        if isinstance(self._connection.robot, Enabled):
+            self._connection.robot.clear_faults()
+
     def ticks(self, seconds: float | None = None) -> int:
         """Length of an episode in ticks, the task's by default; raises SettingsError below two."""
         wanted_s = self.task.episode_s if seconds is None else seconds
@@ -169,12 +180,21 @@ class Session:
     def go_home(self) -> None:
         """Bring the robot to its start, after a stop by the operator's decision to go on.
 
-        A simulated robot is switched off and on where a person would put it back by hand.
+        A simulated robot is switched off and on where a person would put it back by hand. What link
+        and device raise on the way counts as a safety stop.
         """
+        try:
+            self._go_home()
+        except LinkError as error:
+            error.safety_stop = True
+            raise
+
+    def _go_home(self) -> None:
         try:
             if self.safe.state is SafetyState.STOPPED:
                 self.safe.reset()
-            go_home(self.safe, self._connection.clock, self.spec)
+            with self._priority():
+                go_home(self.safe, self._connection.clock, self.spec)
         except SafetyError:
             if not self._connection.simulated:
                 raise
@@ -189,14 +209,15 @@ class Session:
         monitor = make_monitor(self.spec, plan)
         writer = self._open_episode(plan)
         view = EpisodeView(title, plan.ticks, self.safe, watched)
-        simulated = self._connection.simulated
-        with self._watch(view), contextlib.nullcontext() if simulated else realtime_priority():
+        make_recorder = Recorder if self._connection.simulated else BackgroundRecorder
+        recorder = make_recorder(writer)  # before the priority, which its thread would inherit
+        with self._watch(view), self._priority():
             report = run_episode(
                 self.safe,
                 self._connection.clock,
                 watched,
                 observer,
-                Recorder(writer),
+                recorder,
                 plan.ticks,
                 stop_requested=self._stop_requested,
                 monitor=monitor,
@@ -205,6 +226,10 @@ class Session:
         score = score_episode(read_episode(writer.path), self.task)
         text = f"{alarm.reason.value}: {alarm.message}" if alarm else ""
         return EpisodeResult(writer.path, report, score, text)
+
+    def _priority(self) -> AbstractContextManager[Any]:
+        """Ahead of other threads, where time does not wait for us."""
+        return contextlib.nullcontext() if self._connection.simulated else realtime_priority()
 
     def _goal(self, plan: EpisodePlan) -> FloatArray | None:
         names = self.spec.task.goal

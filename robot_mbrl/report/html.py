@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.stop_reason import StopReason
 
 STOPS = {reason.value for reason in StopReason} - {StopReason.FINISHED.value}
@@ -30,14 +31,13 @@ class Table:
 
 
 def write_page(out: Path, title: str, parts: Sequence[str]) -> None:
-    """Write a self-contained HTML file of parts that are HTML already."""
+    """Write a self-contained HTML file of parts that are HTML already; raises DataError."""
     body = "\n".join(p for p in parts if p)
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style><body>{body}</body></html>\n"
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
+    write_whole(out, page)
 
 
 def section(title: str, picture: str | None, note: str = "") -> str:

@@ -7,6 +7,7 @@ from robot_mbrl.agents.agent import Agent, AgentConfig, AgentState
 from robot_mbrl.agents.registry import AGENTS, find_agent
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.runs.lineage import path_from
 from robot_mbrl.runs.replay_file import Subsample, as_recorded, pack, recorded_transitions
 from robot_mbrl.runs.run_folder import (
     CHECKPOINT,
@@ -17,7 +18,9 @@ from robot_mbrl.runs.run_folder import (
     WEIGHTS,
     RunFolder,
 )
+from robot_mbrl.runs.run_head import files_fit
 from robot_mbrl.runs.settings import from_dict
+from robot_mbrl.runs.stored_calibration import calibration_entry
 
 REAL = "real"
 
@@ -29,12 +32,12 @@ def create_run(
     folder.path.mkdir(parents=True, exist_ok=True)
     head = {
         "robot": spec.name,
-        "robot_folder": str(spec.folder.resolve()),
+        "robot_folder": path_from(folder.path, spec.folder),
         "fingerprint": spec.fingerprint,
         "agent": named_settings(config),
         "seed": seed,
     }
-    folder.write_json(CONFIG, head | more)
+    folder.write_json(CONFIG, head | calibration_entry(spec) | more)
 
 
 def named_settings(config: AgentConfig) -> dict[str, Any]:
@@ -81,13 +84,14 @@ def save_agent(
 
 def read_state(folder: RunFolder) -> AgentState:
     """What `save_agent` saved. Raises DataError for a broken or unfinished run."""
-    state = folder.read_json(STATE)
+    state = folder.read_object(STATE)
     if not state.get("finished"):
         raise DataError(
             f"{folder.path}: this run is not finished; continue it with `robot-mbrl pretrain`"
         )
     transitions = {}
-    if folder.has(REPLAY):
-        transitions[REAL] = as_recorded(folder.read_tensors(REPLAY))
-    weights = folder.read_tensors(WEIGHTS)
-    return AgentState(weights, transitions=transitions, plain=state["generators"])
+    with files_fit(folder.path):
+        if folder.has(REPLAY):
+            transitions[REAL] = as_recorded(folder.read_tensors(REPLAY))
+        weights = folder.read_tensors(WEIGHTS)
+        return AgentState(weights, transitions=transitions, plain=state["generators"])

@@ -5,9 +5,14 @@ from typing import Any
 
 from robot_mbrl.agents.registry import make_agent
 from robot_mbrl.contract import ObservationLayout, RobotSpec, load_robot
+from robot_mbrl.contract.description.calibration import calibrate
+from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import ContractMismatchError, SpecError
 from robot_mbrl.runs.agent_state import REAL, agent_config, read_state
-from robot_mbrl.runs.run_folder import CONFIG, RunFolder
+from robot_mbrl.runs.lineage import path_in
+from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.run_head import files_fit, read_head
+from robot_mbrl.runs.stored_calibration import calibrated_as_run
 from robot_mbrl.tasks import make_task
 
 
@@ -19,39 +24,50 @@ def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Any, RobotSpe
     description has changed since, SpecError when it is not found.
     """
     folder = RunFolder(path)
-    head, state = folder.read_json(CONFIG), read_state(folder)
+    head, state = read_head(path), read_state(folder)
     spec = robot_of(path, spec)
     rows = len(state.transitions[REAL].rows) if REAL in state.transitions else 0
     layout = ObservationLayout.from_spec(spec)
     agent = make_agent(layout, make_task(spec), agent_config(head), max(rows, 1), head["seed"])
-    agent.set_state(state)
+    with files_fit(path):
+        agent.set_state(state)
     return agent, spec
 
 
-def robot_of(path: Path, spec: RobotSpec | None = None) -> RobotSpec:
-    """The robot that a run is for: `spec` if it is that one, or the one in the folder that the run
-    names, or where that is gone (the run was made elsewhere) the built-in one of its name.
+def robot_of(
+    path: Path, spec: RobotSpec | None = None, calibration: Path | None = None
+) -> RobotSpec:
+    """The robot that a run is for: `spec` if it is that one; or the one in the folder that the run
+    names; or, where the run was moved, the built-in one of its name. The fingerprint decides.
 
-    Raises ContractMismatchError when its description has changed, SpecError when there is none.
+    It is calibrated as the file `calibration` says, else as `spec` is, else as it was for the run.
+
+    Raises CalibrationError for a calibration of another robot, ContractMismatchError when its
+    description has changed, SpecError when there is none.
     """
-    head = RunFolder(path).read_json(CONFIG)
-    spec = spec or _load_robot(path, head)
-    if spec.fingerprint != head["fingerprint"]:
-        raise ContractMismatchError(
-            f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}, the "
-            f"description in {spec.folder} has {spec.fingerprint}; pretrain again"
-        )
-    return spec
+    head = read_head(path)
+    candidates = [spec] if spec else _robots(path, head)
+    fits = [s for s in candidates if s.fingerprint == head["fingerprint"]]
+    if fits:
+        if calibration is not None:
+            return calibrate(fits[0], calibration)
+        return calibrated_as_run(fits[0], head, path)
+    found = ", ".join(f"{s.name!r} in {s.folder} has {s.fingerprint}" for s in candidates)
+    raise ContractMismatchError(
+        f"{path}: made for robot {head['robot']!r} with fingerprint {head['fingerprint']}; robot "
+        f"{found}. Say where the robot is as it was then (--robot FOLDER), or pretrain again"
+    )
 
 
-def _load_robot(path: Path, head: dict[str, Any]) -> RobotSpec:
-    if Path(head["robot_folder"]).is_dir():
-        return load_robot(head["robot_folder"])
-    try:
-        return load_robot(head["robot"])
-    except SpecError as error:
-        error.add_note(
-            f"{path} was made with {head['robot_folder']}, which is not there; put the robot's "
-            "folder back, or write where it is into the run's config.json, key 'robot_folder'"
+def _robots(path: Path, head: dict[str, Any]) -> list[RobotSpec]:
+    """Those that the run may be for; raises SpecError when there is none."""
+    folder = path_in(path, head["robot_folder"])
+    places: list[str | Path] = [folder] if folder.is_dir() else []
+    if (BUILT_IN / head["robot"]).is_dir():
+        places.append(head["robot"])
+    if not places:
+        raise SpecError(
+            f"{path}: robot {head['robot']!r} is neither in {folder}, where it was, nor built in; "
+            "say where its folder is now (--robot FOLDER)"
         )
-        raise
+    return [load_robot(place) for place in places]

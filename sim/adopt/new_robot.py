@@ -15,7 +15,7 @@ from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.contract.urdf.tree import read_urdf
 from sim.adopt.adopt_urdf import AdoptedUrdf, adopt_urdf
 from sim.adopt.first_guess import JointGuess, guess_joints, soft_margin_rad
-from sim.adopt.robot_toml import robot_toml
+from sim.adopt.robot_toml import placeholder_notes, robot_toml
 from sim.envs.vec_env import SimVecEnv
 from sim.mujoco_engine.urdf_xml import physics_xml
 
@@ -77,15 +77,17 @@ def _write(
 ) -> tuple[JointGuess, ...]:
     adopted.write(inside, f"{name}.urdf")
     urdf = read_urdf(inside / f"{name}.urdf")
-    if not urdf.turning:
-        raise SpecError(f"{source}: no joint turns (revolute or continuous): nothing to control")
     try:
         model = mujoco.MjModel.from_xml_string(physics_xml(urdf.path))
     except ValueError as error:
         raise SpecError(f"{source}: MuJoCo cannot build this robot: {error}") from error
     joints = guess_joints(urdf, model)
+    adopted.add_friction({g.joint.name: g.friction_nm for g in joints})
+    adopted.write(inside, f"{name}.urdf")
+    adopted.notes += placeholder_notes(joints)
     text = robot_toml(
         joints,
+        limits=adopted.limits,
         name=name,
         folder=str(folder),
         source=source.name,

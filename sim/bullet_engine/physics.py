@@ -14,27 +14,31 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.bullet_engine.client import GRAVITY_M_S2, WORLDS_PER_CLIENT, BulletClient
 from sim.bullet_engine.joint_forces import JointForces
 from sim.bullet_engine.joint_step import multiply, next_velocity
 from sim.bullet_engine.urdf import UrdfWriter
 from sim.laws.disturbances import Disturbance
-from sim.laws.electronics import holding
 from sim.laws.gravity import gravity_directions, gravity_leans
 from sim.laws.latency import Latency
 from sim.laws.motor_law import armature_kg_m2
 from sim.laws.payload import Payloads
 from sim.laws.per_world import State
 
+UNSTABLE_FROM = 1e10  # rad or rad/s, as in MuJoCo (mjMAXVAL)
+
 
 @dataclass(frozen=True)
 class Readings:
-    """B worlds now, (B, J) each: true angles and velocities, delayed angles at the encoders."""
+    """B worlds now, (B, J) each: true positions and velocities, delayed positions at the encoders,
+    in m and m/s of sliders; and which of them blew up since they were reset, (B,)."""
 
     q_rad: FloatArray
     qd_rad_s: FloatArray
     sensed_rad: FloatArray
+    unstable: np.ndarray
 
 
 class BulletPhysics:
@@ -60,6 +64,7 @@ class BulletPhysics:
         ]
         self._outdated: set[int] = set()
         self._q, self._v = np.zeros(shape), np.zeros(shape)
+        self._unstable = np.zeros(num_worlds, bool)
         self._armature = np.broadcast_to(armature_kg_m2(spec), shape)
         self._forces = JointForces(spec, num_worlds, dynamics)
         self._latency = Latency(spec, num_worlds)
@@ -70,14 +75,15 @@ class BulletPhysics:
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> Readings:
         """Build worlds `ids` (n,) anew with parameters (n,) each, in their initial state."""
+        self._unstable[ids] = False
         self._forces.start(ids)
         if self._payloads:
             self._payloads.start(ids)
         self.change(parameters, ids, tuple(parameters))
         for k, joint in enumerate(self.spec.joints):
-            self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
-            self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
-        self._latency.start(self._q[ids], holding(self.spec, self._q[ids]), ids)
+            self._q[ids, k] = parameters[joint.initial("position_rad")]
+            self._v[ids, k] = parameters[joint.initial("velocity_rad_s")]
+        self._latency.start(self._q[ids], neutral_command(self.spec, self._q[ids]), ids)
         return self.readings()
 
     def change(self, parameters: Parameters, ids: np.ndarray, paths: Collection[str]) -> Readings:
@@ -120,6 +126,13 @@ class BulletPhysics:
             self._place(number)
         return self.readings()
 
+    def enable(self, motors: BoolArray) -> Readings:
+        """Switch motors (B, A) on, holding, and the others off."""
+        self._forces.power.switch(motors)
+        held = neutral_command(self.spec, self._q)
+        self._latency.replace_commands(np.where(motors, held, 0.0))
+        return self.readings()
+
     def _worlds_of(self, client: int) -> slice:
         return slice(client * WORLDS_PER_CLIENT, (client + 1) * WORLDS_PER_CLIENT)
 
@@ -128,13 +141,15 @@ class BulletPhysics:
         self._clients[number].place(self._q[part], self._v[part])
 
     def step(
-        self, commands: FloatArray, substeps: int, chance: Disturbance | None = None
+        self, commands: FloatArray | None, substeps: int, chance: Disturbance | None = None
     ) -> Readings:
-        """Advance all worlds `substeps` physics steps under commands (B, A) in physical units."""
+        """Advance all worlds `substeps` physics steps under commands (B, A) in physical units; None
+        goes on with the newest."""
         if self._payloads:
             arrived = self._payloads.arrive(substeps * self._dt)
             self._write(np.flatnonzero(arrived.any(1)))
         self._rebuild()
+        self._calm()
         late, path = self._latency.late_commands(commands, substeps, chance), []
         for n in range(substeps):
             self._advance(late[:, n], chance)
@@ -165,7 +180,17 @@ class BulletPhysics:
             part = self._worlds_of(number)
             client.step(torque[part])
             self._q[part], self._v[part] = client.states()
+        self._calm()
         self._forces.stepped(self._v)
+
+    def _calm(self) -> None:
+        """Hold worlds that blew up at rest at 0: they must not disturb the others."""
+        state = np.abs(np.concatenate([self._q, self._v], 1))
+        self._unstable |= ~(state <= UNSTABLE_FROM).all(1)  # so that NaN is found as well
+        if self._unstable.any():
+            self._q[self._unstable], self._v[self._unstable] = 0.0, 0.0
+            for number in {int(w) // WORLDS_PER_CLIENT for w in np.flatnonzero(self._unstable)}:
+                self._place(number)
 
     def _mass_and_bias(self) -> tuple[FloatArray, FloatArray]:
         found = [client.mass_and_bias(self._q[p], self._v[p]) for client, p in self._parts()]
@@ -188,7 +213,8 @@ class BulletPhysics:
 
     def readings(self) -> Readings:
         """The state of all worlds now; fresh arrays."""
-        return Readings(self._q.copy(), self._v.copy(), self._latency.late_angles())
+        late = self._latency.late_angles()
+        return Readings(self._q.copy(), self._v.copy(), late, self._unstable.copy())
 
     def get_state(self) -> State:
         """All that changes as time passes; plain arrays."""
@@ -199,7 +225,9 @@ class BulletPhysics:
     def set_state(self, parameters: Parameters, state: State) -> Readings:
         """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
         everyone = np.arange(len(self._q))
+        on = self._forces.power.on.copy()
         self.reset(parameters, everyone)
+        self._forces.power.switch(on)
         self._q[:], self._v[:] = state["q"], state["v"]
         self._latency.set_state(state)
         self._forces.set_state(state)
@@ -213,6 +241,12 @@ class BulletPhysics:
         self._rebuild()
         mass: FloatArray = self._mass_and_bias()[0][world] + np.diag(self._armature[world])
         return mass
+
+    def bias(self, world: int) -> FloatArray:
+        """Torques (J,) that hold one world against weight, Coriolis and centrifugal forces."""
+        self._rebuild()
+        torques: FloatArray = self._mass_and_bias()[1][world]
+        return torques
 
     def describe(self, world: int) -> dict[str, Any]:
         """What is built in of one world, see `BulletClient.describe`, and the joints' damping

@@ -2,7 +2,8 @@
 
 PyBullet can change a mass at run time, but neither where a joint sits nor where a centre of mass
 is; so each world is written as a URDF of its own. PyBullet also misreads a link without inertia,
-which would weigh 1 kg. What is wrong with a URDF `contract.urdf` has refused before.
+which would weigh 1 kg, and one without mass, whose <inertia> it counts: what weighs nothing is a
+frame, no body. What is wrong with a URDF `contract.urdf` has refused before.
 """
 
 import copy
@@ -15,7 +16,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.urdf.tree import composite_inertia, read_urdf
+from robot_mbrl.contract.urdf.tree import composite_inertia, parse_xml, read_urdf
 
 NO_LOADS: Mapping[str, tuple[float, float]] = MappingProxyType({})
 NOTHING = """<inertial><mass value="0"/>
@@ -30,12 +31,15 @@ class UrdfWriter:
     """
 
     def __init__(self, spec: RobotSpec) -> None:
-        self._root = ET.parse(spec.urdf).getroot()
+        self._root = parse_xml(spec.urdf)
         for link in self._root.iter("link"):
             for name in ("visual", "collision"):
                 for shape in link.findall(name):
                     link.remove(shape)
-            if link.find("inertial") is None:
+            inertial = link.find("inertial")
+            if inertial is None or _number(inertial.find("mass"), "value") == 0:
+                if inertial is not None:
+                    link.remove(inertial)
                 link.append(ET.fromstring(NOTHING))
         self._carrier = _carriers(spec)
         urdf = read_urdf(spec.urdf)
@@ -101,7 +105,7 @@ def _carriers(spec: RobotSpec) -> dict[str, str]:
     urdf = read_urdf(spec.urdf)
     return {
         part.name: link
-        for link in (urdf.root, *(joint.child for joint in urdf.turning))
+        for link in (urdf.root, *(joint.child for joint in urdf.moving))
         for part, _, _ in urdf.rigid_group(link)
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
 from sim.bullet_engine.client import WORLDS_PER_CLIENT
 from sim.bullet_engine.import_pybullet import import_pybullet
@@ -47,7 +47,8 @@ class BulletWorlds:
         self._electronics = Electronics(spec, num_worlds)
         chancy = Disturbances.needed(spec.nominal)
         self._disturbances = Disturbances(spec, num_worlds) if chancy else None
-        self._now = Readings(*(np.zeros(self._shape) for _ in range(3)))
+        q, qd, sensed = np.zeros((3, *self._shape))
+        self._now = Readings(q, qd, sensed, np.zeros(num_worlds, bool))
         self._workers: list[BulletProcess | InThisProcess] = []
         for part in self._parts:
             self._workers.append(kind(spec, len(part)))
@@ -75,20 +76,29 @@ class BulletWorlds:
 
     def step(
         self,
-        action: FloatArray,
+        action: FloatArray | None,
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
-        default one control period. What happens by chance is drawn from `rng`; without one it does
-        not happen."""
-        commands = np.asarray(self._electronics.commands(action))
+        default one control period. None goes on with the newest commands. What happens by chance
+        is drawn from `rng`; without one it does not happen."""
+        commands = None if action is None else np.asarray(self._electronics.commands(action))
         steps = substeps or self.spec.control.substeps
         chance = self._disturbances.draw(rng) if self._disturbances and rng else None
         arguments = [
-            (commands[part], steps, chance.of(part) if chance else None) for part in self._parts
+            (
+                None if commands is None else commands[part],
+                steps,
+                chance.of(part) if chance else None,
+            )
+            for part in self._parts
         ]
         self._call_all("step", arguments)
+
+    def enable(self, motors: BoolArray) -> None:
+        """Switch motors (B, A) on, holding, and the others off, at once."""
+        self._call_all("enable", [(motors[part],) for part in self._parts])
 
     def prepare(self, parameters: Parameters) -> None:
         """Keep n worlds' parameters (n,) for `renew`: PyBullet builds where they will be."""
@@ -96,7 +106,7 @@ class BulletWorlds:
 
     def measure_prepared(self, rng: np.random.Generator) -> FloatArray:
         """What the encoders of the n worlds prepared say first, (n, J) in rad."""
-        paths = [f"initial.{joint.name}.position_rad" for joint in self.spec.joints]
+        paths = [joint.initial("position_rad") for joint in self.spec.joints]
         angles = np.stack([self._prepared[path] for path in paths], 1)
         electronics = Electronics(self.spec, len(angles))
         electronics.set_parameters(self._prepared, np.arange(len(angles)))
@@ -110,6 +120,10 @@ class BulletWorlds:
         """What the encoders of worlds `ids` (n,) say: delayed, noisy, quantized joint angles (n,
         J) in rad."""
         return self._electronics.read_encoders(self._now.sensed_rad[ids], rng, ids)
+
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,)."""
+        return self._now.unstable.copy()
 
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
@@ -135,6 +149,7 @@ class BulletWorlds:
 
     def get_state(self) -> State:
         """All that decides what comes next, beside the parameters; plain arrays."""
+        self._insist_open()
         for worker in self._workers:
             worker.start("get_state")
         states = [worker.finish() for worker in self._workers]
@@ -157,6 +172,11 @@ class BulletWorlds:
         matrix: FloatArray = self._ask(world, "mass_matrix")
         return matrix
 
+    def bias(self, world: int) -> FloatArray:
+        """Torques (J,) that hold one world against weight, Coriolis and centrifugal forces."""
+        torques: FloatArray = self._ask(world, "bias")
+        return torques
+
     def describe(self, world: int) -> dict[str, Any]:
         """What is built in of one world, see `BulletPhysics.describe`."""
         found: dict[str, Any] = self._ask(world, "describe")
@@ -171,8 +191,7 @@ class BulletWorlds:
 
     def _call_all(self, call: str, arguments: list[Any]) -> None:
         """Call every worker that has arguments; all work at once. Any error closes all of them."""
-        if self._closed:
-            raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
+        self._insist_open()
         busy = [k for k, given in enumerate(arguments) if given is not None]
         try:
             for k in busy:
@@ -183,10 +202,15 @@ class BulletWorlds:
             self.close()
             raise
 
+    def _insist_open(self) -> None:
+        if self._closed:
+            raise RobotMbrlError("these PyBullet worlds are closed; make new ones")
+
     def _take(self, part: np.ndarray, new: Readings) -> None:
         self._now.q_rad[part] = new.q_rad
         self._now.qd_rad_s[part] = new.qd_rad_s
         self._now.sensed_rad[part] = new.sensed_rad
+        self._now.unstable[part] = new.unstable
 
     def close(self) -> None:
         """End the processes and release PyBullet's memory; calling it twice does no harm."""

@@ -18,6 +18,8 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import check_finite, check_shape
 from robot_mbrl.tasks.classic import CartPoleSwingUp
+from sim.mujoco_engine.log_file import write_no_log_file
+from sim.mujoco_engine.worlds import UNSTABLE
 
 NAME = "CartPoleSwingUp-v0"
 STEPS = 200  # of a trial
@@ -52,6 +54,7 @@ class CartPoleSwingUpEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """One cart-pole; registered as `CartPoleSwingUp-v0`, with the time limit of 200 steps.
 
     Observation (x m, cos, sin, v m/s, w rad/s), the angle 0 hanging; action u in [-3, 3].
+    `info["unstable"]` says whether the physics blew up, which truncates.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012
@@ -61,6 +64,7 @@ class CartPoleSwingUpEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         limit = np.float32(self.task.control)
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (5,), np.float64)
         self.action_space = gymnasium.spaces.Box(-limit, limit, (1,), np.float32)
+        write_no_log_file()
         self._model = mujoco.MjModel.from_xml_string(MODEL)
         self._data = mujoco.MjData(self._model)
 
@@ -74,7 +78,7 @@ class CartPoleSwingUpEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         for name in ("qpos", "qvel"):
             drawn = START_STD * self.np_random.standard_normal(2)
             getattr(self._data, name)[:] = given.get(name, drawn)
-        return self._observe(), {}
+        return self._observe(), {"unstable": False}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One tick of 0.04 s; it never terminates. Raises NotFiniteError, ShapeError."""
@@ -84,7 +88,9 @@ class CartPoleSwingUpEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self._data.ctrl[:] = u
         mujoco.mj_step(self._model, self._data, PHYSICS_STEPS)
         obs = self._observe()
-        return obs, float(self.task.reward(obs, u / self.task.control)), False, False, {}
+        unstable = bool(self._data.warning.number[UNSTABLE].any())
+        reward = 0.0 if unstable else float(self.task.reward(obs, u / self.task.control))
+        return obs, reward, False, unstable, {"unstable": unstable}
 
     def _observe(self) -> np.ndarray:
         (x, angle), (v, w) = self._data.qpos, self._data.qvel

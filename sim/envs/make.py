@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
+from gymnasium.utils import seeding
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.envs.robot_env import RobotEnv
@@ -43,7 +44,7 @@ def make_env(
         backend: "mujoco" or "pybullet".
         randomize: draw what [randomization] says, when it says; otherwise the world is nominal
             and starts at 0.
-        seed: that of the first `reset()`, unless it is given one.
+        seed: that of the first `reset()`, unless it is given one, and of `action_space.sample()`.
         render_mode: "rgb_array" for pictures by `render`, without a screen; "human" for a window.
         pixels: True adds a picture of 64 x 64 to each observation, {"state", "pixels"}; "only"
             leaves nothing else. Then it is a wrapper: the RobotEnv is its `unwrapped`.
@@ -58,7 +59,8 @@ def make_env(
     if render_mode is not None and "draw" not in settings:
         settings |= drawing(spec, render_mode)
     env = RobotEnv(world, world, spec, render_mode=render_mode, **settings)
-    env.np_random = np.random.default_rng(seed)
+    env.np_random, env._np_random_seed = seeding.np_random(seed)
+    env.action_space.seed(seed)
     return PixelEnv(env, world, pixels) if pixels else env
 
 
@@ -94,7 +96,8 @@ def make_vec_env(
         backend: "mujoco" (threads) or "pybullet" (processes).
         randomize: draw what [randomization] says, when it says; otherwise every world is nominal
             and starts at 0.
-        seed: of the generator that draws parameters and sensor noise.
+        seed: of the generator that draws parameters and sensor noise, and of
+            `action_space.sample()`.
         pixels: see make_env; worlds are drawn one after the other.
         settings: `episode_s`, `threads`, `task`, see SimVecEnv.
 
@@ -105,5 +108,9 @@ def make_vec_env(
     variations = spec.randomization if randomize else {}
     settings |= {"backend": backend, "variations": variations, "seed": seed}
     if pixels:
-        return PixelVecEnv(spec, num_envs, pixels=pixels, **settings)
-    return SimVecEnv(spec, num_envs, **settings)
+        env: SimVecEnv = PixelVecEnv(spec, num_envs, pixels=pixels, **settings)
+    else:
+        env = SimVecEnv(spec, num_envs, **settings)
+    env.action_space.seed(seed)
+    env.single_action_space.seed(seed)
+    return env

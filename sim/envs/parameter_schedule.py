@@ -24,6 +24,7 @@ class ParameterSchedule:
     """Draws what robot.toml's [randomization] says when it says so.
 
     Attributes:
+        variations: of the parameters that vary.
         built: what each world keeps for ever, (B,) each by path.
 
     Args:
@@ -41,7 +42,7 @@ class ParameterSchedule:
         rng: np.random.Generator,
     ) -> None:
         self._nominal, self._rate_hz = spec.nominal, spec.control.rate_hz
-        self._variations = variations
+        self.variations = variations
         built = {p: v for p, v in variations.items() if v.when == "build"}
         drawn = sample_parameters(built, self._nominal, rng, num_worlds)
         self.built: Parameters = {path: drawn[path] for path in built}
@@ -62,16 +63,16 @@ class ParameterSchedule:
         def times(of: dict[str, Variation]) -> dict[str, tuple[object, ...]]:
             return {p: (v.when, v.every_s, v.group) for p, v in of.items()}
 
-        if times(variations) != times(self._variations):
+        if times(variations) != times(self.variations):
             raise SettingsError(
                 "expected other ranges of the same parameters, with the same `when`, `every_s` and "
-                f"`group`: {', '.join(self._variations)}; got {', '.join(variations)}"
+                f"`group`: {', '.join(self.variations)}; got {', '.join(variations)}"
             )
-        self._variations = variations
+        self.variations = variations
 
     def draw(self, rng: np.random.Generator, size: int) -> Parameters:
         """All parameters of `size` worlds at a reset, (size,) each; see also `keep_built`."""
-        anew = {p: v for p, v in self._variations.items() if v.when != "build"}
+        anew = {p: v for p, v in self.variations.items() if v.when != "build"}
         return sample_parameters(anew, self._nominal, rng, size)
 
     def keep_built(self, drawn: Parameters, ids: np.ndarray) -> Parameters:
@@ -92,7 +93,7 @@ class ParameterSchedule:
             ids = np.flatnonzero(ticks >= self._due[k])
             if len(ids):
                 draw = Draw(rng, len(ids))
-                redrawn.append(Redrawn(ids, {p: draw.values(self._variations[p]) for p in stream}))
+                redrawn.append(Redrawn(ids, {p: draw.values(self.variations[p]) for p in stream}))
                 self._due[k, ids] = ticks[ids] + self._pause(stream, rng, len(ids))
         return redrawn
 
@@ -110,7 +111,7 @@ class ParameterSchedule:
 
     def _pause(self, stream: tuple[str, ...], rng: np.random.Generator, size: int) -> FloatArray:
         """Ticks until the next draw, (size,)."""
-        every_s = self._variations[stream[0]].every_s
+        every_s = self.variations[stream[0]].every_s
         if every_s is None:
             return np.ones(size)
         pause: FloatArray = np.ceil(rng.uniform(*every_s, size) * self._rate_hz - 1e-9)

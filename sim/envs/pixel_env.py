@@ -78,7 +78,7 @@ class PixelVecEnv(SimVecEnv):
 
     def __init__(self, spec: RobotSpec, num_envs: int, *, pixels: Pixels, **settings: Any) -> None:
         super().__init__(spec, num_envs, **settings)
-        self._pixels = pixels
+        self._pixels, self._made_of["pixels"] = pixels, pixels
         space = pixel_space(self.single_observation_space, pixels)
         self.single_observation_space = space
         self.observation_space = batch_space(space, num_envs)

@@ -1,14 +1,16 @@
 """B randomized worlds as one gymnasium.vector.VectorEnv; no Python runs per world."""
 
-from typing import Any
+import logging
+from typing import Any, Self
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from robot_mbrl.contract import ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import Parameters, check_finite, check_shape
-from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.errors import SettingsError
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.task import Task
 from robot_mbrl.envs.robot_env import action_space, observation_space
@@ -17,16 +19,24 @@ from sim.envs.generator_state import generator_array, generator_of
 from sim.envs.parameter_schedule import ParameterSchedule
 from sim.envs.prepared_worlds import PreparedWorlds
 from sim.envs.start_anywhere import start_anywhere
+from sim.envs.state_arrays import checked, part_of
 from sim.laws.per_world import State
 from sim.laws.sensor_faults import SensorFaults
 from sim.worlds import make_worlds
+
+logger = logging.getLogger(__name__)
 
 
 class SimVecEnv(VectorEnv):
     """Simulated robots, each world with its own parameters, drawn when its variations say.
 
-    Worlds reset in the step in which they end; the true last observation is `info["final_obs"]`.
-    `info["parameters"]` holds the parameters now in force, (B,) each.
+    Worlds reset in the step in which they end, `info["_final_obs"]` (B,) says which; the true last
+    observation is `info["final_obs"]` (B, O), of the others the present one. `info` always has
+    these two, `parameters` now in force, (B,) each, `applied` (B, A), what was done of the actions,
+    and `unstable` (B,): worlds whose physics blew up. Those are truncated, with reward 0 and a
+    guess for a last observation: nothing should be learned from it.
+
+    It can be copied (`copy.deepcopy`) and pickled, at any moment.
 
     Args:
         spec: the robot.
@@ -67,6 +77,15 @@ class SimVecEnv(VectorEnv):
     ) -> None:
         self.closed = True  # nothing to close yet, should this raise
         self.robot_spec, self.num_envs, self.anywhere = spec, num_envs, anywhere
+        self._made_of: dict[str, Any] = {
+            "episode_s": episode_s,
+            "backend": backend,
+            "threads": threads,
+            "task": task,
+            "anywhere": anywhere,
+            "seed": seed,
+        }
+        self._started = self._told = False
         self.layout = ObservationLayout.from_spec(spec)
         self.task = task or make_task(spec)
         self.single_observation_space = observation_space(spec)
@@ -125,7 +144,9 @@ class SimVecEnv(VectorEnv):
         self._table[:] = list(drawn.values())
         self._schedule.start(ids, self._rng, given)
         obs = self._first_observations(ids, (options or {}).get("goal"))
-        return self._present(obs), self._info()
+        self._started, shown = True, self._present(obs)
+        none = np.zeros(self.num_envs, bool)
+        return shown, self._info(self._observer.last_action, shown, none, none)
 
     def _first_observations(self, ids: np.ndarray, goal: Any = None) -> np.ndarray:
         self.steps[ids] = 0
@@ -151,9 +172,11 @@ class SimVecEnv(VectorEnv):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Apply actions (B, A) for one control period.
 
-        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info, where
-        `applied` (B, A) is what was done of the actions. Raises ShapeError, NotFiniteError.
+        Returns observations (B, O), rewards (B,), terminated (B,), truncated (B,), info. Raises
+        gymnasium's ResetNeeded before the first `reset`, ShapeError, NotFiniteError.
         """
+        if not self._started:
+            raise ResetNeeded("step: no episode is running; call reset() first")
         actions = np.asarray(actions, dtype=np.float64)
         check_shape("actions", actions, (self.num_envs, self.layout.action_size))
         check_finite("actions", actions)
@@ -161,19 +184,34 @@ class SimVecEnv(VectorEnv):
         actions = self.layout.slew(self._observer.last_action, allowed)
         self._redraw()
         self.worlds.step(actions, rng=self._rng)
-        obs = self._observe(actions)
+        unstable = self.worlds.unstable()
+        obs = self._observe(actions, unstable)
         self.steps += 1
         rewards = self.task.reward(obs, actions)
         terminated = self.task.terminated(obs)
         truncated = (self.steps >= self.max_steps) & ~terminated
+        if unstable.any():
+            self._tell(unstable)
+            rewards = np.where(unstable, 0.0, rewards)
+            terminated, truncated = terminated & ~unstable, truncated | unstable
         done = terminated | truncated
-        info: dict[str, Any] = {"applied": actions}
-        shown = self._present(obs)
+        last = shown = self._present(obs)
         (ids,) = done.nonzero()
         if len(ids):
-            info |= {"final_obs": shown, "_final_obs": done}
             shown = self._present(self._renew(ids), ids)
-        return shown, rewards, terminated, truncated, info | self._info()
+        return shown, rewards, terminated, truncated, self._info(actions, last, done, unstable)
+
+    def _tell(self, unstable: np.ndarray) -> None:
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "robot %s: the physics of %d of %d simulated worlds blew up (NaN or huge numbers), "
+                "they are truncated; more of it is told in info['unstable'] alone. Make "
+                "physics_rate_hz higher, or look for extreme inertias, gains or parameters",
+                self.robot_spec.name,
+                int(unstable.sum()),
+                self.num_envs,
+            )
 
     def _present(self, obs: np.ndarray, ids: np.ndarray | None = None) -> Any:
         """What the caller gets of observations (B, O), of which those of worlds `ids` are new."""
@@ -212,15 +250,24 @@ class SimVecEnv(VectorEnv):
         self._start_faults(self._prepared.observer.q[rows], ids)
         return self._observer.take(self._prepared.observer, rows, ids)
 
-    def _observe(self, actions: np.ndarray) -> np.ndarray:
-        q = self.worlds.measure(self._rng)
-        if self._faults is None:
-            return self._observer.update(q, actions)
-        shown, fresh = self._faults.pass_on(q, self._rng)
-        return self._observer.update(shown, actions, fresh)
+    def _observe(self, actions: np.ndarray, unstable: np.ndarray) -> np.ndarray:
+        q, fresh = self.worlds.measure(self._rng), None
+        if self._faults is not None:
+            q, fresh = self._faults.pass_on(q, self._rng)
+        if unstable.any():
+            fresh = ~unstable if fresh is None else fresh & ~unstable
+        return self._observer.update(q, actions, fresh)
 
-    def _info(self) -> dict[str, Any]:
-        return {"parameters": dict(zip(self.parameters, self._table.copy(), strict=True))}
+    def _info(
+        self, applied: np.ndarray, last: Any, done: np.ndarray, unstable: np.ndarray
+    ) -> dict[str, Any]:
+        return {
+            "applied": applied,
+            "final_obs": last,
+            "_final_obs": done,
+            "unstable": unstable,
+            "parameters": dict(zip(self.parameters, self._table.copy(), strict=True)),
+        }
 
     def get_state(self) -> State:
         """All that decides what comes next: plain arrays by name, to be kept as safetensors.
@@ -238,15 +285,11 @@ class SimVecEnv(VectorEnv):
 
     def set_state(self, state: State) -> None:
         """Go on from what `get_state` gave. Raises DataError for that of another environment."""
-        for name, mine in self.get_state().items():
-            if name not in state or state[name].shape != mine.shape:
-                got = f"shape {state[name].shape}" if name in state else "nothing"
-                raise DataError(
-                    f"state {name!r}: expected shape {mine.shape}, got {got}; it is of an "
-                    "environment with another robot, number of worlds, backend or version"
-                )
+        state = {"observer.unseen_s": np.zeros(self.num_envs)} | state  # old checkpoints lack it
+        checked(state, self.get_state())
+        self._started = True
         self._table[:], self.steps[:] = state["parameters"], state["steps"]
-        parts = {group: _part(state, group) for group in ("observer.", "worlds.")}
+        parts = {group: part_of(state, group) for group in ("observer.", "worlds.")}
         self._observer.set_state(parts["observer."])
         self.worlds.set_state(parts["worlds."], self.parameters)
         self._prepared.set_state(state)
@@ -256,10 +299,28 @@ class SimVecEnv(VectorEnv):
             self._faults.set_state(state, "faults.")
         self._rng = generator_of(state["generator"])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has an engine of its own. Raises RobotMbrlError for a closed one."""
+        settings = self._made_of | {"variations": self._schedule.variations}
+        state = self.get_state() if self._started else None
+        spaces = (self.action_space, self.single_action_space)
+        return type(self)._again, (self.robot_spec, self.num_envs, settings, state, spaces)
+
+    @classmethod
+    def _again(
+        cls,
+        spec: RobotSpec,
+        num_envs: int,
+        settings: dict[str, Any],
+        state: State | None,
+        spaces: tuple[Any, Any],
+    ) -> Self:
+        env = cls(spec, num_envs, **settings)
+        env.action_space, env.single_action_space = spaces
+        if state is not None:
+            env.set_state(state)
+        return env
+
     def close_extras(self, **kwargs: Any) -> None:
         """Release the engine; `close` calls this once."""
         self.worlds.close()
-
-
-def _part(state: State, prefix: str) -> State:
-    return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}

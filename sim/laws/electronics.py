@@ -1,10 +1,11 @@
-"""What surrounds the physics of B worlds, whatever the engine: supply and encoders."""
+"""What surrounds the physics of B worlds, whatever the engine: supply, power stage, encoders."""
 
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.parameters.effects import effect_values, names_any
 from sim.laws.delay_line import EVERY
 from sim.laws.latency import max_jitter_ms, max_latency_s
@@ -14,12 +15,15 @@ from sim.laws.per_world import PerWorld
 class Electronics(PerWorld):
     """Supply voltage, encoder noise and zero of each world; actions in, commands and counts out.
 
+    A position is measured by the encoder whose zero is shifted, and a position servo turns to where
+    that one shows what is asked.
+
     Args:
         spec: the robot.
         num_worlds: B.
     """
 
-    drawn = ("_supply", "_noise_counts", "_zero")
+    drawn = ("_supply", "_noise_counts", "_zero", "_shift")
 
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
         self.spec = spec
@@ -35,6 +39,7 @@ class Electronics(PerWorld):
         self._noise_counts = np.full(num_worlds, spec.sensor.noise_counts)
         self._zero = np.zeros((num_worlds, len(spec.joints)))
         self._shifted = names_any(spec.nominal, "joints", ("encoder_offset_rad",))
+        self._shift = np.zeros_like(self._supply)  # of commands
 
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) parameters of shape (n,) each.
@@ -48,8 +53,9 @@ class Electronics(PerWorld):
             self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
         for j, joint in enumerate(self.spec.joints):
-            path = f"joints.{joint.name}.encoder_offset_rad"
+            path = joint.path("encoder_offset_rad")
             self._zero[ids, j] = effect_values(parameters, path, len(ids))
+        self._shift[ids] = neutral_command(self.spec, self._zero[ids])
 
     def _check_latencies(self, parameters: Parameters) -> None:
         for path in self._latencies:
@@ -65,12 +71,12 @@ class Electronics(PerWorld):
         """Actions (n, A) in [-1, 1] of worlds `ids` -> what their motors get, in physical units."""
         command: FloatArray = action * self._limit[ids] * self._supply[ids]
         allowed: FloatArray = np.minimum(np.maximum(command, self._low[ids]), self._high[ids])
-        return allowed
+        return allowed + self._shift[ids] if self._shifted else allowed
 
     def read_encoders(
         self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY
     ) -> FloatArray:
-        """Joint angles (n, J) in rad of worlds `ids` as noisy, quantized encoders report them."""
+        """Joint positions (n, J) of worlds `ids` as noisy, quantized encoders report them."""
         if self._shifted:
             angles = angles - self._zero[ids]
         noise = self._noise_counts[ids, None] * rng.standard_normal(angles.shape)
@@ -86,17 +92,51 @@ def _position_range(spec: RobotSpec) -> tuple[FloatArray, FloatArray]:
     low, high = np.full(len(spec.actuators), -np.inf), np.full(len(spec.actuators), np.inf)
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
         if actuator.command == "position":
-            margin = spec.safety.soft_limit_margin_rad
+            margin = spec.safety.margin(spec.joints[j])
             low[a] = spec.joints[j].position_limit_rad[0] + margin
             high[a] = spec.joints[j].position_limit_rad[1] - margin
     return low, high
 
 
-def holding(spec: RobotSpec, q: FloatArray) -> FloatArray:
-    """Commands (n, A) that leave joints where they are, q (n, J): a position servo's own position,
-    nothing for other motors."""
-    position = [a.command == "position" for a in spec.actuators]
-    if not any(position):
-        return np.zeros((len(q), len(position)))
-    held: FloatArray = np.where(position, q[:, list(spec.actuated)], 0.0)
-    return held
+class Power:
+    """Motors on and off, as `robot_mbrl.contract.interface` means it.
+
+    A servo without power is an open circuit: neither its loop nor its back-EMF act. Any other motor
+    gets the command 0: no current, no torque, or a short circuit, which brakes.
+
+    Args:
+        spec: the robot.
+        num_worlds: B.
+
+    Attributes:
+        on: the motors that are, (B, A).
+        full: whether all motors of all worlds are on, so that nothing need be asked.
+    """
+
+    def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
+        self.on = np.ones((num_worlds, len(spec.actuators)), dtype=bool)
+        self._servo = np.array([a.motor.kind == "servo" for a in spec.actuators])
+        self.full = True
+
+    def switch(self, motors: BoolArray) -> None:
+        """Switch motors (B, A) on and the others off."""
+        self.on[:] = motors
+        self.full = bool(self.on.all())
+
+    def start(self, ids: np.ndarray) -> None:
+        """Switch all motors of worlds `ids` (n,) on: an episode begins."""
+        self.on[ids] = True
+        self.full = bool(self.on.all())
+
+    def pass_on(self, commands: FloatArray) -> FloatArray:
+        """Commands (B, ..., A), 0 for motors that are off."""
+        if self.full:
+            return commands
+        between = (1,) * (commands.ndim - 2)
+        on = self.on.reshape(len(self.on), *between, -1)
+        return np.where(on, commands, 0.0)
+
+    def circuit(self, resistance: FloatArray | float = 1.0) -> FloatArray:
+        """Resistance (B, A) of each motor's circuit, as a multiple of the cold one: that given, or
+        infinite."""
+        return np.where(self._servo & ~self.on, np.inf, resistance)

@@ -78,11 +78,18 @@ class Latency:
         if commands is not None:
             self._commands.fill(commands, ids)
 
+    def replace_commands(self, commands: FloatArray) -> None:
+        """Let commands (B, A) be in force as if for ever; what was on its way is gone."""
+        self._commands.fill(commands, np.arange(len(commands)))
+
     def late_commands(
-        self, commands: FloatArray, steps: int, chance: Disturbance | None = None
+        self, commands: FloatArray | None, steps: int, chance: Disturbance | None = None
     ) -> FloatArray:
-        """Hold commands (B, A) for so many physics steps -> what acts in each, (B, steps, A)."""
+        """Hold commands (B, A), by default the newest, for so many physics steps -> what acts in
+        each, (B, steps, A)."""
         lag = self._command_lag
+        if commands is None:
+            commands = self._commands.newest
         if chance is not None:
             late_ms = np.maximum(self._command_ms + chance.command_late_ms, 0.0)
             lag = self._whole_steps(late_ms)

@@ -10,6 +10,7 @@ back-EMF, outside, leaves no torque at the no-load speed.
 
 A resistance that is f times the cold one divides the gain and the brake of a DC motor, the clip and
 the brake of a servo, and what a drive with its own loop can give at most, if it can warm up.
+A servo without power is an open circuit, of infinite resistance.
 Inductance lets the torque follow with the time constant L / R.
 """
 

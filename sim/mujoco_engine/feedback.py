@@ -7,6 +7,7 @@ from mujoco.batch import Batch
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray, Parameters
+from sim.laws.electronics import Power
 from sim.laws.joint_law import JointLaw
 from sim.laws.motor_heat import MotorHeat
 from sim.laws.per_world import PerWorld, State
@@ -47,15 +48,16 @@ class Feedback:
     Args:
         spec: the robot.
         batch: the worlds.
+        power: which motors are on.
     """
 
-    def __init__(self, spec: RobotSpec, batch: Batch) -> None:
+    def __init__(self, spec: RobotSpec, batch: Batch, power: Power) -> None:
         self._batch, self._dt = batch, 1 / spec.control.physics_rate_hz
         self._parts: dict[str, FeedbackPart] = {}
         if JointLaw.needed(spec.nominal):
             self._parts["joints"] = JointPart(spec, batch)
         if MotorHeat.needed(spec.nominal):
-            self._parts["motor_heat"] = MotorHeatPart(spec, batch)
+            self._parts["motor_heat"] = MotorHeatPart(spec, batch, power)
         self._dof = dofs(spec, batch)
         self._path, self._ctrl = batch.bind("qpos"), batch.bind("ctrl")
         self._applied = batch.bind("qfrc_applied")
@@ -148,8 +150,8 @@ class JointPart:
 class MotorHeatPart:
     """Implements `FeedbackPart`: motors that warm up and whose source is weak."""
 
-    def __init__(self, spec: RobotSpec, batch: Batch) -> None:
-        self.law = MotorHeat(spec, batch.nsim)
+    def __init__(self, spec: RobotSpec, batch: Batch, power: Power) -> None:
+        self.law, self._power = MotorHeat(spec, batch.nsim), power
         fields = {name: batch.expand(name) for name in MOTOR_FIELDS}
         self._motors = MotorFields(spec, batch.model, fields)
         self._v, self._force = batch.bind("qvel"), batch.bind("actuator_force")
@@ -171,7 +173,7 @@ class MotorHeatPart:
 
     def before(self, commands: FloatArray) -> float:
         """See `FeedbackPart`."""
-        self._motors.write(self.law.resistance(commands))
+        self._motors.write(self._power.circuit(self.law.resistance(commands)))
         return 0.0
 
     def after(self) -> None:

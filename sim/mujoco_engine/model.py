@@ -7,6 +7,7 @@ from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.spec import ActuatorSpec
 from robot_mbrl.contract.errors import SpecError
 from sim.laws.joint_law import JointLaw
+from sim.mujoco_engine.log_file import write_no_log_file
 from sim.mujoco_engine.parameter_fields import apply_parameters
 from sim.mujoco_engine.urdf_xml import physics_xml
 
@@ -33,6 +34,7 @@ def mujoco_model(
     Raises:
         SpecError: MuJoCo refuses the URDF.
     """
+    write_no_log_file()
     mjs = mujoco_spec(spec)
     if timestep_s:
         mjs.option.timestep = timestep_s
@@ -105,7 +107,7 @@ def _set_to_servo(element: mujoco.MjsActuator, spec: RobotSpec, actuator: Actuat
     if actuator.command == "position":
         element.set_to_position(kp=motor.stiffness_nm_rad, kv=motor.damping_nm_s_rad)
         # As the supervisor does: a position beyond the soft limits is not asked for.
-        margin = spec.safety.soft_limit_margin_rad
+        margin = spec.safety.margin(joint)
         low, high = joint.position_limit_rad
         element.ctrllimited, element.ctrlrange = True, [low + margin, high - margin]
     else:

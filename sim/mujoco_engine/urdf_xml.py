@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.urdf.tree import parse_xml
+from robot_mbrl.contract.urdf.tree import check_urdf, parse_xml
 
 GEOMETRY = ("visual", "collision")
 DRAWABLE = (".obj", ".stl", ".msh")
@@ -13,11 +13,18 @@ MESHES = (*DRAWABLE, ".dae", ".glb", ".gltf", ".ply")
 
 def physics_xml(urdf: Path) -> str:
     """The URDF without geometry, as text for MuJoCo: nothing collides, and inertia stands in the
-    file, so meshes are neither read nor needed. Raises SpecError for a file that is no URDF."""
+    file, so meshes are neither read nor needed. Raises SpecError for a file that is no URDF.
+
+    A link without mass is a frame, whatever its <inertia> says, which MuJoCo would count in a link
+    that moves and carries others."""
     root = parse_xml(urdf)
     for link in root.findall("link"):
+        mass = link.find("inertial/mass")
+        if mass is not None and float(mass.get("value", "0")) == 0:
+            link.remove(*link.findall("inertial"))
         for element in _geometry(link):
             link.remove(element)
+    _drop_needless_inertia(root, urdf)
     _add_compiler(root)
     return ET.tostring(root, encoding="unicode")
 
@@ -42,8 +49,21 @@ def picture_xml(urdf: Path) -> tuple[str, dict[str, bytes]]:
                 name = f"{len(meshes)}_{path.name.lower()}"  # MuJoCo tells meshes apart by stem
                 mesh.set("filename", name)
                 meshes[name] = _only_faces(path) if name.endswith(".obj") else path.read_bytes()
+    _drop_needless_inertia(root, urdf)
     _add_compiler(root)
     return ET.tostring(root, encoding="unicode"), meshes
+
+
+def _drop_needless_inertia(root: ET.Element, path: Path) -> None:
+    """Remove inertias that nothing feels, of what is fixed to the world and of what has no mass:
+    MuJoCo would refuse a file for one that no body can have."""
+    urdf = check_urdf(root, path)
+    still = {part.name for part, _, _ in urdf.rigid_group(urdf.root)}
+    for link in root.findall("link"):
+        name = link.get("name", "")
+        if name in still or urdf.links[name].mass_kg == 0:
+            for inertial in link.findall("inertial"):
+                link.remove(inertial)
 
 
 def _only_faces(path: Path) -> bytes:
@@ -59,31 +79,38 @@ def _only_faces(path: Path) -> bytes:
 
 
 def find_mesh(mesh: ET.Element, link: ET.Element, urdf: Path) -> Path:
-    """The file of a <mesh>: relative to the URDF, or package://NAME/... in a folder above it.
+    """The file of a <mesh>, see `search_mesh`; raises SpecError where it cannot be had."""
+    name = mesh.get("filename", "")
+    path, why = search_mesh(name, urdf)
+    if path is None:
+        raise SpecError(
+            f"{urdf}: link {link.get('name')!r}: mesh {name!r} {why}, or remove the <visual> and "
+            "<collision> that name it (`robot-mbrl new-robot --no-meshes` does): simulation needs "
+            "no meshes, pictures do"
+        )
+    return path
+
+
+def search_mesh(name: str, urdf: Path) -> tuple[Path | None, str]:
+    """A mesh file: relative to the URDF, or package://NAME/... in a folder above it.
 
     A URDF comes from anywhere, so it may name meshes of its own tree only: its folder, the folder
-    above, and for package://NAME the nearest folder above that has this name. Raises SpecError
-    when there is no such file, it lies elsewhere, or it is no mesh.
+    above, and for package://NAME the nearest folder above that has this name. Returns None and, in
+    words, why and what to do when there is no such file, it lies elsewhere, or it is no mesh.
     """
-    name = mesh.get("filename", "")
-    where = f"{urdf}: link {link.get('name')!r}: mesh {name!r}"
-    remedy = (
-        "or remove the <visual> and <collision> that name it (`robot-mbrl new-robot --no-meshes` "
-        "does): simulation needs no meshes, pictures do"
-    )
     if not name.lower().endswith(MESHES):
-        raise SpecError(f"{where} is no mesh file ({', '.join(MESHES)}); convert it, {remedy}")
+        return None, f"is no mesh file ({', '.join(MESHES)}); convert it"
     tried = _places(name, urdf.absolute())
     found = [path for path, _ in tried if path.is_file()]
     for path, tree in tried:
         if path.is_file() and path.resolve().is_relative_to(tree.resolve()):
-            return path.absolute()
+            return path.absolute(), ""
     if found:
-        raise SpecError(
-            f"{where} lies outside of the URDF's own folders, at {found[0].resolve()}; put a copy "
-            f"into {urdf.absolute().parent}, {remedy}"
+        return None, (
+            f"lies outside of the URDF's own folders, at {found[0].resolve()}; put a copy into "
+            f"{urdf.absolute().parent}"
         )
-    raise SpecError(f"{where} is not there; put the file at {tried[0][0]}, {remedy}")
+    return None, f"is not there; put the file at {tried[0][0]}"
 
 
 def _places(name: str, urdf: Path) -> list[tuple[Path, Path]]:

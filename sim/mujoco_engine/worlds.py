@@ -1,26 +1,33 @@
 """B differently built worlds of one robot in MuJoCo, stepped together on a thread pool."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.arrays import BoolArray, FloatArray, Parameters
 from robot_mbrl.contract.errors import RobotMbrlError
+from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.laws.delay_line import EVERY
 from sim.laws.disturbances import Disturbance, Disturbances
-from sim.laws.electronics import Electronics, holding
+from sim.laws.electronics import Electronics, Power
 from sim.laws.latency import Latency
 from sim.laws.payload import Payloads
 from sim.laws.per_world import State, by_world
 from sim.mujoco_engine.body_fields import load_bodies
+from sim.mujoco_engine.circuits import Circuits
 from sim.mujoco_engine.feedback import Feedback
 from sim.mujoco_engine.model import mujoco_model
 from sim.mujoco_engine.parameter_fields import ParameterFields, is_field
 from sim.mujoco_engine.profiling_clock import stop_engine_clock
+from sim.mujoco_engine.thread_pools import leave_to_parent
+
+UNSTABLE = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1)
+"""Warnings of bad positions, velocities and accelerations: MuJoCo has put the world back to its
+beginning, in silence."""
 
 
 class MujocoWorlds:
@@ -44,7 +51,10 @@ class MujocoWorlds:
         stop_engine_clock()
         self.spec = spec
         self.model = model or mujoco_model(spec)
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL  # by electronics
         self._batch = Batch(self.model, num_worlds, nthread=threads)
+        if self._batch.nthread > 1:
+            leave_to_parent(self, self._batch)
         joints = [self.model.joint(j.name) for j in spec.joints]
         self._qpos = np.array([j.qposadr[0] for j in joints])
         self._in_path = run_of(self._qpos)
@@ -55,11 +65,14 @@ class MujocoWorlds:
         named = spec.nominal
         self._disturbances = Disturbances(spec, num_worlds) if Disturbances.needed(named) else None
         self._payloads = Payloads(spec, num_worlds) if Payloads.needed(named) else None
-        self._feedback = Feedback(spec, self._batch) if Feedback.needed(spec) else None
+        self._power, self._circuits = Power(spec, num_worlds), Circuits(spec, self._batch)
+        needed = Feedback.needed(spec)
+        self._feedback = Feedback(spec, self._batch, self._power) if needed else None
         extras = (self._disturbances, self._payloads, self._feedback)
         self._extras: list[Any] = [part for part in extras if part]
         self._state_q = self._batch.bind("qpos")
         self._state_v = self._batch.bind("qvel")
+        self._warnings = self._batch.warning[:, :, 1]  # how many of each kind, (B, kinds)
         self._rest = self._batch.state[0].copy()  # a fresh world's; cheaper than Batch.reset
         self._aside: MujocoWorlds | None = None  # where worlds are prepared
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
@@ -83,6 +96,7 @@ class MujocoWorlds:
                 part.set_parameters(parameters, ids)
         if self._feedback or any(is_field(path) for path in paths):
             self._physical.write(self._fields, parameters, ids)
+            self._circuits.rewritten(ids, self._power)
             if self._feedback:
                 self._feedback.set_parameters(parameters, ids)
             self._batch.set_const(np.sort(ids))
@@ -90,18 +104,25 @@ class MujocoWorlds:
 
     def reset(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,), sorted, new parameters and their initial state."""
-        self._batch.state[ids] = self._rest
+        self._batch.state[ids], self._warnings[ids] = self._rest, 0
+        self._power.start(ids)
         for part in (self._payloads, self._feedback):
             if part:
                 part.start(ids)
         self.set_parameters(parameters, ids)
         for k, joint in enumerate(self.spec.joints):
-            initial = f"initial.{joint.name}."
-            self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
-            self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
+            self._state_q[ids, self._qpos[k]] = parameters[joint.initial("position_rad")]
+            self._state_v[ids, self._dof[k]] = parameters[joint.initial("velocity_rad_s")]
         # the latencies as if the worlds had always been where they are
         q = self._state_q[np.ix_(ids, self._qpos)]
-        self._latency.start(q, holding(self.spec, q), ids)
+        self._latency.start(q, neutral_command(self.spec, q), ids)
+
+    def enable(self, motors: BoolArray) -> None:
+        """Switch motors (B, A) on, holding, and the others off, at once."""
+        self._power.switch(motors)
+        self._circuits.switch(self._power)
+        held = neutral_command(self.spec, self._state_q[:, self._qpos])
+        self._latency.replace_commands(np.where(motors, held, 0.0))
 
     def prepare(self, parameters: Parameters) -> None:
         """Build n worlds aside, parameters (n,) each, for `renew`."""
@@ -134,22 +155,26 @@ class MujocoWorlds:
         prepared = self._prepared
         for mine, theirs in self._rows:
             mine[ids] = theirs[rows]
+        self._warnings[ids] = 0
         self._latency.take(prepared._latency, rows, ids)
+        self._power.start(ids)
+        self._circuits.rewritten(ids, self._power)
         for part, other in zip(self._extras, prepared._extras, strict=True):
             part.take(other, rows, ids)
 
     def step(
         self,
-        action: FloatArray,
+        action: FloatArray | None,
         substeps: int | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
         """Advance every world under actions (B, A) in [-1, 1] by `substeps` physics steps, by
-        default one control period. What happens by chance is drawn from `rng`; without one it does
-        not happen."""
+        default one control period. None goes on with the newest commands. What happens by chance
+        is drawn from `rng`; without one it does not happen."""
         steps = substeps or self.spec.control.substeps
         chance = self._disturbances.draw(rng) if self._disturbances and rng else None
-        late = self._latency.late_commands(self._electronics.commands(action), steps, chance)
+        commands = None if action is None else self._electronics.commands(action)
+        late = self._power.pass_on(self._latency.late_commands(commands, steps, chance))
         push = self._push(chance) if self._disturbances else 0.0
         if self._payloads:
             self._load(self._payloads.arrive(steps / self.spec.control.physics_rate_hz))
@@ -188,6 +213,11 @@ class MujocoWorlds:
         J) in rad."""
         return self._electronics.read_encoders(self._latency.late_angles(ids), rng, ids)
 
+    def unstable(self) -> np.ndarray:
+        """Which worlds blew up since they were reset, (B,); MuJoCo has put them back to 0."""
+        blown: np.ndarray = self._warnings[:, UNSTABLE].any(1)
+        return blown
+
     def true_state(self) -> tuple[FloatArray, FloatArray]:
         """True joint angles and velocities, (B, J) each."""
         return self._state_q[:, self._qpos].copy(), self._state_v[:, self._dof].copy()
@@ -223,7 +253,7 @@ class MujocoWorlds:
             self._load(self._payloads.there)
         if self._feedback:
             self._feedback.set_state(state, "feedback.")
-        self._batch.state[:] = state["mujoco"]
+        self._batch.state[:], self._warnings[:] = state["mujoco"], 0
 
     def model_of(self, world: int, parameters: dict[str, float] | None = None) -> mujoco.MjModel:
         """The compiled model of one world, optionally after giving it parameters (others
@@ -235,7 +265,24 @@ class MujocoWorlds:
         return self._batch.get_model(world)
 
     def close(self) -> None:
-        """Nothing to release: the thread pool ends with its batch."""
+        """End the threads; calling it twice does no harm. The worlds cannot be used any more.
+
+        The pool lives as long as the batch, and that as long as anything bound to it.
+        """
+        spec = self.spec
+        vars(self).clear()
+        self.spec = spec
+
+    if not TYPE_CHECKING:  # a checker would take any name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            """What `close` has let go of."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise RobotMbrlError(
+                "these MuJoCo worlds are closed, or belong to the process that this one was "
+                "forked from; make new ones here"
+            )
 
 
 def run_of(indices: np.ndarray) -> np.ndarray | slice:

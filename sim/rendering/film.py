@@ -92,8 +92,8 @@ def film_episode(
         film.ticks += 1
         film.returns += reward
         film.held = film.held + 1 if env.task.at_goal(obs) else 0
-        film.stop_reason = info.get("stop_reason")
-        film.message = info.get("message", "task terminated" if terminated else "")
+        film.stop_reason = info["stop_reason"] or None
+        film.message = info["message"] or ("task terminated" if terminated else "")
         if film.ticks % PROGRESS_EVERY == 0:
             progress("episode", film.ticks, env.max_steps, {})
     return film

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.files.whole_file import whole_file
 
 Frames = Sequence[np.ndarray]
 
@@ -22,17 +23,15 @@ def write_gif(path: Path, frames: Frames, rate_hz: float) -> None:
     """
     images = [Image.fromarray(frame).quantize(128) for frame in frames]
     duration_ms = max(20, 10 * round(100 / rate_hz))
-    try:
+    with whole_file(path) as beside:
         images[0].save(
-            path,
+            beside,
             format="GIF",
             save_all=True,
             append_images=images[1:],
             duration=duration_ms,
             loop=0,
         )
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error}") from error
 
 
 def write_mp4(path: Path, frames: Frames, rate_hz: float) -> None:
@@ -42,13 +41,15 @@ def write_mp4(path: Path, frames: Frames, rate_hz: float) -> None:
     """
     height, width = frames[0].shape[:2]
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{rate_hz:g}"]
-    coded = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]
+    coded = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-f", "mp4"]
     command = [find_ffmpeg(), "-y", "-loglevel", "error", *raw, "-i", "-", *coded]
     pixels = b"".join(frame.tobytes() for frame in frames)
-    done = subprocess.run(command, input=pixels, capture_output=True, check=False)
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip()
-        raise DataError(f"{path}: ffmpeg cannot write this video: {reason}; try --gif")
+    with whole_file(path) as beside:
+        command.append(str(beside))
+        done = subprocess.run(command, input=pixels, capture_output=True, check=False)
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip()
+            raise DataError(f"{path}: ffmpeg cannot write this video: {reason}; try --gif")
 
 
 def find_ffmpeg() -> str:

@@ -1,5 +1,6 @@
 """Pictures of a robot, by a camera that frames all that it reaches."""
 
+from functools import partial
 from typing import Any
 
 import mujoco
@@ -31,7 +32,7 @@ class Picture:
     def __init__(
         self, spec: RobotSpec, width: int = 640, height: int = 480, *, plain: bool = False
     ) -> None:
-        self.spec, self.width, self.height = spec, width, height
+        self.spec, self.width, self.height, self.plain = spec, width, height, plain
         self.model = picture_model(spec, width, height)
         self._data = mujoco.MjData(self.model)
         self._qpos = np.array([self.model.joint(j.name).qposadr[0] for j in spec.joints])
@@ -82,6 +83,10 @@ class Picture:
             self._context.free()
             self._gl.free()
             self._context = self._gl = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy opens OpenGL for itself."""
+        return partial(Picture, plain=self.plain), (self.spec, self.width, self.height)
 
     def _place(self, q: FloatArray) -> None:
         self._data.qpos[self._qpos] = q

@@ -45,6 +45,10 @@ class Viewer:
         self._size = float(self._model.stat.extent) / 40
         self._window = launch(self._model, self._data, show_left_ui=False, show_right_ui=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Raises SettingsError: a window cannot be copied."""
+        raise SettingsError("a window cannot be copied or pickled; use render_mode None")
+
     def show(self, q: FloatArray, goal: FloatArray | None = None) -> None:
         """Show joint positions q (J,) in rad and where to go, (3,) in m, no faster than in life."""
         check_shape("q", q, (len(self._qpos),))

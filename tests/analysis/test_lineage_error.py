@@ -15,7 +15,9 @@ from tests.support.coasting import biased, coast
 def make_run(path, parent=None):
     path.mkdir()
     folder = RunFolder(path)
-    folder.write_json("config.json", {"lineage": {"run": str(parent)}} if parent else {})
+    head = {"robot": "furuta", "robot_folder": ".", "fingerprint": "f", "seed": 0}
+    lineage = {"lineage": {"run": str(parent)}} if parent else {}
+    folder.write_json("config.json", head | lineage)
     folder.write_json("state.json", {})
     return path
 
@@ -41,12 +43,12 @@ def test_errors_of_the_line_are_measured_on_the_same_windows(tmp_path, monkeypat
     monkeypatch.setattr(
         lineage_error,
         "load_agent",
-        lambda path: (SimpleNamespace(model=biased(2e-3, elites=[0])), None),
+        lambda path, spec: (SimpleNamespace(model=biased(2e-3, elites=[0])), None),
     )
     agent = SimpleNamespace(model=biased(1e-3, elites=[0]))
     agent.layout = agent.model.layout
     windows = Windows.sample(coast(60).segments, TICKS + 5, 8, np.random.default_rng(0))
-    d = measure_lineage_error(new, agent, windows)
+    d = measure_lineage_error(new, agent, None, windows)
     assert d.runs == (old, new) and d.joints == ("slide", "hinge")
     grown = TICKS * (TICKS + 1) / 2
     np.testing.assert_allclose(d.error_rad, [[2e-3 * grown] * 2, [1e-3 * grown] * 2], rtol=1e-3)

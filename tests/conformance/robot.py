@@ -1,15 +1,26 @@
 """What every Robot keeps, whatever is behind it: inherit, provide `robot`, get the tests.
 
-`robot` is connected, armed and healthy; `spec` is its description.
+`robot` is connected, armed and healthy; `spec` is its description. Here is no time: what passes
+while nobody commands, `tests.conformance.drive` holds.
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from robot_mbrl.contract import Command, Robot, RobotSpec, RobotState
 from robot_mbrl.contract.errors import NotFiniteError, RobotMbrlError, ShapeError
+from robot_mbrl.contract.observation.neutral_command import neutral_command
+
+
+def assert_neutral(state: RobotState, spec: RobotSpec, tolerance_rad: float = 0.02) -> None:
+    """The command in force asks for nothing: 0, or the pose, up to latency, play and noise."""
+    expected = neutral_command(spec, np.asarray(state.q_rad))
+    np.testing.assert_allclose(state.applied, expected, atol=tolerance_rad, rtol=0)
+    others = [a.command != "position" for a in spec.actuators]
+    np.testing.assert_array_equal(np.asarray(state.applied)[others], 0.0)
 
 
 class RobotConformance:
@@ -79,11 +90,12 @@ class RobotConformance:
     def test_stop_removes_the_command(self, robot: Robot, spec: RobotSpec) -> None:
         robot.send(self.command(spec, 0.5))
         robot.stop()
-        np.testing.assert_array_equal(robot.read().applied, 0.0)
+        assert_neutral(robot.read(), spec)
 
     def test_after_stop_nothing_is_applied(self, robot: Robot, spec: RobotSpec) -> None:
         robot.stop()
-        np.testing.assert_array_equal(robot.send(self.command(spec, 0.5)).value, 0.0)
+        echo = robot.send(self.command(spec, 0.5))
+        assert_neutral(replace(robot.read(), applied=echo.value), spec)
 
     def test_stop_never_raises_in_any_state(self, robot: Robot) -> None:
         robot.stop()

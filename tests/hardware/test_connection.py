@@ -70,11 +70,11 @@ def test_without_a_plant_the_mock_says_what_to_install(
     spec: RobotSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metadata, "entry_points", lambda group: ())
-    with pytest.raises(SpecError, match=r"no package offers one.*robot-mbrl\[train\]"):
+    with pytest.raises(SpecError, match=r"no package offers one.*pip install '\.\[train\]'"):
         open_robot(spec, "mock")
     broken = metadata.EntryPoint("mujoco", "no_such_package.plant:make", "robot_mbrl.plants")
     monkeypatch.setattr(metadata, "entry_points", lambda group: (broken,))
-    with pytest.raises(SpecError, match=r"no_such_package.*robot-mbrl\[train\]"):
+    with pytest.raises(SpecError, match=r"no_such_package.*pip install '\.\[train\]'"):
         make_device(spec)
 
 

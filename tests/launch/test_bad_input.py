@@ -117,7 +117,7 @@ def test_disk_full_while_recording(tmp_path):
         text=True,
         check=False,
     )
-    assert child.returncode == 1
+    assert child.returncode == 3
     assert "cannot be written" in child.stderr and "Traceback" not in child.stderr
     assert first.read_bytes() == before
     cut = next(p for p in (tmp_path / "episodes").glob("*.mcap") if p != first)
@@ -140,7 +140,7 @@ def test_disk_full_on_a_small_tmpfs(tmp_path):
             text=True,
             check=False,
         )
-        assert child.returncode == 1
+        assert child.returncode == 3
         assert "No space left on device" in child.stderr and "bytes are free" in child.stderr
         assert len(read_episode(next(disk.glob("*.mcap")), recover=True)) > 10
     finally:

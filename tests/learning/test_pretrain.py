@@ -161,7 +161,7 @@ def test_killed_while_saving_resumes_to_the_same_numbers(
     import os
 
     with monkeypatch.context() as patch:
-        patch.setattr("robot_mbrl.runs.run_folder.os.replace", dying(os.replace, write))
+        patch.setattr("robot_mbrl.contract.files.whole_file.os.replace", dying(os.replace, write))
         with pytest.raises(KilledError):
             pretraining(furuta, tmp_path).run(silent)
     pretraining(furuta, tmp_path).run(silent)

@@ -97,7 +97,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
         replace(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr("robot_mbrl.runs.run_folder.os.replace", dying)
+        patch.setattr("robot_mbrl.contract.files.whole_file.os.replace", dying)
         with pytest.raises(KilledError):
             learning("mbpo", tmp_path).run(silent)
     assert RunFolder(tmp_path).read_state(CHECKPOINT)["loop"]["done"] == 30

@@ -1,3 +1,4 @@
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -97,3 +98,53 @@ def test_only_joints_that_wrap_are_wrapped(spec):
     assert from_home(np.array([7.0, 7.0]), spec) == pytest.approx([7.0, 7.0 - 2 * np.pi])
     pendulum = load_robot("simple_pendulum")
     assert from_home(np.array([-15.7]), pendulum) == pytest.approx([-15.7 + 4 * np.pi])
+
+
+@pytest.mark.parametrize("stall_s", [0.0, 0.03, 0.055, 0.075])
+def test_a_stall_on_the_way_home_is_no_burst_and_no_wrong_speed(spec, clock, stall_s, monkeypatch):
+    """Commands 1 ms apart were each taken for 20 ms: -21 rad/s were seen where -6.7 was true."""
+    robot = DampedRobot(spec, clock, [1.2, 0.8])
+    seen, at_s = [], []
+
+    def note(q, velocity, spec):
+        asked = home_action(q, velocity, spec)
+        seen.append(velocity[0])
+        at_s.append(clock.now())
+        if len(at_s) == 10:
+            clock.wait_until(clock.now() + stall_s)  # the machine moves on meanwhile
+        return asked
+
+    monkeypatch.setattr("robot_mbrl.onboard.home.home_action", note)
+    safe = SafeRobot(robot, spec, clock)
+    go_home(safe, clock, spec)
+    assert np.diff(at_s).min() > 0.019
+    assert min(seen) > -2.0  # the arm is pulled by 2 V/rad at 1 rad/s a volt
+    assert safe.counts["missed"] == int(stall_s / 0.02)
+
+
+def test_a_way_home_that_is_always_late_stops(spec, clock, monkeypatch):
+    robot = DampedRobot(spec, clock, [1.2, 0.8])
+
+    def slow(q, velocity, spec):
+        clock.wait_until(clock.now() + 0.03)
+        return home_action(q, velocity, spec)
+
+    monkeypatch.setattr("robot_mbrl.onboard.home.home_action", slow)
+    safe = SafeRobot(robot, spec, clock)
+    with pytest.raises(SafetyError, match="2 ticks in a row were late"):
+        go_home(safe, clock, spec)
+    assert safe.reason is StopReason.DEADLINE
+
+
+def test_no_garbage_is_collected_on_the_way_home(spec, clock, monkeypatch):
+    seen = []
+
+    def note(q, velocity, spec):
+        seen.append(gc.isenabled())
+        return home_action(q, velocity, spec)
+
+    monkeypatch.setattr("robot_mbrl.onboard.home.home_action", note)
+    robot = DampedRobot(spec, clock, [0.5, 0.0])
+    go_home(SafeRobot(robot, spec, clock), clock, spec)
+    assert seen and not any(seen)
+    assert gc.isenabled()

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import ObservationLayout, Observer
-from robot_mbrl.contract.errors import DataError, LinkTimeout, PlannerError, SafetyError
+from robot_mbrl.contract.errors import (
+    DataError,
+    LinkTimeout,
+    NotFiniteError,
+    PlannerError,
+    SafetyError,
+)
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, TickFlag, read_episode
 from robot_mbrl.onboard import (
     Monitor,
@@ -158,10 +164,15 @@ def test_a_device_fault_stops(run, robot, controller):
     assert report.stop_reason is StopReason.WATCHDOG
 
 
-def test_a_plan_that_takes_longer_than_a_period_stops(run, clock, controller):
-    controller.before = lambda n: clock.advance(0.021) if n == 10 else None
-    report, _ = run(30)
-    assert (report.ticks, report.stop_reason) == (10, StopReason.DEADLINE)
+def test_a_plan_that_takes_longer_than_a_period_is_a_miss_and_the_next_one_stops(
+    run, clock, controller
+):
+    controller.before = lambda n: clock.advance(0.021) if n in (5, 10, 11) else None
+    report, episode = run(30)
+    assert (report.ticks, report.stop_reason) == (11, StopReason.DEADLINE)
+    assert (report.missed_deadlines, report.skipped_periods) == (3, 3)
+    assert "after a tick of 21.0 ms" in report.message
+    assert episode.index.tolist() == [*range(5), *range(6, 11), 12]
 
 
 def test_one_late_wake_is_counted_and_two_in_a_row_stop(run, clock, controller):
@@ -182,7 +193,7 @@ def test_whole_periods_are_skipped_and_the_grid_is_kept(run, clock, controller):
 
     controller.before = oversleep
     report, episode = run(20)
-    assert report.skipped_periods == 2
+    assert (report.skipped_periods, report.missed_deadlines) == (2, 2)
     assert episode.index.tolist() == [*range(5), *range(7, 20)]
     on_grid = (episode.time_s - 100.0) / DT - episode.index
     assert np.abs(on_grid).max() < 0.06
@@ -221,6 +232,20 @@ def test_any_exception_stops_closes_and_is_raised_again(
     episode = read_episode(run.path)
     assert (len(episode), episode.stop_reason) == (9, reason)
     assert type(error).__name__ in episode.report["message"]
+
+
+def test_numbers_from_the_controller_that_are_not_finite_are_a_stop_of_their_own(
+    run, robot, safe, controller
+):
+    def fail(n):
+        if n == 10:
+            raise NotFiniteError("the controller's output 'action' is not finite: nan")
+
+    controller.before = fail
+    report, episode = run(30)
+    assert (report.stop_reason, report.ticks) == (StopReason.NON_FINITE, 9)
+    assert robot.log[-1] == "stop" and safe.state is SafetyState.STOPPED
+    assert episode.stop_reason == "non_finite" and "'action'" in episode.report["message"]
 
 
 def test_a_failing_disk_stops_the_robot(safe, robot, clock, controller, spec, tmp_path):

@@ -20,7 +20,8 @@ def make_run(path: Path, lineage: dict[str, Any] | None, kept_out: list[str]) ->
     path.mkdir()
     folder = RunFolder(path)
     head = {"lineage": lineage} if lineage else {}
-    folder.write_json("config.json", head | {"seed": 3})
+    robot = {"robot": "furuta", "robot_folder": ".", "fingerprint": "f", "seed": 3}
+    folder.write_json("config.json", head | robot)
     folder.write_json("state.json", {"finished": True})
     if lineage:
         folder.write_json("finetune.json", {"holdout_episodes": kept_out})
@@ -61,7 +62,7 @@ def test_an_episode_is_known_by_its_content_wherever_it_lies(tmp_path):
 def test_a_line_of_runs_is_found_from_any_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     a = make_run(Path("a"), None, [])
-    b = make_run(Path("b"), run_lineage(a), [])
+    b = make_run(Path("b"), run_lineage(a, Path("b")), [])
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert parent_of(tmp_path / "b") == tmp_path / "a"
@@ -72,9 +73,10 @@ def test_a_line_of_runs_is_found_from_any_working_directory(tmp_path, monkeypatc
 def test_runs_that_were_moved_together_find_each_other(tmp_path):
     (tmp_path / "before").mkdir()
     a = make_run(tmp_path / "before" / "a", None, [])
-    lineage = run_lineage(a) | {"episodes": {"1": "one"}}
+    lineage = run_lineage(a, tmp_path / "before" / "b") | {"episodes": {"1": "one"}}
     b = make_run(tmp_path / "before" / "b", lineage, [])
-    make_run(tmp_path / "before" / "c", run_lineage(b) | {"episodes": {"2": "two"}}, [])
+    later = run_lineage(b, tmp_path / "before" / "c") | {"episodes": {"2": "two"}}
+    make_run(tmp_path / "before" / "c", later, [])
     (tmp_path / "before").rename(tmp_path / "after")
     after = tmp_path / "after"
     assert ancestors(after / "c") == [after / "a", after / "b", after / "c"]

@@ -18,6 +18,8 @@ INERTIA = MASS * LENGTH**2 / 3  # about its joint; the rod's own thickness adds 
 K, R, B, J = 0.042, 8.4, 2e-4, 1e-4  # the flywheel below
 FRICTION = 1e-3
 
+ON = np.array([True])
+
 FLYWHEEL_URDF = f"""<robot name="flywheel"><link name="base"/><link name="wheel">
 <inertial><mass value="0.1"/>
 <inertia ixx="{J}" iyy="{J}" izz="{J}" ixy="0" ixz="0" iyz="0"/></inertial></link>
@@ -141,14 +143,14 @@ def test_the_motor_runs_at_its_terminal_speed(
     flywheel: RobotSpec, parameters: dict[str, float], expected: float
 ) -> None:
     plant = plant_of(flywheel, parameters)
-    plant.drive(np.array([10.0]))
+    plant.drive(np.array([10.0]), ON)
     plant.advance(3.0)  # seven time constants J / (B + K^2 / R)
     assert plant.velocities()[0] == pytest.approx(expected, rel=2e-3)
 
 
 def test_the_motor_speeds_up_with_its_time_constant(flywheel: RobotSpec) -> None:
     plant = plant_of(flywheel, {})
-    plant.drive(np.array([10.0]))
+    plant.drive(np.array([10.0]), ON)
     plant.advance(0.25)
     share = 1 - math.exp(-0.25 * (B + K**2 / R) / J)
     assert plant.velocities()[0] == pytest.approx(share * terminal_speed(10.0), rel=0.01)
@@ -157,7 +159,7 @@ def test_the_motor_speeds_up_with_its_time_constant(flywheel: RobotSpec) -> None
 def test_a_change_comes_at_its_time_and_nothing_jumps(flywheel: RobotSpec) -> None:
     change = Change(3.0, "actuators.motor.torque_constant", 0.6)
     plant = plant_of(flywheel, {}, changes=(change,))
-    plant.drive(np.array([10.0]))
+    plant.drive(np.array([10.0]), ON)
     plant.advance(2.9995)
     before, angle = plant.velocities()[0], plant.positions()[0]
     plant.advance(0.001)
@@ -179,17 +181,17 @@ def test_a_sticking_joint_breaks_away_and_then_keeps_turning(flywheel: RobotSpec
     }
     between = np.array([stall_voltage(FRICTION + 0.7 * extra)])
     plant = plant_of(flywheel, sticky)
-    plant.drive(between)
+    plant.drive(between, ON)
     plant.advance(1.0)
     assert abs(plant.positions()[0]) < 1e-4, "held by static friction"
-    plant.drive(np.array([stall_voltage(FRICTION + 1.5 * extra)]))
+    plant.drive(np.array([stall_voltage(FRICTION + 1.5 * extra)]), ON)
     plant.advance(0.3)
     assert plant.velocities()[0] > 1.0, "broken away"
-    plant.drive(between)
+    plant.drive(between, ON)
     plant.advance(1.0)
     assert plant.velocities()[0] > 1.0, "moving friction is smaller"
     smooth = plant_of(flywheel, {})
-    smooth.drive(between)
+    smooth.drive(between, ON)
     smooth.advance(1.0)
     assert smooth.velocities()[0] > 1.0, "without stiction the same voltage starts it"
 
@@ -243,7 +245,7 @@ def test_a_motor_warms_up_over_changes_and_is_cold_after_power_up(flywheel: Robo
         x = excess[-1]
         excess.append(x + 5e-4 / 0.5 * (50 / (1 + 0.0039 * x) - x))
     for _ in range(2):
-        plant.drive(np.array([10.0]))
+        plant.drive(np.array([10.0]), ON)
         for seconds in (0.9, 1.1):
             plant.advance(seconds)
         torque = float(plant.data.actuator_force[0])
@@ -271,7 +273,7 @@ def test_inductance_is_in_the_plant(flywheel: RobotSpec) -> None:
     (motor,) = flywheel.actuators
     coil = replace(motor, motor=replace(motor.motor, inductance_h=0.01 * R))
     plant = plant_of(replace(flywheel, actuators=(coil,)), {"joints.axle.friction": 100.0})
-    plant.drive(np.array([10.0]))
+    plant.drive(np.array([10.0]), ON)
     plant.advance(0.01)
     share = float(plant.data.act[0]) / (10.0 / R)
     assert share == pytest.approx(1 - math.exp(-1), rel=1e-3)
@@ -284,7 +286,7 @@ def test_reset_is_power_up(furuta: RobotSpec) -> None:
     for _ in range(2):
         plant.reset(np.random.default_rng(0))
         assert plant.velocities()[0] == 0.5
-        plant.drive(np.array([2.0]))
+        plant.drive(np.array([2.0]), ON)
         plant.advance(0.3)
         runs.append(plant.positions())
     np.testing.assert_array_equal(*runs)

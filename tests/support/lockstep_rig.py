@@ -9,29 +9,45 @@ from hardware.mcu.device import McuDevice
 from hardware.mcu.driver import McuDriver
 from hardware.mock.board import Board
 from hardware.mock.lockstep import LockstepClock, LockstepPort
-from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.arrays import BoolArray, FloatArray
 from robot_mbrl.contract.description.reality import Reality, nominal_reality
 from robot_mbrl.contract.description.spec import RobotSpec
 
 RAD_PER_S_PER_UNIT = 2.0
 
 
-class IntegratorPlant:
-    """Motors turn their joints at RAD_PER_S_PER_UNIT times the command; other joints rest."""
+FOLLOW_PER_S = 20.0
 
-    def __init__(self, spec: RobotSpec) -> None:
-        self.q = np.zeros(len(spec.joints))
+
+class IntegratorPlant:
+    """Motors turn their joints at RAD_PER_S_PER_UNIT times the command, position servos at
+    FOLLOW_PER_S times their error; joints without a powered motor rest. The joints begin at
+    `start` rad and 0.1 rad more each.
+
+    Attributes:
+        command: what the motors follow, (A,); 0 where there is no power.
+    """
+
+    def __init__(self, spec: RobotSpec, start: float = 0.0) -> None:
+        self._start = (
+            start + 0.1 * np.arange(len(spec.joints)) if start else np.zeros(len(spec.joints))
+        )
+        self.q = self._start.copy()
         self.command = np.zeros(len(spec.actuators))
+        self._powered = np.zeros(len(spec.actuators), dtype=bool)
+        self._position = np.array([a.command == "position" for a in spec.actuators])
         self._actuated = list(spec.actuated)
 
     def reset(self, rng: np.random.Generator) -> None:
-        self.q[:] = 0.0
+        self.q[:] = self._start
 
-    def drive(self, command: FloatArray) -> None:
-        self.command = command.copy()
+    def drive(self, command: FloatArray, powered: BoolArray) -> None:
+        self._powered, self.command = powered, np.where(powered, command, 0.0)
 
     def advance(self, seconds: float) -> None:
-        self.q[self._actuated] += RAD_PER_S_PER_UNIT * self.command * seconds
+        error = self.command - self.q[self._actuated]
+        speed = np.where(self._position, FOLLOW_PER_S * error, RAD_PER_S_PER_UNIT * self.command)
+        self.q[self._actuated] += np.where(self._powered, speed, 0.0) * seconds
 
     def positions(self) -> FloatArray:
         return self.q.copy()

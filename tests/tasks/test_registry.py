@@ -46,5 +46,24 @@ class NeedsACart:
 def test_what_a_known_task_lacks_is_not_taken_for_an_unknown_task(tmp_path: Path) -> None:
     task = {"name": f"{__name__}:NeedsACart"}
     spec = load_robot(write_robot(tmp_path, furuta_toml() | {"task": task}))
-    with pytest.raises(SpecError, match=r"task\.parameters of .*no column 'cart\.position'"):
+    with pytest.raises(SpecError, match=r"task '.*NeedsACart': .*no column 'cart\.position'"):
+        make_task(spec)
+
+
+class LooksForACart:
+    """A task that misses its joint only when it looks at an observation."""
+
+    episode_s = hold_s = 1.0
+
+    def __init__(self, layout: ObservationLayout) -> None:
+        self.layout = layout
+
+    def reward(self, next_obs: Any, action: Any) -> Any:
+        return next_obs[..., self.layout.column("cart.position")]
+
+
+def test_a_joint_that_is_missed_later_is_missed_at_once(tmp_path: Path) -> None:
+    task = {"name": f"{__name__}:LooksForACart"}
+    spec = load_robot(write_robot(tmp_path, furuta_toml() | {"task": task}))
+    with pytest.raises(SpecError, match=r"task '.*LooksForACart': .*no column 'cart\.position'"):
         make_task(spec)

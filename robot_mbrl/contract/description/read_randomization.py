@@ -17,10 +17,10 @@ from robot_mbrl.contract.description.operations import Conversion, conversion, r
 from robot_mbrl.contract.description.quantities import Quantity, nominal_quantities
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Distribution, Operation, Variation, When
 from robot_mbrl.contract.parameters.vocabulary import is_scale, parameter_limits
-from robot_mbrl.contract.toml_table import TomlTable
 
 OPERATION_OF: dict[str, Operation] = {
     "scale": "scale",
@@ -35,6 +35,8 @@ TIMES: dict[str, tuple[tuple[When, ...], str]] = {
     "length": (("build", "reset"), "no link changes its length while it moves"),
     "position_rad": (("reset",), "an initial state is that of a reset"),
     "velocity_rad_s": (("reset",), "an initial state is that of a reset"),
+    "position_m": (("reset",), "an initial state is that of a reset"),
+    "velocity_m_s": (("reset",), "an initial state is that of a reset"),
     "payload_kg": (("build", "reset"), "payload_at_s says when it comes"),
     "payload_at_s": (("build", "reset"), "it counts from the start of the episode"),
     "payload_distance_m": (("build", "reset"), "a payload stays where it was put"),

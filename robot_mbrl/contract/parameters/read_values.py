@@ -1,9 +1,9 @@
 """Reading numbers by the paths of the vocabulary out of nested TOML tables."""
 
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.contract.parameters.effects import effect_of
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
-from robot_mbrl.contract.toml_table import TomlTable
 
 
 def walk_parameters(

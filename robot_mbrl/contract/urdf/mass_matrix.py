@@ -43,7 +43,7 @@ class _Frame:
 
 
 def mass_matrix(urdf: Urdf, q: FloatArray) -> FloatArray:
-    """Mass matrices (P, J, J) in kg m2 at poses q (P, J) rad, in the order of `urdf.turning`;
+    """Mass matrices (P, J, J) in kg m2 at poses q (P, J), in the order of `urdf.moving`;
     without rotors."""
     total = np.zeros((*q.shape, q.shape[-1]))
     for body in bodies(urdf, q):
@@ -88,10 +88,10 @@ def _behind(urdf: Urdf, joint: UrdfJoint, frame: _Frame, q: FloatArray) -> _Fram
     """The frame of a joint's child."""
     place = frame.place + frame.rotation @ joint.origin_m
     rotation = frame.rotation @ joint.rotation
-    if not joint.turns:
+    if not joint.moves:
         return _Frame(place, rotation, frame.above)
-    column = [j.name for j in urdf.turning].index(joint.name)
-    axis, slides = rotation @ joint.axis, joint.kind == "prismatic"
+    column = [j.name for j in urdf.moving].index(joint.name)
+    axis, slides = rotation @ joint.axis, joint.slides
     above = (*frame.above, (column, axis, place, slides))
     if slides:
         return _Frame(place + q[:, column, None] * axis, rotation, above)

@@ -1,12 +1,6 @@
-"""Measured runs from CSV files as episodes of a robot with one joint and one actuator.
-
-Each run is laid on the control grid: positions interpolated at the ticks, the action of a tick the
-mean of the recorded command until the next one, so the impulse is right whatever the log's rate.
-"""
+"""Measured runs from CSV files as episodes of a robot."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +10,15 @@ import numpy.typing as npt
 from robot_mbrl.contract import ActionCodec, ObservationLayout, Observer, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError, SettingsError
-from robot_mbrl.data.formats.csv_table import LogColumns, LogTable, read_log
+from robot_mbrl.contract.files.whole_file import whole_file
+from robot_mbrl.data.formats.log_columns import LogColumns
+from robot_mbrl.data.formats.log_layout import LogImport, lay_out
+from robot_mbrl.data.formats.log_resampling import MAX_PERIODS, ROUNDING, LogSegment
 from robot_mbrl.data.formats.mcap_writer import EpisodeWriter
 from robot_mbrl.data.header import EpisodeHeader
 from robot_mbrl.data.tick import Tick, TickFlag
 
-MEASURED, DESIRED = ".measured.csv", ".desired.csv"
 SOURCES = ("auto", "measured", "commanded")
-MAX_OVER_LIMIT_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class LogSegment:
-    """A segment of a log, without gaps, on the control grid.
-
-    Attributes:
-        time_s: (T,).
-        q_rad: (T,).
-        command: mean over [t, t + dt) in the actuator's unit, (T,).
-    """
-
-    time_s: FloatArray
-    q_rad: FloatArray
-    command: FloatArray
 
 
 def import_csv(
@@ -48,139 +28,101 @@ def import_csv(
     *,
     created: str = "",
     columns: LogColumns | None = None,
-    torque_source: str = "auto",
+    source: str = "auto",
     max_gap_s: float | None = None,
 ) -> list[Path]:
-    """Write one episode for each CSV.
+    """Write one episode for each CSV; all are read before the first is written.
 
     Args:
         csv_paths: files with one row a sample. For `RUN.measured.csv` the commands may stand in
             `RUN.desired.csv` next to it, row by row.
-        spec: the robot; one joint, one actuator.
-        out_folder: made if missing.
+        spec: the robot; any number of joints and actuators.
+        out_folder: made if missing. An episode has the name of its log; logs of the same name in
+            several folders have their folders before it.
         created: date to note in the episodes, ISO 8601.
-        columns: names of the columns.
-        torque_source: "measured" takes the torque of the file itself, "commanded" that of the
-            desired file; "auto" takes the commanded torque where the desired file holds no
-            trajectory: then the torque was the whole command. Beside a trajectory it is only a
-            feed-forward, and the input is what was measured.
-        max_gap_s: a longer step between rows starts a new segment; default two control periods.
+        columns: where the values are; found by name by default, see `LogColumns`.
+        source: of the actions. "commanded" takes what was asked of the actuators, "measured" what
+            they did; "auto" takes the commands of the file itself, else those of the desired file
+            unless that holds a trajectory too: then its torque is only a feed-forward, and the
+            action is what was measured.
+        max_gap_s: a longer step between rows starts a new segment; `MAX_PERIODS` control periods
+            by default, over which `log_resampling` says what is put between rows.
 
-    Commands beyond the actuator's limit are recorded clamped and flagged OVER_LIMIT, as are the
-    ticks that remember them in their action history: `Episode.transitions` leaves them out, and the
-    header counts them. A model must not learn from an action that was not there.
+    What is left out is counted: `metadata.extra` of an episode has `rows`, `possible_ticks` and
+    `dropped`, a sentence each. Commands beyond an actuator's limit are recorded clamped and flagged
+    OVER_LIMIT, as are the ticks that remember them in their action history: `Episode.transitions`
+    leaves them out. A model must not learn from an action that was not there. Time that begins
+    below 0 is shifted to begin at 0, `extra["time_shift_s"]` says by how much.
 
     Returns:
         The written files.
 
     Raises:
         DataError: unreadable, missing columns, NaN, time that does not rise, commands of which more
-            than a fifth are beyond the limit, or a robot with more than one joint or actuator.
-        SettingsError: another `torque_source`.
+            than a fifth are beyond the limit, a log of which nothing could be kept.
+        SettingsError: another `source`.
     """
-    if len(spec.joints) != 1 or len(spec.actuators) != 1:
-        raise DataError(
-            f"import_csv: robot {spec.name!r} has {len(spec.joints)} joints and "
-            f"{len(spec.actuators)} actuators; a CSV log describes one of each"
-        )
-    if torque_source not in SOURCES:
-        raise SettingsError(
-            f"torque_source {torque_source!r}: expected one of {', '.join(SOURCES)}"
-        )
-    out = Path(out_folder)
-    out.mkdir(parents=True, exist_ok=True)
-    gap_s = 2 * spec.control.dt if max_gap_s is None else max_gap_s
-    names = columns or LogColumns()
-    return [
-        _import_one(Path(p), spec, out, created, names, torque_source, gap_s) for p in csv_paths
-    ]
+    if source not in SOURCES:
+        raise SettingsError(f"source {source!r}: expected one of {', '.join(SOURCES)}")
+    gap_s = max_gap_s or (MAX_PERIODS + ROUNDING) * spec.control.dt
+    paths = [Path(path) for path in csv_paths]
+    targets = [Path(out_folder) / name for name in episode_names(paths)]
+    for target in targets:
+        if target.exists():
+            raise DataError(f"{target}: exists already; episodes are never overwritten")
+    runs = [lay_out(path, spec, columns or LogColumns(), source, gap_s) for path in paths]
+    Path(out_folder).mkdir(parents=True, exist_ok=True)
+    for run, target in zip(runs, targets, strict=True):
+        header = EpisodeHeader.from_spec(spec, kind="import", created=created, extra=extra_of(run))
+        with whole_file(target) as beside, EpisodeWriter(beside, header) as writer:
+            for segment in run.segments:
+                write_segment(writer, segment, spec)
+    return targets
 
 
-def _import_one(
-    path: Path,
-    spec: RobotSpec,
-    out: Path,
-    created: str,
-    columns: LogColumns,
-    torque_source: str,
-    max_gap_s: float,
-) -> Path:
-    log = read_log(path, columns)
-    command, source = choose_command(log, columns, torque_source)
-    segments = [
-        resample(log.time[s], log.position[s], command[s], spec.control.dt)
-        for s in split_at_gaps(log.time, max_gap_s)
-    ]
-    segments = [p for p in segments if len(p.time_s) > 1]
-    limit = spec.actuators[0].limit
-    over = sum(int((np.abs(p.command) > limit).sum()) for p in segments)
-    total = sum(len(p.time_s) for p in segments)
-    if over > MAX_OVER_LIMIT_SHARE * total:
-        raise DataError(
-            f"{path}: {over} of {total} ticks are beyond the limit of {limit:g} "
-            f"{spec.actuators[0].unit}; check the unit of {columns.torque!r} or raise the limit"
-        )
-    extra: dict[str, Any] = {"source": path.name, "torque": source, "over_limit_ticks": over}
-    extra |= {"segments": len(segments), "columns": asdict(columns)}
-    header = EpisodeHeader.from_spec(spec, kind="import", created=created, extra=extra)
-    target = out / f"{path.name.removesuffix('.csv').removesuffix('.measured')}.mcap"
-    with EpisodeWriter(target, header) as writer:
-        for segment in segments:
-            write_segment(writer, segment, spec)
-    return target
+def episode_names(paths: Sequence[Path]) -> list[str]:
+    """Names of the episodes of logs, all different; raises DataError for a log given twice."""
+    whole = [path.resolve() for path in paths]
+    again = [path for k, path in enumerate(paths) if whole[k] in whole[:k]]
+    if again:
+        raise DataError(f"{again[0]}: the same log is given twice")
+    stems = [path.name.removesuffix(".csv").removesuffix(".measured") for path in whole]
+    names = list(stems)
+    for folders in range(1, max((len(path.parts) for path in whole), default=1)):
+        same = [names.count(name) > 1 for name in names]
+        if not any(same):
+            break
+        names = [
+            "-".join([*path.parts[:-1][-folders:], stem]) if twice else name
+            for name, stem, path, twice in zip(names, stems, whole, same, strict=True)
+        ]
+    return [f"{name}.mcap" for name in names]
 
 
-def choose_command(
-    log: LogTable, columns: LogColumns, torque_source: str
-) -> tuple[FloatArray, str]:
-    """The input of the run and where it came from ("measured" or "commanded")."""
-    partner = log.path.with_name(log.path.name.removesuffix(MEASURED) + DESIRED)
-    paired = log.path.name.endswith(MEASURED) and partner.is_file()
-    if torque_source == "measured" or (torque_source == "auto" and not paired):
-        return log.torque, "measured"
-    if not paired:
-        raise DataError(f"{log.path}: torque_source 'commanded' needs {partner.name} next to it")
-    desired = read_log(partner, columns)
-    if torque_source == "auto" and np.ptp(desired.position) > 0:
-        return log.torque, "measured"
-    if len(desired.torque) != len(log.torque):
-        raise DataError(
-            f"{partner}: {len(desired.torque)} rows, {log.path.name} has {len(log.torque)}; "
-            "a command belongs to the measurement in the same row"
-        )
-    # Row by row: the desired file's own clock is the planned one and drifts from the real one.
-    return desired.torque, "commanded"
-
-
-def split_at_gaps(time: FloatArray, max_gap_s: float) -> list[slice]:
-    """Slices of rows whose steps are all at most `max_gap_s`."""
-    cuts = [0, *(np.flatnonzero(np.diff(time) > max_gap_s) + 1).tolist(), len(time)]
-    return [slice(a, b) for a, b in pairwise(cuts)]
-
-
-def resample(time: FloatArray, q: FloatArray, command: FloatArray, dt: float) -> LogSegment:
-    """Lay rows on a grid of period dt that starts at the first row.
-
-    A command holds from its row to the next; its integral is linear in between, so its mean over a
-    tick is exact.
-    """
-    # A row a microsecond short of a tick is at that tick: log clocks are rounded.
-    ticks = int(np.floor((time[-1] - time[0]) / dt + 1e-3))
-    grid = time[0] + dt * np.arange(ticks + 1)
-    impulse = np.concatenate([[0.0], np.cumsum(command[:-1] * np.diff(time))])
-    mean = np.diff(np.interp(grid, time, impulse)) / dt
-    return LogSegment(grid[:-1], np.interp(grid[:-1], time, q), mean)
+def extra_of(run: LogImport) -> dict[str, Any]:
+    """What an episode's header says of the log it came from."""
+    return {
+        "source": run.log.path.name,
+        "actions": run.source,
+        "columns": run.log.columns.described,
+        "rows": len(run.log.time_s),
+        "possible_ticks": run.possible,
+        "dropped": run.dropped,
+        "over_limit_ticks": run.over,
+        "segments": len(run.segments),
+        "time_shift_s": -min(0.0, float(run.log.time_s[0])),
+    }
 
 
 def write_segment(writer: EpisodeWriter, segment: LogSegment, spec: RobotSpec) -> None:
     """Append one segment; flags tell which of its rows must not be learned from."""
     codec = ActionCodec.from_spec(spec)
     observer = Observer(ObservationLayout.from_spec(spec))
-    proposed = codec.to_action(segment.command[:, None])
+    proposed = codec.to_action(segment.command)
     applied = np.clip(proposed, -1.0, 1.0)
     first = writer.ticks
-    flags = segment_flags(proposed[:, 0], first, spec)
-    for t, q in enumerate(segment.q_rad[:, None]):
+    flags = segment_flags(proposed, first, spec)
+    for t, q in enumerate(segment.q_rad):
         observation = observer.reset(q) if t == 0 else observer.update(q, applied[t - 1])
         writer.write(
             Tick(
@@ -192,7 +134,7 @@ def write_segment(writer: EpisodeWriter, segment: LogSegment, spec: RobotSpec) -
                 proposed=proposed[t],
                 applied=applied[t],
                 disagreement=np.nan,
-                innovation=np.full(1, np.nan),
+                innovation=np.full(len(q), np.nan),
                 lateness_s=0.0,
                 plan_time_s=0.0,
                 flags=int(flags[t]),
@@ -201,7 +143,7 @@ def write_segment(writer: EpisodeWriter, segment: LogSegment, spec: RobotSpec) -
 
 
 def segment_flags(proposed: FloatArray, first: int, spec: RobotSpec) -> npt.NDArray[np.int64]:
-    """Flags (T,) of one segment whose unclamped actions are `proposed` (T,).
+    """Flags (T,) of one segment whose unclamped actions are `proposed` (T, A).
 
     A log starts at rest, as the observer assumes; a segment after a gap does not, so its rows are
     stale until velocity and history are filled with measurements.
@@ -211,7 +153,7 @@ def segment_flags(proposed: FloatArray, first: int, spec: RobotSpec) -> npt.NDAr
     if first > 0:
         flags[0] |= TickFlag.NEW_SEGMENT
         flags[: 1 + max(control.observation_history, control.action_history)] |= TickFlag.STALE
-    for t in np.flatnonzero(np.abs(proposed) > 1.0):
+    for t in np.flatnonzero((np.abs(proposed) > 1.0).any(1)):
         flags[t] |= TickFlag.CLAMPED
         flags[t : t + 1 + control.action_history] |= TickFlag.OVER_LIMIT
     return flags

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +13,7 @@ from mcap.writer import CompressionType, Writer
 from robot_mbrl.contract.arrays import check_shape
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.data.formats.seal import seal, seal_strings
 from robot_mbrl.data.header import EpisodeHeader
 from robot_mbrl.data.tick import Tick, encode_tick, tick_schema
 
@@ -62,6 +64,16 @@ class WholeRecords:
         self.end += len(data)
         return len(data)
 
+    def sync(self) -> None:
+        """Wait until the disk holds what was written; raises DataError as `write`."""
+        if self._file is None:
+            return
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            self.close()
+            raise DataError(self._explain(error)) from error
+
     def close(self) -> None:
         """Release the file; safe to call twice."""
         file, self._file = self._file, None
@@ -80,6 +92,14 @@ class WholeRecords:
             f"The {self.end} bytes before stay readable with recover=True (--recover); free some "
             "space or choose another folder"
         )
+
+
+@dataclass(frozen=True)
+class TickRecord:
+    """An encoded tick and its host time in ns."""
+
+    time_ns: int
+    data: bytes
 
 
 class EpisodeWriter:
@@ -102,7 +122,7 @@ class EpisodeWriter:
             enable_data_crcs=True,
         )
         self._mcap.start(profile=PROFILE)
-        self._mcap.add_metadata(HEADER, header.to_strings())
+        self._mcap.add_metadata(HEADER, seal_strings(header.to_strings()))
         schema = self._mcap.register_schema(
             SCHEMA, "jsonschema", json.dumps(tick_schema()).encode()
         )
@@ -110,15 +130,30 @@ class EpisodeWriter:
 
     def write(self, tick: Tick) -> None:
         """Append one tick; raises ShapeError, or DataError for NaN and for a full disk."""
+        self.append(self.prepare(tick))
+
+    def prepare(self, tick: Tick) -> TickRecord:
+        """Check and encode a tick, without touching the disk; raises ShapeError or DataError."""
         header = self.header
         check_shape("tick: observation", tick.observation, (len(header.columns),))
         check_shape("tick: proposed", tick.proposed, (len(header.actions),))
         check_shape("tick: applied", tick.applied, (len(header.actions),))
         check_shape("tick: q_rad", tick.q_rad, (len(header.joints),))
         check_shape("tick: innovation", tick.innovation, (len(header.joints),))
-        time_ns = round(tick.host_time_s * 1e9)
-        self._mcap.add_message(self._channel, time_ns, encode_tick(tick), time_ns, self.ticks)
+        return TickRecord(round(tick.host_time_s * 1e9), seal(encode_tick(tick)))
+
+    def append(self, record: TickRecord) -> None:
+        """Write what `prepare` made; raises DataError for a full disk."""
+        time_ns = record.time_ns
+        self._mcap.add_message(self._channel, time_ns, record.data, time_ns, self.ticks)
         self.ticks += 1
+
+    def sync(self) -> None:
+        """Wait until the disk holds every tick so far: a power cut loses only later ones.
+
+        May take long; never called by a thread that keeps time. Raises DataError.
+        """
+        self._stream.sync()
 
     def close(self, stop_reason: str = FINISHED, report: dict[str, Any] | None = None) -> None:
         """Write the footer and release the file; later calls do nothing. Raises DataError."""
@@ -126,8 +161,10 @@ class EpisodeWriter:
             return
         footer = {"stop_reason": stop_reason, "ticks": self.ticks, "report": report or {}}
         try:
-            self._mcap.add_metadata(FOOTER, {k: json.dumps(v) for k, v in footer.items()})
+            strings = {name: json.dumps(value) for name, value in footer.items()}
+            self._mcap.add_metadata(FOOTER, seal_strings(strings))
             self._mcap.finish()  # type: ignore[no-untyped-call]
+            self._stream.sync()
         finally:
             self._stream.close()
 

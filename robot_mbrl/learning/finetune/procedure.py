@@ -8,6 +8,7 @@ from typing import Any
 from robot_mbrl.agents.agent import RefinableAgent, refinable
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.folder_lock import FolderLock
 from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode
@@ -25,9 +26,17 @@ from robot_mbrl.learning.finetune.split import check_episodes
 from robot_mbrl.models.judging.surprise import surprise
 from robot_mbrl.onboard import MonitorThresholds
 from robot_mbrl.runs.agent_state import create_run, save_agent
-from robot_mbrl.runs.lineage import hash_file, run_lineage
+from robot_mbrl.runs.lineage import FINETUNE, hash_file, path_from, run_lineage
 from robot_mbrl.runs.load_agent import load_agent
-from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder
+from robot_mbrl.runs.run_folder import (
+    CHECKPOINT,
+    CONFIG,
+    REPLAY,
+    STATE,
+    THRESHOLDS,
+    WEIGHTS,
+    RunFolder,
+)
 
 MakeSimulate = Callable[[RobotSpec, Task, Policy, int], Simulate]
 """(robot, task, policy, seed) -> a simulator of worlds like the recorded one, such as
@@ -42,6 +51,7 @@ def finetune_run(
     *,
     resimulate: MakeSimulate | None = None,
     progress: Progress = no_progress,
+    spec: RobotSpec | None = None,
 ) -> dict[str, Any]:
     """Finetune the run in `parent` on episodes by file name and write the result to `out`.
 
@@ -55,19 +65,38 @@ def finetune_run(
         resimulate: makes the simulator of worlds that explain the episodes; without one the
             parent's own simulated transitions are blended in.
         progress: called with (stage, done, total, numbers).
+        spec: the robot; the one that the parent names by default.
 
     Returns the fields of FinetuneReport, and under "thresholds" where the new thresholds come
     from. Raises DataError for too little data or a folder in use, ContractMismatchError for
     episodes of another robot, SettingsError for an agent that cannot be finetuned.
     """
-    config = config or FinetuneConfig()
-    if (out / "config.json").exists():
-        raise DataError(f"{out}: holds a run already; choose another --out")
-    loaded, spec = load_agent(parent)
+    with FolderLock(out):
+        check_free(RunFolder(out))
+        settings = config or FinetuneConfig()
+        return _finetune(parent, episodes, out, settings, resimulate, spec, progress)
+
+
+def check_free(folder: RunFolder) -> None:
+    """Raise DataError where a run is; what was left by a finetuning that did not end is none."""
+    if folder.has(STATE) or folder.has(CHECKPOINT):
+        raise DataError(f"{folder.path}: holds a run already; choose another --out")
+
+
+def _finetune(
+    parent: Path,
+    episodes: Mapping[str, Episode],
+    out: Path,
+    config: FinetuneConfig,
+    resimulate: MakeSimulate | None,
+    spec: RobotSpec | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    loaded, spec = load_agent(parent, spec)
     agent = refinable(loaded)
     check_episodes(episodes, spec)
-    # names stand in the new run's files, which are read from other working directories too
-    episodes = {str(Path(name).resolve()): episode for name, episode in episodes.items()}
+    # names stand in the new run's files, and are meant from there
+    episodes = {path_from(out, episode.path): episode for episode in episodes.values()}
     segments = {name: episode.segments() for name, episode in episodes.items()}
     simulated = agent.real.all()
     simulate = resimulate(spec, agent.task, agent.policy(), config.seed) if resimulate else None
@@ -78,8 +107,8 @@ def finetune_run(
     recorded = [s for parts in segments.values() for s in parts]
     thresholds, source = new_thresholds(agent, spec, recorded, report, parent)
     result = dataclasses.asdict(report) | {"thresholds": source}
-    lineage = run_lineage(parent) | {
-        "episodes": {name: hash_file(Path(name)) for name in episodes},
+    lineage = run_lineage(parent, out) | {
+        "episodes": {name: hash_file(episode.path) for name, episode in episodes.items()},
         "rolled_back": not report.accepted,
     }
     write_run(out, agent, spec, config, lineage, result, thresholds)
@@ -95,14 +124,18 @@ def write_run(
     result: dict[str, Any],
     thresholds: dict[str, Any] | None,
 ) -> None:
-    """The new run folder; state.json comes last and makes it valid."""
+    """The new run folder, or nothing; state.json comes last and makes it valid."""
     folder = RunFolder(out)
     more = {"lineage": lineage, "finetuning": dataclasses.asdict(config)}
-    create_run(folder, spec, agent.config, config.seed, **more)
-    folder.write_json("finetune.json", result)
-    if thresholds is not None:
-        folder.write_json(THRESHOLDS, thresholds)
-    save_agent(folder, agent, rolled_back=not result["accepted"])
+    try:
+        create_run(folder, spec, agent.config, config.seed, **more)
+        folder.write_json(FINETUNE, result)
+        if thresholds is not None:
+            folder.write_json(THRESHOLDS, thresholds)
+        save_agent(folder, agent, rolled_back=not result["accepted"])
+    except BaseException:
+        folder.remove(STATE, CONFIG, FINETUNE, THRESHOLDS, WEIGHTS, REPLAY)
+        raise
 
 
 def new_thresholds(
@@ -113,7 +146,7 @@ def new_thresholds(
     parent: Path,
 ) -> tuple[dict[str, Any] | None, str]:
     """Thresholds for the new model from the real segments, or the parent's with the reason why."""
-    known = RunFolder(parent).read_json(THRESHOLDS) if (parent / THRESHOLDS).exists() else None
+    known = RunFolder(parent).read_object(THRESHOLDS) if (parent / THRESHOLDS).exists() else None
     if not report.accepted:
         return known, "of the parent: rolled back"
     try:

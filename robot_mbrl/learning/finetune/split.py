@@ -11,7 +11,8 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.contract.description.calibration import describe_offsets
+from robot_mbrl.contract.errors import CalibrationError, ContractMismatchError, DataError
 from robot_mbrl.data import Episode
 from robot_mbrl.data.segment import Segment
 from robot_mbrl.learning.finetune.config import FinetuneConfig
@@ -31,13 +32,28 @@ class Split:
 
 
 def check_episodes(episodes: Mapping[str, Episode], spec: RobotSpec) -> None:
-    """Raise ContractMismatchError for an episode that this robot did not record."""
+    """Raise ContractMismatchError for an episode that this robot did not record, CalibrationError
+    for one recorded with other joint offsets than this robot has."""
     for name, episode in episodes.items():
         if episode.metadata.fingerprint != spec.fingerprint:
             raise ContractMismatchError(
                 f"{name}: recorded on robot {episode.metadata.robot!r} with fingerprint "
                 f"{episode.metadata.fingerprint}, this run is for {spec.name!r} with "
                 f"{spec.fingerprint}; pass episodes of that robot"
+            )
+    _check_offsets(episodes, spec)
+
+
+def _check_offsets(episodes: Mapping[str, Episode], spec: RobotSpec) -> None:
+    """Raise CalibrationError where angles were measured from other zeros than this robot's."""
+    for name, episode in episodes.items():
+        recorded = episode.metadata.joint_offset_rad
+        if recorded and recorded != spec.offsets_rad:
+            found = ", ".join(f"{joint} {rad:g}" for joint, rad in recorded.items())
+            raise CalibrationError(
+                f"{name}: recorded with joint offsets {found} rad, here they are "
+                f"{describe_offsets(spec)}: the same angle would mean two poses. Pass the "
+                "calibration it was recorded with (--calibration), and no episodes with another"
             )
 
 

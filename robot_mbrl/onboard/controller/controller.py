@@ -12,11 +12,14 @@ import onnxruntime
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import Float32, FloatArray, check_finite, check_shape
-from robot_mbrl.contract.errors import DataError, PlannerError
+from robot_mbrl.contract.errors import DataError, NotFiniteError, PlannerError
+from robot_mbrl.contract.files.read_file import read_bytes
 from robot_mbrl.onboard.controller.metadata import ControllerMetadata
+from robot_mbrl.onboard.controller.model_seal import check_seal
 from robot_mbrl.onboard.controller.output import INPUTS, METADATA_KEY, OUTPUTS, ControllerOutput
 
 ERROR_ONLY = 3
+MOST_BYTES = 512 * 2**20
 
 
 class OnnxController:
@@ -58,8 +61,8 @@ class OnnxController:
 
         Raises:
             ShapeError: another shape than the graph's.
-            NotFiniteError: an observation with NaN or infinity, naming the column.
-            PlannerError: the graph failed or gave a number that is not finite.
+            NotFiniteError: an observation with NaN or infinity, naming the column, or an output.
+            PlannerError: the graph failed.
         """
         check_shape("observation", observation, (len(self.metadata.columns),))
         check_shape("plan", plan, self.plan_shape)
@@ -77,7 +80,7 @@ class OnnxController:
             raise PlannerError(f"the controller's graph failed: {error}") from error
         for name, value in values.items():
             if not np.isfinite(value).all():
-                raise PlannerError(
+                raise NotFiniteError(
                     f"the controller's output {name!r} is not finite: {value}; the observation "
                     "may lie far outside of what it was trained on"
                 )
@@ -108,11 +111,11 @@ def load_controller(
         ContractMismatchError: made for another robot description, naming what differs.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file, expected an exported controller (.onnx)")
+    data = read_bytes(path, most=MOST_BYTES)
+    check_seal(data, str(path))
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=_one_thread(), providers=["CPUExecutionProvider"]
+            data, sess_options=_one_thread(), providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors share no public base
         raise DataError(f"{path}: not a readable ONNX model ({error})") from error

@@ -1,5 +1,6 @@
 """How a robot is stopped and stays stopped: drive off first, one named reason, a reset to leave."""
 
+import logging
 from enum import Enum
 from types import TracebackType
 from typing import NoReturn, Self
@@ -7,10 +8,14 @@ from typing import NoReturn, Self
 import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
-from robot_mbrl.contract.errors import SafetyError
-from robot_mbrl.contract.interface import Enabled
+from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
+from robot_mbrl.contract.interface import Enabled, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import neutral_action
+from robot_mbrl.onboard.supervisor.command.position_commands import PositionCommands
+from robot_mbrl.onboard.supervisor.drive_report import DriveReport
+from robot_mbrl.onboard.supervisor.latched_faults import latched_faults
+
+logger = logging.getLogger(__name__)
 
 
 class SafetyState(Enum):
@@ -46,9 +51,10 @@ class LatchedRobot:
         self.state = SafetyState.DISARMED
         self.reason: StopReason | None = None
         self.message = ""
-        self.error: Exception | None = None
+        self.error: RobotMbrlError | None = None
         self._robot = robot
         self._applied = np.zeros(len(spec.actuators))
+        self._positions = PositionCommands(spec)
 
     def disarm(self) -> None:
         """Remove drive at a normal end; not latched, a stopped robot stays stopped."""
@@ -62,14 +68,23 @@ class LatchedRobot:
             self.state, self.reason, self.message = SafetyState.STOPPED, reason, message
         self._drive_off()
 
+    @property
+    def drive(self) -> DriveReport:
+        """What is known of the drive after `stop` or `disarm`."""
+        return DriveReport.of_robot(self._robot)
+
     def reset(self) -> None:
         """Leave STOPPED by decision of an operator; the robot is disarmed after that.
 
-        Clears latched faults of the device; raises LinkError, still stopped, if it is silent.
+        Clears latched faults of the device, and logs which; raises LinkError, still stopped, if it
+        is silent.
         """
         self._drive_off()
         if isinstance(self._robot, Enabled):
+            faults = latched_faults(self._robot, self.spec)
             self._robot.clear_faults()
+            if faults:
+                logger.warning("robot %s: cleared %s", self.spec.name, describe_faults(faults))
         self.state, self.reason, self.message = SafetyState.DISARMED, None, ""
         self.error = None
         self._applied = np.zeros(len(self.spec.actuators))
@@ -96,7 +111,7 @@ class LatchedRobot:
         finally:
             self.close()
 
-    def trip(self, reason: StopReason, message: str) -> None:
+    def trip(self, reason: StopReason, message: str) -> NoReturn:
         """Stop for a reason that somebody else found, and raise its error."""
         self._trip(reason, message)
 
@@ -111,6 +126,7 @@ class LatchedRobot:
     def _trip(self, reason: StopReason, message: str, cause: Exception | None = None) -> NoReturn:
         self.stop(reason, message)
         self.error = reason.error(self._explanation())
+        self.error.safety_stop = True
         raise self.error from cause
 
     def _explanation(self) -> str:
@@ -123,8 +139,9 @@ class LatchedRobot:
         try:
             self._robot.stop()
         except BaseException:
-            neutral = neutral_action(self.spec, self._applied)
-            self._robot.send(Command(self.codec.to_physical(neutral)))
+            neutral = self._positions.neutral()
+            if neutral is not None:
+                self._robot.send(Command(self.codec.to_physical(neutral)))
             raise
 
 

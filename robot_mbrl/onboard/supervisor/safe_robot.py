@@ -5,8 +5,8 @@
         +------------------------------- reset ------------------+
 
 Nothing but a SafeRobot calls a robot's `send`. Without fresh samples it degrades in steps:
-`coast_ticks` on the last good sample, `hold_ticks` with zero drive, then drive off. A stop has a
-named reason and leaves only by `reset`.
+`coast_ticks` on the last good sample, `hold_ticks` with the neutral command, then drive off. A stop
+has a named reason and leaves only by `reset`.
 """
 
 from contextlib import suppress
@@ -32,17 +32,21 @@ from robot_mbrl.contract.errors import (
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
-from robot_mbrl.onboard.supervisor.braking import Braking
+from robot_mbrl.onboard.supervisor.command.braking import Braking
+from robot_mbrl.onboard.supervisor.command.position_commands import PositionCommands
+from robot_mbrl.onboard.supervisor.command.ramp import Ramp
+from robot_mbrl.onboard.supervisor.command.stopping_power import StoppingPower
+from robot_mbrl.onboard.supervisor.deadlines import Deadlines
+from robot_mbrl.onboard.supervisor.device.checks import DeviceChecks
+from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
-from robot_mbrl.onboard.supervisor.limits import (
-    check_sample,
-    check_velocity,
-    cut_outward,
-    neutral_action,
-)
-from robot_mbrl.onboard.supervisor.ramp import Ramp
+from robot_mbrl.onboard.supervisor.limits import check_sample, cut_outward
+from robot_mbrl.onboard.supervisor.speed import SpeedCheck
+from robot_mbrl.onboard.timing.pacing import Period
+
+COUNTED = ("clamped", "soft_limit", "braked", "coasted", "held", "missed", "clock")
 
 
 class SafeRobot(LatchedRobot):
@@ -56,25 +60,34 @@ class SafeRobot(LatchedRobot):
         reason, message: why it stopped; None and "" before that.
         error: what was raised for it, if it was raised.
         flags: `TickFlag` bits of the current tick, started anew by `read`.
-        counts: how often something was clamped, cut, coasted, held or missed.
+        counts: how often something was clamped, cut, braked, coasted, held or missed, and how often
+            the device's clock was corrected.
     """
 
     def __init__(self, robot: Robot, spec: RobotSpec, clock: Clock) -> None:
         """Take over `robot`; it is not moved before `arm` and `send`."""
         super().__init__(robot, spec, clock)
         self.flags = TickFlag(0)
-        self.counts = dict.fromkeys(("clamped", "soft_limit", "braked", "coasted", "held", "missed"), 0)
+        self.counts = dict.fromkeys(COUNTED, 0)
+        self._device = DeviceChecks(spec)
+        self._power = StoppingPower.from_spec(spec)
         self._forget()
 
     def _forget(self) -> None:
         self._samples = Freshness(self.spec)
         self._ramp = Ramp(self.spec)
-        self._braking = Braking(self.spec)
+        self._braking, self._positions = (
+            Braking(self.spec, self._power),
+            PositionCommands(self.spec),
+        )
         self._send_failures = 0
-        self._late = 0
+        self._deadlines = Deadlines(self.spec)
+        self._device_clock = DeviceClock(self.spec.control.dt)
+        self._speed = SpeedCheck(self.spec)
         self._applied = np.zeros(len(self.spec.actuators))
         self._layout = ObservationLayout.from_spec(self.spec)
         self._recovery: LimitRecovery | None = None
+        self._device.restart()
 
     # --- entering and leaving -----------------------------------------------------------------
 
@@ -93,21 +106,33 @@ class SafeRobot(LatchedRobot):
                 + (f" ({self._explanation()}); find the cause, then reset()" if self.reason else "")
             )
         self._forget()
+        asked_s = self.clock.now()
         state = self._first_sample()
         if homing and np.isfinite(state.q_rad).all():
             self._recovery = LimitRecovery(self.spec, state.q_rad)
         self._check(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
+        self._check_reach(state)
+        state = self._in_time(state, asked_s)
+        self._speed.update(state, believed=True)
         self._samples.keep(state, self.clock.now())
+        self._braking.see(state)
+        self._deadlines.read_at(self.clock.now())
         self._applied = self._layout.hold(np.asarray(state.q_rad))
         self.state = SafetyState.ARMED
         return state
 
-    def reset(self) -> None:
-        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten."""
+    def reset(self, *, zeroed: bool = False) -> None:
+        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten.
+
+        After a restart of the device `zeroed` says that its incremental encoders show 0 where they
+        shall; without that the robot is still refused.
+        """
         super().reset()
         self._forget()
+        if zeroed:
+            self._device.zeroed()
 
     # --- one tick -----------------------------------------------------------------------------
 
@@ -120,6 +145,8 @@ class SafeRobot(LatchedRobot):
         self.flags = TickFlag(0)
         lost: LinkError | None = None
         state: RobotState | None = None
+        asked_s = self.clock.now()
+        self._deadlines.read_at(asked_s)
         try:
             state = self._robot.read()
         except DeviceFault as error:
@@ -129,12 +156,12 @@ class SafeRobot(LatchedRobot):
         if state is None:
             return self._miss(StopReason.LINK_LOST, f"no sample: {lost}", lost)
         self._check(state)
+        state = self._in_time(state, asked_s)
         if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
-        before = self._samples.last
         self._samples.keep(state, self.clock.now())
         self._braking.see(state)
-        fault = check_velocity(self.spec, before, state) if before else None
+        fault = self._speed.update(state, self._device_clock.believed)
         if self._recovery and not fault:
             fault = self._recovery.update(state)
         if fault:
@@ -145,58 +172,50 @@ class SafeRobot(LatchedRobot):
             self._ramp.restart()
         return state
 
-    def check_timing(self, lateness_s: float, duration_s: float) -> None:
-        """Check how late this tick started and how long the last one took; raises DeadlineMissed.
+    def check_timing(self, period: Period) -> None:
+        """Check whether this tick is on time, see Deadlines; raises DeadlineMissed.
 
-        A tick that took longer than a whole period stops at once, as its command came too late; a
-        late start stops when it repeats `deadline_misses` times in a row.
+        To be called once for each tick, after `read`.
         """
         self._require_armed("check_timing")
-        safety, dt = self.spec.safety, self.spec.control.dt
-        late = 1e3 * lateness_s > safety.deadline_ms
-        self._late = self._late + 1 if late else 0
-        if late:
+        misses = self._deadlines.misses(period)
+        self.counts["missed"] += misses
+        if misses:
             self.flags |= TickFlag.DEADLINE_MISSED
-            self.counts["missed"] += 1
-        if duration_s > dt:
-            self._trip(
-                StopReason.DEADLINE,
-                f"a tick took {1e3 * duration_s:.1f} ms, the period is {1e3 * dt:.1f} ms",
-            )
-        if self._late >= safety.deadline_misses:
-            self._trip(
-                StopReason.DEADLINE,
-                f"{self._late} ticks in a row started late, the last by {1e3 * lateness_s:.1f} ms; "
-                f"limit {safety.deadline_ms:g} ms",
-            )
+        fault = self._deadlines.violation(period)
+        if fault:
+            self._trip(*fault)
 
     def guard(self, action: FloatArray) -> FloatArray:
-        """What may be sent of an action (A,): finite, clamped, within soft limits, ramped.
+        """What may be sent of an action (A,): finite, clamped, within soft limits, stoppable,
+        ramped; a position command within its speed, and last of all within its limits.
 
         Raises NotFiniteError after stopping.
         """
         check_shape("action", action, (len(self.spec.actuators),))
         if not np.isfinite(action).all():
             self._trip(StopReason.NON_FINITE, f"the action is {action}")
+        q = self._pose()
         if self.state is SafetyState.HOLDING:
             self.flags |= TickFlag.HELD
             self.counts["held"] += 1
-            return neutral_action(self.spec, self._applied)
+            return self._positions.next(np.zeros_like(action), q, 0.0)
         clamped = np.clip(action, -1.0, 1.0)
-        if self._samples.last is None:
-            raise SafetyError("guard: no sample has been read; call arm() and read() first")
-        kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
-        braked = self._braking.restrict(kept, self.clock.now())
-        self.counts["braked"] += int((braked != kept).any())
-        kept = braked
+        cut = cut_outward(self.spec, q, clamped)
+        kept = self._braking.restrict(cut, self.clock.now())
+        self.counts["clamped"] += int((clamped != action).any())
+        self.counts["soft_limit"] += int((cut != clamped).any())
+        self.counts["braked"] += int((kept != cut).any())
         if self._recovery:
             kept = self._recovery.restrict(kept)
-        kept = self._layout.slew(self._applied, kept)
-        self.counts["clamped"] += int((clamped != action).any())
-        self.counts["soft_limit"] += int((kept != clamped).any())
-        if (kept != action).any():
+        share = self._ramp_share()
+        softened = self._ramp.scale(kept, share)
+        if self._recovery:
+            share = share * self._recovery.speed_share
+        sent = self._positions.next(softened, q, share)
+        if (kept != action).any() or (sent != softened).any():
             self.flags |= TickFlag.CLAMPED
-        return self._soften(kept)
+        return sent
 
     def send(self, action: FloatArray) -> FloatArray:
         """Guard and send an action (A,); returns what the machine confirmed, (A,) in [-1, 1].
@@ -205,6 +224,9 @@ class SafeRobot(LatchedRobot):
         action is returned). Raises the error of the stop reason; SafetyError when not armed.
         """
         self._require_armed("send")
+        fault = self._deadlines.too_old(self.clock.now())
+        if fault:
+            self._trip(*fault)
         allowed = self.guard(action)
         try:
             sent = self._robot.send(Command(self.codec.to_physical(allowed)))
@@ -218,13 +240,17 @@ class SafeRobot(LatchedRobot):
             self._send_failures += 1
             if self._send_failures > self.spec.safety.coast_ticks + self.spec.safety.hold_ticks:
                 self._trip(StopReason.LINK_LOST, f"commands are not confirmed: {error}", error)
+            self._positions.lose()
             return self._applied.copy()
         self._send_failures = 0
         applied = self.codec.to_action(np.asarray(sent.value, dtype=np.float64))
         if not np.isfinite(applied).all():
             self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
         self._applied = applied
+        self._positions.confirm(self.codec.to_physical(applied), self._pose())
         self._braking.sent(applied, self.clock.now())
+        if fault := self._device.sent(allowed, applied):
+            self._trip(*fault)
         return applied.copy()
 
     # --- inside -------------------------------------------------------------------------------
@@ -243,19 +269,45 @@ class SafeRobot(LatchedRobot):
         except LinkError as error:
             self._trip(StopReason.LINK_LOST, str(error), error)
 
-    def _soften(self, action: FloatArray) -> FloatArray:
-        """The action (A,) at its place on the ramp."""
+    def _in_time(self, state: RobotState, asked_s: float) -> RobotState:
+        """The sample on a time line without jumps, see DeviceClock."""
+        corrected = self._device_clock.corrections
+        state = self._device_clock.follow(state, asked_s, self.clock.now())
+        self.counts["clock"] += self._device_clock.corrections - corrected
+        return state
+
+    def _ramp_share(self) -> float:
+        """The place on the ramp, up to 1."""
         if self.state is SafetyState.RUNNING:
-            return action
+            return 1.0
         share = self._ramp.share(self.clock.now())
         self.state = SafetyState.RUNNING if share >= 1 else SafetyState.RAMPING
         if share < 1:
             self.flags |= TickFlag.RAMPING
-        return self._ramp.scale(action, share)
+        return share
+
+    def _pose(self) -> FloatArray:
+        """Positions (J,) of the last good sample; raises SafetyError where there is none."""
+        if self._samples.last is None:
+            raise SafetyError("guard: no sample has been read; call arm() and read() first")
+        return self._samples.last.q_rad
+
+    def _check_reach(self, state: RobotState) -> None:
+        """A position servo can be armed only where a command can leave it where it is."""
+        a = self._positions.unreachable(np.asarray(state.q_rad))
+        if a is not None:
+            actuator, j = self.spec.actuators[a], self.spec.actuated[a]
+            place = f"{state.q_rad[j]:.3f} {self.spec.joints[j].unit}"
+            self._trip(
+                StopReason.LIMIT_POSITION,
+                f"joint {actuator.joint!r} is at {place}, but commands of {actuator.name!r} reach "
+                f"only {actuator.limit:g}: the first would make it jump; move it inside by hand",
+            )
 
     def _check(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
-        fault = check_sample(self.spec, state, self._recovery.outside if self._recovery else None)
+        tolerated = self._recovery.outside if self._recovery else None
+        fault = self._device.sample(state) or check_sample(self.spec, state, tolerated)
         if fault:
             self._trip(*fault)
 

@@ -12,8 +12,8 @@ from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.description.read_randomization import OPERATION_OF, read_randomization
 from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.contract.parameters.variation import Distribution, Variation, When
-from robot_mbrl.contract.toml_table import TomlTable
 from tests.support.robots import furuta_toml, write_robot
 
 MASS_KG, OHM = 0.024, 8.4

@@ -67,7 +67,7 @@ BROKEN = [
         [1.0, -1.0],
         r"joint\[0\]\.position_limit_rad: expected \[a, b\]",
     ),
-    ("joint.0.name", "elbow", "'elbow' is not a movable joint .*it has: arm, pendulum"),
+    ("joint.0.name", "elbow", "'elbow': is not a movable joint .*it has: arm, pendulum"),
     ("joint.1", ..., r"movable joints without a \[\[joint\]\]: \['pendulum'\]"),
     ("joint.1.name", "arm", r"joint\[1\]\.name: .*got 'arm'"),
     ("actuator.0.joint", "elbow", r"actuator\[0\]\.joint: expected one of 'arm', 'pendulum'"),
@@ -118,7 +118,7 @@ def test_broken_description_is_named(path: str, value: Any, message: str, tmp_pa
         (lambda text: text[: len(text) // 2], "not valid XML"),
         (
             lambda text: text.replace('"pendulum" type', '"rod" type'),
-            "'pendulum' is not a movable joint",
+            "'pendulum': is not a movable joint",
         ),
     ],
 )

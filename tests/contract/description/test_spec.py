@@ -17,7 +17,7 @@ RELEVANT = {
     "control.rate_hz": 25,
     "control.action_history": 5,
     "control.observation_history": 8,
-    "joint.0.wraps": True,
+    "joint.1.wraps": False,
     "joint.1.encoder_counts_per_rev": 4096,
     "joint.0.position_limit_rad": [-1.0, 1.0],
     "joint.0.velocity_limit_rad_s": 59.0,
@@ -102,6 +102,7 @@ def test_a_drive_with_its_own_current_loop_has_no_resistance_to_vary() -> None:
         ("furuta", "a4a283ec096b3768"),
         ("simple_pendulum", "3f045917810a04ba"),
         ("arm", "8e3a44df20ae4de1"),
+        ("cart_pole", "70c7d896122fd9b7"),
     ],
 )
 def test_controllers_of_before_still_fit_the_built_in_robots(name: str, fingerprint: str) -> None:

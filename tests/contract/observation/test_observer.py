@@ -92,3 +92,80 @@ def test_a_position_servo_starts_with_the_command_that_holds_it() -> None:
         assert obs[layout.column(f"motor.action[-{back}]")] == 0.25
         assert obs[layout.column(f"fan.action[-{back}]")] == 0.0
     assert layout.hold(np.array([0.0, 0.0, -9.0])).tolist() == [-1.0, 0.0]
+
+
+def steady(elapsed_s: list[float | None], positions: list[float | None]) -> list[float]:
+    """Velocities of one joint without a filter, period 0.1 s, from position 0 at rest."""
+    layout = toy_layout(joints=("p",), wraps=(False,), alpha=(1.0,), dt=0.1, actuators=("m",))
+    observer, seen = Observer(layout), []
+    observer.reset(np.zeros(1))
+    for elapsed, q in zip(elapsed_s, positions, strict=True):
+        measured = None if q is None else np.array([q])
+        obs = observer.update(measured, np.zeros(1), elapsed_s=elapsed)
+        seen.append(float(layout.velocities(obs)[0]))
+    return seen
+
+
+def test_velocity_is_over_the_time_that_passed() -> None:
+    """5 rad/s are 5 rad/s, however many periods lie between two samples."""
+    times = np.cumsum([0.1, 0.3, 0.14, 0.06, 0.2])
+    seen = steady([0.1, 0.3, 0.14, 0.06, 0.2], (5.0 * times).tolist())
+    assert seen == pytest.approx([5.0] * 5)
+
+
+def test_a_regular_tick_is_a_period_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    positions = np.cumsum(rng.standard_normal(20)).tolist()
+    jitter = (0.1 + rng.uniform(-0.009, 0.009, 20)).tolist()
+    assert steady(jitter, positions) == steady([None] * 20, positions)
+
+
+def test_samples_that_are_too_close_are_no_measure_of_velocity() -> None:
+    assert steady([0.1, 0.0], [0.0, 0.01]) == pytest.approx([0.0, 0.01 / 0.05])
+
+
+def test_after_missing_samples_velocity_is_the_mean_since_the_last_one() -> None:
+    """A machine that sets out while nobody looks was not three times as fast in the last tick."""
+    assert steady([None] * 3, [None, None, 1.5]) == pytest.approx([0.0, 0.0, 5.0])
+    assert steady([0.1, 0.1, 0.2], [None, None, 2.0]) == pytest.approx([0.0, 0.0, 5.0])
+    fast = steady([None] * 6, [0.5, 1.0, None, None, 1.6, 1.8])
+    assert fast == pytest.approx([5.0, 5.0, 5.0, 5.0, 2.0, 2.0])
+
+
+def test_the_filter_forgets_by_time_and_not_by_ticks() -> None:
+    layout = toy_layout(joints=("p",), wraps=(False,), alpha=(0.3,), dt=0.1, actuators=("m",))
+    often, seldom = Observer(layout), Observer(layout)
+    often.reset(np.zeros(1))
+    seldom.reset(np.zeros(1))
+    for n in range(1, 4):
+        every = often.update(np.array([0.5 * n]), np.zeros(1))
+    once = seldom.update(np.array([1.5]), np.zeros(1), elapsed_s=0.3)
+    assert layout.velocities(once) == pytest.approx(layout.velocities(every))
+
+
+def test_worlds_that_miss_samples_are_as_many_single_ones_that_do() -> None:
+    layout = toy_layout(joints=("p",), wraps=(True,), alpha=(0.6,), dt=0.1, actuators=("m",))
+    many, singles = Observer(layout, (2,)), [Observer(layout), Observer(layout)]
+    rng = np.random.default_rng(0)
+    many.reset(np.zeros((2, 1)))
+    for single in singles:
+        single.reset(np.zeros(1))
+    for _ in range(30):
+        q, fresh = rng.standard_normal((2, 1)), rng.uniform(size=2) < 0.6
+        together = many.update(q, np.zeros((2, 1)), fresh)
+        for w, single in enumerate(singles):
+            alone = single.update(q[w] if fresh[w] else None, np.zeros(1))
+            np.testing.assert_array_equal(together[w], alone)
+
+
+def test_states_of_before_are_those_of_worlds_that_miss_nothing() -> None:
+    observer = Observer(toy_layout())
+    observer.reset(np.zeros(3))
+    state = observer.get_state()
+    del state["unseen_s"]
+    observer.update(None, np.zeros(2))
+    observer.set_state(state)
+    again = Observer(toy_layout())
+    again.reset(np.zeros(3))
+    q = np.full(3, 0.2)
+    np.testing.assert_array_equal(observer.update(q, np.zeros(2)), again.update(q, np.zeros(2)))

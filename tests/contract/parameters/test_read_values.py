@@ -4,8 +4,8 @@ import pytest
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.contract.parameters.read_values import read_values
-from robot_mbrl.contract.toml_table import TomlTable
 
 
 def test_single_values_use_the_same_vocabulary(furuta: RobotSpec) -> None:

@@ -15,7 +15,7 @@ def test_agrees_with_mujoco(robot: str) -> None:
     spec = load_robot(robot)
     urdf, model = read_urdf(spec.urdf), mujoco_model(spec)
     data = mujoco.MjData(model)
-    joints = [model.joint(j.name) for j in urdf.turning]
+    joints = [model.joint(j.name) for j in urdf.moving]
     qpos, dof = (np.array([k[0] for k in kind]) for kind in zip(
         *((j.qposadr, j.dofadr) for j in joints), strict=True
     ))  # fmt: skip

@@ -1,5 +1,6 @@
 """Episodes of folders and files, by path."""
 
+import os
 import shutil
 
 import pytest
@@ -34,3 +35,31 @@ def test_cut_files_are_read_only_when_asked_to(write):
         load_episodes([path])
     [episode] = load_episodes([path], recover=True).values()
     assert len(episode) == 5 and not episode.complete
+
+
+def test_a_broken_file_does_not_withhold_its_folder(write, tmp_path, caplog):
+    first = write(3)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(first, folder / "good.mcap")
+    (folder / "empty.mcap").write_bytes(b"")
+    (folder / "cut.mcap").write_bytes(first.read_bytes()[:-60])
+    os.mkfifo(folder / "pipe.mcap")
+    assert list(load_episodes([folder])) == [str(folder / "good.mcap")]
+    for name in ("empty", "cut", "pipe"):
+        assert f"left out: {folder / name}.mcap: " in caplog.text
+    assert "--recover" in caplog.text
+    caplog.clear()
+    found = load_episodes([folder], recover=True)
+    assert list(found) == [str(folder / "cut.mcap"), str(folder / "good.mcap")]
+    assert "cut.mcap" not in caplog.text and "empty.mcap" in caplog.text
+    with pytest.raises(DataError, match=r"empty\.mcap: not an MCAP file"):
+        load_episodes([folder, folder / "empty.mcap"], recover=True)
+
+
+def test_a_folder_of_broken_files_names_each(write, tmp_path):
+    path = write(3)
+    path.write_bytes(path.read_bytes()[:-60])
+    (tmp_path / "empty.mcap").write_bytes(b"")
+    with pytest.raises(DataError, match=r"(?s)no readable episode in .*empty\.mcap.*--recover"):
+        load_episodes([tmp_path])

@@ -7,7 +7,7 @@ import pytest
 from hardware.driver import ATTEMPTS
 from hardware.mcu.driver import McuDriver
 from hardware.mock.lockstep import LockstepPort
-from robot_mbrl.contract import Command, RobotSpec
+from robot_mbrl.contract import Command, RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import check_calibration
 from robot_mbrl.contract.errors import (
     ContractMismatchError,
@@ -74,6 +74,7 @@ def test_the_sequence_number_wraps(spec: RobotSpec) -> None:
 def test_stop_gives_up_within_its_budget(spec: RobotSpec, caplog: pytest.LogCaptureFixture) -> None:
     robot, clock, device, _ = make_rig_robot(spec)
     robot.connect()
+    robot.arm()
     device.board.plan.drop_replies = 1000
     start = clock.now()
     robot.stop()
@@ -110,7 +111,46 @@ def test_nobody_we_know_answers(spec: RobotSpec, answer: bytes, hint: str) -> No
     assert line.now() == pytest.approx(2.0, abs=0.1)
 
 
+def test_a_stop_unheard_before_anything_was_enabled_says_so(
+    spec: RobotSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    robot, _, device, _ = make_rig_robot(spec)
+    robot.connect()
+    device.board.plan.drop_replies = 1000
+    robot.stop()
+    assert "was off and has not been enabled since" in caplog.text
+    assert robot.confirmed_off
+
+
+def test_a_stop_unheard_after_an_enable_unheard_promises_nothing(
+    spec: RobotSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    robot, _, device, _ = make_rig_robot(spec)
+    robot.connect()
+    device.board.plan.drop_replies = 1000
+    with pytest.raises(LinkTimeout):
+        robot.arm()
+    robot.stop()
+    assert "no watchdog either: switch the power off" in caplog.text
+    assert not robot.confirmed_off and robot.watchdog_s == 0.0
+
+
 def test_errors_are_ours(spec: RobotSpec) -> None:
     assert issubclass(DeviceFault, RobotMbrlError)
     assert describe_faults(0) == "healthy"
     assert describe_faults(Fault.WATCHDOG | Fault.NOT_ENABLED) == "watchdog, not enabled"
+
+
+def test_a_pose_is_asked_for_in_the_angles_of_the_calibration() -> None:
+    """A servo turns to where its own encoder shows what is asked: 0.25 rad less than the truth."""
+    arm = load_robot("arm")
+    joint = arm.actuators[0].joint
+    raw = {"robot": "arm", "joint_offset_rad": {joint: 0.25}}
+    calibrated = arm.with_calibration(check_calibration(raw, arm))
+    robot, _, device, _ = make_rig_robot(calibrated, quiet(arm))
+    robot.connect()
+    robot.arm()
+    pose = np.full(len(arm.actuators), 0.5)
+    np.testing.assert_allclose(robot.send(Command(pose)).value, pose, atol=1e-6)
+    np.testing.assert_allclose(device.board.command, [0.25, *pose[1:]], atol=1e-6)
+    np.testing.assert_allclose(robot.read().applied, pose, atol=1e-6)

@@ -200,5 +200,5 @@ def test_the_reference_predicts_as_many_rows() -> None:
 def test_a_missing_reference_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_mppi", None)
     monkeypatch.delitem(sys.modules, "launch.bench.reference.mppi", raising=False)
-    with pytest.raises(RobotMbrlError, match=r"robot-mbrl\[bench\]"):
+    with pytest.raises(RobotMbrlError, match=r"pip install '\.\[bench\]'"):
         importlib.import_module("launch.bench.reference.mppi")

@@ -95,8 +95,11 @@ def test_an_accepted_run_holds_the_new_model_and_where_it_came_from(
     result = finetune_run(run, episodes, tmp_path / "out", QUICK, resimulate=resimulate)
     assert asked == [("furuta", 0)]
     assert result["accepted"] and result["error_after_rad"] < result["error_before_rad"]
-    head = read(tmp_path / "out" / "config.json")
-    assert head["lineage"]["run"] == str(run) and set(head["lineage"]["episodes"]) == set(episodes)
+    lineage = read(tmp_path / "out" / "config.json")["lineage"]
+    assert (tmp_path / "out" / lineage["run"]).resolve() == run.resolve()
+    named = {(tmp_path / "out" / name).resolve() for name in lineage["episodes"]}
+    assert named == {episode.path.resolve() for episode in episodes.values()}
+    assert not any(Path(name).is_absolute() for name in [lineage["run"], *lineage["episodes"]])
     assert read(tmp_path / "out" / "finetune.json") == json.loads(json.dumps(result))
     (old, _), (new, _) = load_agent(run), load_agent(tmp_path / "out")
     assert new.model.dry_friction and not old.model.dry_friction

@@ -2,13 +2,20 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from robot_mbrl.contract import load_robot
-from robot_mbrl.contract.errors import ContractMismatchError, DataError, SettingsError
+from robot_mbrl.contract import RobotSpec, load_robot
+from robot_mbrl.contract.description.calibration import check_calibration
+from robot_mbrl.contract.errors import (
+    CalibrationError,
+    ContractMismatchError,
+    DataError,
+    SettingsError,
+)
+from robot_mbrl.data import EpisodeHeader
 from robot_mbrl.data.segment import Segment
 from robot_mbrl.learning.finetune.config import FinetuneConfig
 from robot_mbrl.learning.finetune.split import Split, check_episodes, hold_out
@@ -90,10 +97,29 @@ def test_settings_that_leave_nothing_are_refused(change: dict[str, float], name:
         replace(SMALL, **change)
 
 
+def recorded_on(spec: RobotSpec) -> Any:
+    header = EpisodeHeader.from_spec(spec, kind="collect", created="now")
+    return SimpleNamespace(metadata=header)
+
+
 def test_episodes_of_another_robot_are_refused() -> None:
-    episode: Any = SimpleNamespace(
-        metadata=SimpleNamespace(robot="arm", fingerprint=load_robot("arm").fingerprint)
-    )
+    episode = recorded_on(load_robot("arm"))
     with pytest.raises(ContractMismatchError, match="there: recorded on robot 'arm'"):
         check_episodes({"there": episode}, load_robot("furuta"))
     check_episodes({"there": episode}, load_robot("arm"))
+
+
+def test_episodes_whose_angles_begin_elsewhere_are_refused() -> None:
+    furuta = load_robot("furuta")
+    raw = {"robot": "furuta", "joint_offset_rad": {"arm": 0.1}}
+    calibrated = furuta.with_calibration(check_calibration(raw, furuta))
+    one, other = recorded_on(furuta), recorded_on(calibrated)
+    check_episodes({"one": one}, furuta)
+    check_episodes({"other": other}, calibrated)
+    message = "other: recorded with joint offsets arm 0.1, pendulum 0 rad.*--calibration"
+    with pytest.raises(CalibrationError, match=message):
+        check_episodes({"one": one, "other": other}, furuta)
+    with pytest.raises(CalibrationError, match="one: "):
+        check_episodes({"one": one, "other": other}, calibrated)
+    log = EpisodeHeader.from_spec(furuta, kind="import", created="now")  # of unknown zeros
+    check_episodes({"log": cast(Any, SimpleNamespace(metadata=log))}, calibrated)

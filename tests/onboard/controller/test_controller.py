@@ -10,7 +10,6 @@ from robot_mbrl.contract.errors import (
     ContractMismatchError,
     DataError,
     NotFiniteError,
-    PlannerError,
     ShapeError,
 )
 from robot_mbrl.onboard import ControllerMetadata, load_controller
@@ -186,9 +185,9 @@ def test_shapes_are_checked(path, observation):
         controller.act_with(observation, controller.plan, noise[:1])
 
 
-def test_an_output_that_is_not_finite_is_a_planner_error(tmp_path, spec, observation):
+def test_an_output_that_is_not_finite_is_named(tmp_path, spec, observation):
     path = write_controller(tmp_path / "c.onnx", spec, poison=True)
     controller = load_controller(path)
-    with pytest.raises(PlannerError, match="'value' is not finite"):
+    with pytest.raises(NotFiniteError, match="'value' is not finite"):
         controller.act(observation)
     assert not controller.plan.any()  # a failed plan is not carried on

@@ -44,7 +44,7 @@ def test_what_the_urdf_knows_is_taken(urdf: Path, tmp_path: Path) -> None:
     assert elbow.wraps
     motor = spec.actuators[0].motor
     assert (motor.torque_limit_nm, motor.no_load_speed_rad_s) == (1.4, 6.0)
-    rubs = {j.name: j.friction_nm for j in read_urdf(spec.urdf).turning}
+    rubs = {j.name: j.friction_nm for j in read_urdf(spec.urdf).moving}
     assert rubs["shoulder"] == pytest.approx(0.02 * 1.4)
 
 
@@ -95,7 +95,7 @@ def test_zero_out_of_reach_starts_in_the_middle(urdf: Path, tmp_path: Path) -> N
 
 
 def test_welding_and_guessing_mend_what_is_refused(urdf: Path, tmp_path: Path) -> None:
-    broken = TWO_LINKS.replace('ixx="0.0007"', 'ixx="0.1"').replace('"fixed"', '"prismatic"')
+    broken = TWO_LINKS.replace('ixx="0.0007"', 'ixx="0.1"').replace('"fixed"', '"planar"')
     urdf.write_text(broken)
     with pytest.raises(SpecError, match="--weld grip"):
         new_robot(urdf, tmp_path / "robot")

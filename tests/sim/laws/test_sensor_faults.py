@@ -115,7 +115,7 @@ def test_the_supervisor_coasts_over_samples_that_a_simulated_robot_loses(tmp_pat
     fresh, stopped = [], False
     for _ in range(100):
         *_, truncated, info = env.step(np.zeros(1))
-        stopped = "stop_reason" in info
+        stopped = bool(info["stop_reason"])
         if truncated:
             break
         fresh.append(info["fresh"])

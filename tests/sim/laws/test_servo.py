@@ -151,7 +151,8 @@ def test_wrong_keys_are_named(motor: dict[str, float], message: str, tmp_path: P
 
 def test_home_is_the_nominal_start(tmp_path: Path) -> None:
     joint = quiet(furuta_toml())["joint"][1] | {"wraps": False, "position_limit_rad": [-2.0, -1.0]}
-    spec = servo(tmp_path, edit={"joint": [joint | {"home_rad": -1.4}]})
+    task = {"name": "reach_pose", "parameters": {"target_rad": {"pendulum": -1.5}}}
+    spec = servo(tmp_path, edit={"joint": [joint | {"home_rad": -1.4}], "task": task})
     env = make_vec_env(spec, 2, randomize=False, threads=1)
     env.reset(seed=0)
     assert env.worlds.true_state()[0] == pytest.approx(-1.4)

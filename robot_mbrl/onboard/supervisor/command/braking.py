@@ -17,11 +17,16 @@ import numpy.typing as npt
 
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.onboard.supervisor.stopping_power import StoppingPower
+from robot_mbrl.onboard.supervisor.command.stopping_power import StoppingPower
 
 Flags = npt.NDArray[np.bool_]
 REMEMBERED = 8
 """Commands that may still be on their way: 140 ms at 50 Hz."""
+KNOWN_TICKS = 5.5
+"""Two samples further apart than this say nothing of the speed now."""
+FIRMNESS = 3.0
+"""What remains of the speed may be noise of the encoder: drive inwards is at most what takes away
+so many times that speed in a tick."""
 PATIENCE_S = 0.15
 """A controller that swings a load asks for too much for 40 ms at a time, a broken one always."""
 
@@ -29,19 +34,19 @@ PATIENCE_S = 0.15
 class Braking:
     """Replaces actions (A,) after which a joint could no longer be stopped."""
 
-    def __init__(self, spec: RobotSpec) -> None:
-        """No sample seen, nothing on its way. Raises SpecError for a broken URDF."""
-        self._power = StoppingPower.from_spec(spec)
+    def __init__(self, spec: RobotSpec, power: StoppingPower) -> None:
+        """No sample seen, nothing on its way."""
+        self._power = power
         self._dt, self._joint = spec.control.dt, list(spec.actuated)
         self._limit = np.array([a.limit for a in spec.actuators])
         self._by_speed, self._by_place = (
-            np.array([a.command == kind for a in spec.actuators]) for kind in ("velocity", "position")
+            np.array([a.command == kind for a in spec.actuators])
+            for kind in ("velocity", "position")
         )
         self._latency_s = np.array([1e-3 * a.latency_ms for a in spec.actuators])
         self._sensor_s = 1e-3 * spec.sensor.latency_ms
-        low, high = np.array([spec.joints[j].position_limit_rad for j in self._joint]).T
-        margin = spec.safety.soft_limit_margin_rad
-        self._ends = {+1: high - margin, -1: -low - margin}
+        low, high = np.array(spec.soft_limits)[self._joint].T
+        self._ends = {+1: high, -1: -low}
         self._patience = math.ceil(PATIENCE_S / self._dt - 1e-9)
         self._asked = {side: np.zeros(len(self._limit), dtype=int) for side in self._ends}
         self._on_the_way: deque[tuple[float, FloatArray]] = deque(maxlen=REMEMBERED)
@@ -61,15 +66,13 @@ class Braking:
         if self._before is None or self._now is None:
             return action
         elapsed_s = self._now.device_time_s - self._before.device_time_s
-        if elapsed_s <= 0:
+        if not 0 < elapsed_s <= KNOWN_TICKS * self._dt:
             return action
         for side in self._ends:
             action = side * self._towards(side, side * action, elapsed_s, now_s)
         return action
 
-    def _towards(
-        self, side: int, action: FloatArray, elapsed_s: float, now_s: float
-    ) -> FloatArray:
+    def _towards(self, side: int, action: FloatArray, elapsed_s: float, now_s: float) -> FloatArray:
         """The same for the limits of one side; actions and motions towards it are positive here."""
         assert self._before is not None and self._now is not None
         q = side * self._now.q_rad[self._joint]
@@ -87,7 +90,10 @@ class Braking:
         barred = self._asked[side] >= self._patience
         allowed = np.where(asked_too_much | barred, nothing, action)
         late = ~self._stoppable(allowed, v, way) & ~self._by_place
-        return np.where(late, -1.0, allowed)
+        firm = -np.minimum(
+            1.0, FIRMNESS * np.maximum(v, mean) / (self._power.deceleration * self._dt)
+        )
+        return np.where(late, np.minimum(allowed, firm), allowed)
 
     def _stoppable(self, action: FloatArray, v: FloatArray, way: FloatArray) -> Flags:
         """Whether the joints, at speeds v (A,) with so much way (A,) left, still stop in time after
@@ -98,9 +104,7 @@ class Braking:
         )
         return (after <= 0) | (needed <= way)
 
-    def _speed(
-        self, side: int, v: FloatArray, start_s: float, end_s: FloatArray
-    ) -> FloatArray:
+    def _speed(self, side: int, v: FloatArray, start_s: float, end_s: FloatArray) -> FloatArray:
         """Speeds (A,) at `end_s` (A,) from those at `start_s`, by the commands in force between."""
         spans, until = [], end_s
         for sent_s, action in reversed(self._on_the_way):

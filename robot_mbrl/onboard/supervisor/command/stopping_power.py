@@ -83,7 +83,7 @@ def _inertia_and_weight(spec: RobotSpec) -> tuple[FloatArray, FloatArray, FloatA
     """Least inertia (J,) in kg m2 with the other joints loose, most with them stiff, and the most
     weight (J,) in N m, in poses drawn at random within the limits."""
     urdf = read_urdf(spec.urdf)
-    columns = [[j.name for j in urdf.turning].index(j.name) for j in spec.joints]
+    columns = [[j.name for j in urdf.moving].index(j.name) for j in spec.joints]
     low, high = np.array([j.position_limit_rad for j in spec.joints]).T
     span = np.maximum(low, -np.pi), np.minimum(high, np.pi)
     q = np.empty((POSES, len(columns)))

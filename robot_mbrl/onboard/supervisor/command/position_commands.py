@@ -9,7 +9,6 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.onboard.supervisor.limits import soft_limits
 
 APPROACH_S = 0.1
 """The command nears a soft limit by what is left in this time, and goes back as fast where weight
@@ -27,7 +26,7 @@ class PositionCommands:
         self._limit = np.array([a.limit for a in spec.actuators])
         ends = np.array([j.position_limit_rad for j in spec.joints])[self._joint]
         self._low, self._high = ends.T
-        self._soft_low, self._soft_high = (x[self._joint] for x in soft_limits(spec))
+        self._soft_low, self._soft_high = np.array(spec.soft_limits)[self._joint].T
         dt = spec.control.dt
         self._step = np.where(self._mine, spec.command_speeds_rad_s, 0.0) * dt
         self._nearing = min(1.0, dt / APPROACH_S)
@@ -60,7 +59,8 @@ class PositionCommands:
         low, high = np.minimum(self._low, pose), np.maximum(self._high, pose)
         bounded = np.clip(np.minimum(np.maximum(moved, low), high), -self._limit, self._limit)
         self._sent = np.where(self._mine, bounded, action * self._limit)
-        return np.where(self._mine, bounded / self._limit, action)
+        changed = self._mine & (bounded != action * self._limit)
+        return np.where(changed, bounded / self._limit, action)
 
     def confirm(self, command: FloatArray, q: FloatArray) -> None:
         """The device says that it applies a command (A,)."""
@@ -75,11 +75,11 @@ class PositionCommands:
             self._least = np.minimum(self._least, self._sent)
             self._most = np.maximum(self._most, self._sent)
 
-    def neutral(self, action: FloatArray) -> FloatArray | None:
+    def neutral(self) -> FloatArray | None:
         """The action (A,) that asks for nothing new: zero drive, position commands as they are;
         None where a pose would be needed and none is known."""
         if not self.any:
-            return np.zeros_like(action)
+            return np.zeros_like(self._limit)
         if self._least is None or self._most is None:
             return None
         held: FloatArray = (self._least + self._most) / 2 / self._limit

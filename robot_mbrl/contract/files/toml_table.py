@@ -2,42 +2,55 @@
 allowed."""
 
 import difflib
-import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.errors import RobotMbrlError, SpecError
+from robot_mbrl.contract.files.read_file import read_text, shown
 
 
 def read_toml(path: Path) -> "TomlTable":
     """Parse `path`; raises SpecError naming the file and, for syntax errors, the line."""
+    text = read_text(path, SpecError)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SpecError(f"{path}: no such file") from error
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = tomllib.loads(text)
+    except RecursionError as error:
+        raise SpecError(f"{path}: not valid TOML: nested too deeply") from error
+    except ValueError as error:  # also numbers of thousands of digits
         raise SpecError(f"{path}: not valid TOML: {error}") from error
     return TomlTable(data, source=str(path))
 
 
 class TomlTable:
-    """One TOML table that remembers where it stands and which keys were asked for."""
+    """One table, of TOML or JSON, that remembers where it stands and which keys were asked for.
 
-    def __init__(self, data: Mapping[str, Any], source: str, path: str = "") -> None:
+    Args:
+        data: its values.
+        source: the file, as messages name it.
+        path: where in the file the table stands; empty for the whole of it.
+        error: what a wrong value raises.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        source: str,
+        path: str = "",
+        error: type[RobotMbrlError] = SpecError,
+    ) -> None:
         self._data = data
         self._asked: set[str] = set()
+        self._error = error
         self.source = source
         self.path = path
 
-    def fail(self, key: str, expected: str) -> SpecError:
+    def fail(self, key: str, expected: str) -> RobotMbrlError:
         """Return the error for `key`: its full name, what it holds, what was expected."""
         name = f"{self.path}.{key}" if self.path else key
-        got = f"got {self._data[key]!r}" if key in self._data else "the key is missing"
-        return SpecError(f"{self.source}: {name}: expected {expected}; {got}")
+        got = f"got {shown(self._data[key])}" if key in self._data else "the key is missing"
+        return self._error(f"{self.source}: {name}: expected {expected}; {got}")
 
     def _get(self, key: str, default: Any, expected: str) -> Any:
         self._asked.add(key)
@@ -71,7 +84,7 @@ class TomlTable:
         value = self._get(key, default, expected)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.fail(key, expected)
-        if not math.isfinite(value) or not low <= value <= high:
+        if not low <= value <= high:  # NaN is not, and an integer may be too large for a float
             raise self.fail(key, expected)
         return float(value)
 
@@ -82,6 +95,17 @@ class TomlTable:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.fail(key, expected)
         return value
+
+    def numbers(self, key: str, low: float, high: float) -> tuple[float, ...]:
+        """A list of finite numbers within [low, high]."""
+        expected = f"a list of numbers from {low:g} to {high:g}"
+        value = self._get(key, None, expected)
+        if not isinstance(value, (list, tuple)):
+            raise self.fail(key, expected)
+        for one in value:
+            if isinstance(one, bool) or not isinstance(one, (int, float)) or not low <= one <= high:
+                raise self.fail(key, expected)
+        return tuple(float(one) for one in value)
 
     def names(self, key: str) -> tuple[str, ...]:
         """A list of different non-empty strings; () where it is absent."""
@@ -122,17 +146,17 @@ class TomlTable:
             raise self.fail(key, expected)
         if any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in value):
             raise self.fail(key, expected)
-        a, b = float(value[0]), float(value[1])
+        a, b = value
         if not (low <= a <= b <= high):
             raise self.fail(key, expected)
-        return a, b
+        return float(a), float(b)
 
     def table(self, key: str, *, optional: bool = False) -> "TomlTable":
         """A sub-table; an absent optional one reads as empty."""
         value = self._get(key, {} if optional else None, "a table")
         if not isinstance(value, dict):
             raise self.fail(key, "a table")
-        return TomlTable(value, self.source, f"{self.path}.{key}" if self.path else key)
+        return self._inner(value, f"{self.path}.{key}" if self.path else key)
 
     def tables(self, key: str) -> list["TomlTable"]:
         """A non-empty array of tables, [[key]]."""
@@ -140,7 +164,10 @@ class TomlTable:
         if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
             raise self.fail(key, f"at least one [[{key}]] table")
         base = f"{self.path}.{key}" if self.path else key
-        return [TomlTable(v, self.source, f"{base}[{i}]") for i, v in enumerate(value)]
+        return [self._inner(v, f"{base}[{i}]") for i, v in enumerate(value)]
+
+    def _inner(self, data: Mapping[str, Any], path: str) -> "TomlTable":
+        return TomlTable(data, self.source, path, self._error)
 
     def raw(self) -> dict[str, Any]:
         """The whole table as plain values; marks every key as read."""
@@ -155,4 +182,4 @@ class TomlTable:
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 known = ", ".join(sorted(self._asked))
                 name = f"{self.path}.{key}" if self.path else key
-                raise SpecError(f"{self.source}: {name}: unknown key{hint} Known here: {known}")
+                raise self._error(f"{self.source}: {name}: unknown key{hint} Known here: {known}")

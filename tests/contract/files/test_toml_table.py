@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from robot_mbrl.contract.errors import SpecError
-from robot_mbrl.contract.toml_table import TomlTable, read_toml
+from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 
 
 def table(**data: Any) -> TomlTable:
@@ -139,7 +139,7 @@ def test_broken_file_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"robot\.toml: not valid TOML: .*line 2"):
         read_toml(file)
     file.write_bytes(b"name = '\xff'")
-    with pytest.raises(SpecError, match="not valid TOML"):
+    with pytest.raises(SpecError, match=r"robot\.toml: cannot be read as UTF-8 text"):
         read_toml(file)
     with pytest.raises(SpecError, match="no such file"):
         read_toml(tmp_path / "none.toml")
