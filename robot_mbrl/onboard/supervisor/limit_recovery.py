@@ -71,8 +71,8 @@ class LimitRecovery:
 
     @property
     def speed_share(self) -> FloatArray:
-        """Of its speed, what a position command may move with, (A,): nothing while a joint outside
-        has yet to slow down, little until it is inside."""
+        """Share of its speed that a position command may move with, (A,): nothing while a joint
+        outside has yet to slow down, little until it is inside."""
         if self.settling:
             return np.zeros_like(self._weak)
         return self._weak if self.outside.any() else np.ones_like(self._weak)

@@ -210,9 +210,8 @@ class SafeRobot(LatchedRobot):
             kept = self._recovery.restrict(kept)
         share = self._ramp_share()
         softened = self._ramp.scale(kept, share)
-        if self._recovery:
-            share = share * self._recovery.speed_share
-        sent = self._positions.next(softened, q, share)
+        slowed = self._recovery.speed_share if self._recovery else 1.0
+        sent = self._positions.next(softened, q, share * slowed)
         if (kept != action).any() or (sent != softened).any():
             self.flags |= TickFlag.CLAMPED
         return sent

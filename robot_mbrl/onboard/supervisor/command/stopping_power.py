@@ -22,7 +22,7 @@ LEAST_SHARE = 0.25
 
 @dataclass(frozen=True)
 class StoppingPower:
-    """Of each actuator's joint, at the joint, (A,) each.
+    """What each actuator can do about the speed of its joint, (A,) each; of sliders in m.
 
     Attributes:
         acceleration: most that full drive makes of it, rad/s2: the lightest pose, other joints
@@ -40,7 +40,7 @@ class StoppingPower:
 
     @classmethod
     def from_spec(cls, spec: RobotSpec) -> "StoppingPower":
-        """By robot.toml and URDF. Raises SpecError for a broken URDF."""
+        """The stopping power by robot.toml and URDF. Raises SpecError for a broken URDF."""
         at = list(spec.actuated)
         light, heavy, weight = (x[at] for x in _inertia_and_weight(spec))
         torque = np.array([full_torque_nm(a) for a in spec.actuators])
