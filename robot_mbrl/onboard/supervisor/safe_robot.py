@@ -33,8 +33,8 @@ from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.supervisor.deadlines import Deadlines
-from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.device.checks import DeviceChecks
+from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
