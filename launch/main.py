@@ -36,6 +36,7 @@ VERBS = {
     "collect": "record episodes to learn from",
     "finetune": "correct a run with recorded episodes; keep it only if it predicts better",
     "import-log": "turn measured CSV logs into episodes",
+    "replay": "play a recorded episode in simulation; its error against what was measured",
     "report": "draw a run and its episodes into one HTML file",
     "analyze": "measure how wrong a run's model is, and whether it knows",
     "bench": "measure this machine, or what learning reaches; see `robot-mbrl bench`",

@@ -67,7 +67,7 @@ class McuDevice:
     def _state(self) -> StateMessage:
         board = self.board
         return StateMessage(
-            device_us=round(board.clock_s * 1e6),
+            device_us=board.clock.show(board.time_s),
             sample=unsigned(board.sample),
             faults=int(on_the_wire(board.faults)),
             counts=tuple(signed(count) for count in board.counts()),

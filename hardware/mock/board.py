@@ -99,11 +99,6 @@ class Board:
         self._measure()
 
     @property
-    def clock_s(self) -> float:
-        """What the device's own clock shows: time since it was powered up last."""
-        return self.clock.show(self.time_s) * 1e-6
-
-    @property
     def echo(self) -> FloatArray:
         """The command (A,) that a reply says is in force."""
         return self.command * self.plan.echo_share

@@ -12,7 +12,7 @@ class BoardClock:
         self._true_s = self._shown_s = 0.0
 
     def restart(self, time_s: float) -> None:
-        """Begin at 0 again at the true `time_s`."""
+        """Powered up again at the true `time_s`."""
         self._true_s, self._shown_s = time_s, 0.0
 
     def show(self, time_s: float) -> int:

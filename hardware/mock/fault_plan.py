@@ -17,12 +17,12 @@ class FaultPlan:
         freeze_encoders: counts and sample counter stand still.
         dead_encoders: counts stand still, the sample counter runs on.
         lose_encoder: the firmware notices a dead encoder.
-        clock_rate: seconds that the device's clock shows in a second; 0 stands still.
-        clock_jump_s: the device's clock jumps by so much, once.
-        clock_bits: it counts microseconds in so many bits and then starts anew.
         lose_temperature: temperatures are NaN.
         echo_share: commands are confirmed as so many times what they are.
         reboot: the device restarts now; switches itself back.
+        clock_rate: seconds that the device's clock shows in a second; 0 stands still.
+        clock_jump_s: the device's clock jumps by so much, once.
+        clock_bits: it counts microseconds in so many bits and then starts anew.
         coming: those of the reality that are still to come.
     """
 
@@ -32,12 +32,12 @@ class FaultPlan:
     freeze_encoders: bool = False
     dead_encoders: bool = False
     lose_encoder: bool = False
-    clock_rate: float = 1.0
-    clock_jump_s: float = 0.0
-    clock_bits: int = 64
     lose_temperature: bool = False
     echo_share: float = 1.0
     reboot: bool = False
+    clock_rate: float = 1.0
+    clock_jump_s: float = 0.0
+    clock_bits: int = 64
     coming: Sequence[Failure] = ()
 
     def advance_to(self, time_s: float) -> None:

@@ -210,13 +210,14 @@ class Session:
         writer = self._open_episode(plan)
         view = EpisodeView(title, plan.ticks, self.safe, watched)
         make_recorder = Recorder if self._connection.simulated else BackgroundRecorder
+        recorder = make_recorder(writer)  # before the priority, which its thread would inherit
         with self._watch(view), self._priority():
             report = run_episode(
                 self.safe,
                 self._connection.clock,
                 watched,
                 observer,
-                make_recorder(writer),
+                recorder,
                 plan.ticks,
                 stop_requested=self._stop_requested,
                 monitor=monitor,

@@ -22,17 +22,20 @@ from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 FOLDER = "realities"
 OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")
 """Effects from outside the machine that a reality file may name besides the machine's own."""
-REPLY_FAILURES = ("drop_replies", "corrupt_replies")
+COUNT_FAILURES = {
+    "drop_replies": (0, 1_000_000),
+    "corrupt_replies": (0, 1_000_000),
+    "clock_bits": (8, 64),
+}
 NUMBER_FAILURES = {
     "reply_delay_ms": (0.0, 10_000.0, "ms"),
-    "echo_share": (-10.0, 10.0, ""),
     "clock_rate": (0.0, 100.0, "s/s"),
     "clock_jump_s": (-1e6, 1e6, "s"),
+    "echo_share": (-10.0, 10.0, ""),
 }
 FLAG_FAILURES = ("freeze_encoders", "dead_encoders", "lose_encoder", "lose_temperature", "reboot")
-CLOCK_BITS = "clock_bits"
-FAILURES = (*REPLY_FAILURES, *NUMBER_FAILURES, *FLAG_FAILURES, CLOCK_BITS)
-"""Switches of a `[[fault]]`: so many replies, a number, on or off, bits of the device's clock."""
+FAILURES = (*COUNT_FAILURES, *NUMBER_FAILURES, *FLAG_FAILURES)
+"""Switches of a `[[fault]]`: so many replies, milliseconds, on or off, the device's clock."""
 
 logger = logging.getLogger(__name__)
 
@@ -189,12 +192,10 @@ def _failure(t: TomlTable) -> Failure:
     for name in FAILURES:
         if not t.has(name):
             continue
-        if name in REPLY_FAILURES:
-            switches[name] = t.integer(name, 0, 1_000_000)
+        if name in COUNT_FAILURES:
+            switches[name] = t.integer(name, *COUNT_FAILURES[name])
         elif name in NUMBER_FAILURES:
             switches[name] = t.number(name, *NUMBER_FAILURES[name])
-        elif name == CLOCK_BITS:
-            switches[name] = t.integer(name, 8, 64)
         else:
             switches[name] = t.flag(name)
     t.finish()

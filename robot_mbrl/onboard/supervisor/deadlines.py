@@ -8,8 +8,7 @@ reply would not do; two late ticks in a row, or a tenth of the last second, stop
 from collections import deque
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 from robot_mbrl.onboard.timing.pacing import Period
 
 WINDOW_S = 1.0

@@ -210,7 +210,8 @@ class SafeRobot(LatchedRobot):
         action is returned). Raises the error of the stop reason; SafetyError when not armed.
         """
         self._require_armed("send")
-        if fault := self._deadlines.too_old(self.clock.now()):
+        fault = self._deadlines.too_old(self.clock.now())
+        if fault:
             self._trip(*fault)
         allowed = self.guard(action)
         try:

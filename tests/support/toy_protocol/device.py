@@ -43,7 +43,7 @@ class ToyDevice:
                 board.clear_faults()
         faults = sum(bit for bit, fault in MEANING.items() if fault in board.faults)
         measured = [listed(board.counts()), listed(board.echo), listed(board.temperatures_c)]
-        return [repr(board.clock_s), board.sample, faults, *measured]
+        return [repr(1e-6 * board.clock.show(board.time_s)), board.sample, faults, *measured]
 
 
 def listed(values: Iterable[float]) -> str:
