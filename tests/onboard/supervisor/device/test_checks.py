@@ -249,21 +249,21 @@ def test_a_motor_without_a_sensor_has_none(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("fault", "reason", "period"),
     [
-        ("reboot = true", StopReason.REBOOT),
-        ("dead_encoders = true", StopReason.SENSOR),
-        ("lose_temperature = true", StopReason.SENSOR),
-        ("echo_share = 0.0", StopReason.ECHO),
+        ("reboot = true", StopReason.REBOOT, 10),
+        ("dead_encoders = true", StopReason.SENSOR, 25),
+        ("lose_temperature = true", StopReason.SENSOR, 10),
+        ("echo_share = 0.0", StopReason.ECHO, 10),
     ],
 )
 def test_a_reality_file_can_tell_each_lie(
-    spec: RobotSpec, tmp_path: Path, fault: str, reason: StopReason
+    spec: RobotSpec, tmp_path: Path, fault: str, reason: StopReason, period: int
 ) -> None:
     file = tmp_path / "liar.toml"
     file.write_text(f"[[fault]]\nat_s = 1.0\n{fault}\n")
     machine = Machine(spec, f"mock:{file}")
-    found, seconds = machine.run(300, lambda tick: swing(tick, 10 if tick < 50 else 25))
+    found, seconds = machine.run(300, lambda tick: swing(tick, 10 if tick < 50 else period))
     assert found is reason and 0.9 < seconds < 2.5
 
 
