@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec
+from robot_mbrl.contract.description.spec import JointSpec
 from robot_mbrl.contract.parameters.effects import effect_of
 from robot_mbrl.contract.parameters.variation import Variation
 from sim.laws.motor_law import full_torque
@@ -16,6 +17,8 @@ COGGING_SHARE = 0.05
 """Amplitude of cogging, at most, of the same."""
 STRIBECK_RAD_S = (0.05, 1.0)
 PERIODS_PER_REV = (1, 24)
+STRIBECK_M_S, PERIODS_PER_M = (0.005, 0.1), (5, 500)
+"""The same of a slider: teeth of a belt are 2 to 5 mm apart, poles of its motor farther."""
 
 
 def with_friction_prior(spec: RobotSpec) -> RobotSpec:
@@ -30,7 +33,7 @@ def with_friction_prior(spec: RobotSpec) -> RobotSpec:
     for actuator in spec.actuators:
         torque = float(full_torque(actuator, nominal)[0])
         if math.isfinite(torque):
-            unmodelled |= _friction(actuator.joint, torque)
+            unmodelled |= _friction(spec.joints[spec.joint_index(actuator.joint)], torque)
     new = {path: v for path, v in unmodelled.items() if path not in spec.effects}
     neutral = {path: e.neutral for path in new if (e := effect_of(path))}
     return dataclasses.replace(
@@ -38,17 +41,18 @@ def with_friction_prior(spec: RobotSpec) -> RobotSpec:
     )
 
 
-def _friction(joint: str, torque_nm: float) -> dict[str, Variation]:
-    """Of one joint whose motor has this torque."""
-    path = f"joints.{joint}."
+def _friction(joint: JointSpec, torque_nm: float) -> dict[str, Variation]:
+    """Of one joint whose motor has this torque; in N if it slides."""
+    slides = joint.kind == "slide"
+    fading = STRIBECK_M_S if slides else STRIBECK_RAD_S
     return {
-        path + "static_friction_nm": uniform(0.0, STATIC_SHARE * torque_nm),
-        path + "stribeck_velocity_rad_s": Variation(
-            *STRIBECK_RAD_S, "log-uniform", operation="set"
+        joint.path("static_friction_nm"): uniform(0.0, STATIC_SHARE * torque_nm),
+        joint.path("stribeck_velocity_rad_s"): Variation(*fading, "log-uniform", operation="set"),
+        joint.path("cogging_nm"): uniform(0.0, COGGING_SHARE * torque_nm),
+        joint.path("cogging_periods_per_rev"): uniform(
+            *(PERIODS_PER_M if slides else PERIODS_PER_REV)
         ),
-        path + "cogging_nm": uniform(0.0, COGGING_SHARE * torque_nm),
-        path + "cogging_periods_per_rev": uniform(*PERIODS_PER_REV),
-        path + "cogging_phase_rad": uniform(-math.pi, math.pi),
+        joint.path("cogging_phase_rad"): uniform(-math.pi, math.pi),
     }
 
 

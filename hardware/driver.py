@@ -210,7 +210,7 @@ class PortDriver(ABC):
         return frozen(np.array(applied) + self._shift)
 
     def _angles(self, counts: tuple[int, ...]) -> FloatArray:
-        """Joint positions (J,) in rad, read-only, from encoder counts (J,)."""
+        """Joint positions (J,) in rad, in m of sliders, read-only, from encoder counts (J,)."""
         return frozen(np.array(counts) * self._rad_per_count + self._offset_rad)
 
     def _check_enabled(self, faults: Fault) -> None:

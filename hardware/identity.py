@@ -16,8 +16,9 @@ class Identity:
         robot: name as in robot.toml; None where the device cannot store one.
         firmware: version text.
         serial: identity of this very device.
-        counts_per_rev: of each joint's encoder, (J,).
-        units: of each actuator's command, (A,): "V", "A", "Nm", "rad_s" or "rad".
+        counts_per_rev: of each joint's encoder, (J,); in a metre where the joint slides.
+        units: of each actuator's command, (A,): "V", "A", "Nm", "rad_s", "rad", of a
+            slider "N", "m_s", "m".
         limits: largest magnitude of each command, (A,).
     """
 
@@ -46,7 +47,7 @@ def check_identity(spec: RobotSpec, identity: Identity) -> None:
     expected = Identity.of_spec(spec, identity.firmware, identity.serial)
     names = {
         "robot": "robot name",
-        "counts_per_rev": "encoder counts per revolution",
+        "counts_per_rev": "encoder counts per revolution, or per metre of a slider",
         "units": "command units",
     }
     for field, what in names.items():

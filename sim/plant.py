@@ -53,9 +53,9 @@ class MujocoPlant:
         self._events = [t for t in self._reality.event_times_s if t > 0]
         self._build(0.0)
         for k, joint in enumerate(self._spec.joints):
-            initial = f"initial.{joint.name}."
-            self.data.qpos[self._qpos[k]] = self._reality.parameters[initial + "position_rad"]
-            self.data.qvel[self._dof[k]] = self._reality.parameters[initial + "velocity_rad_s"]
+            q, v = joint.initial("position_rad"), joint.initial("velocity_rad_s")
+            self.data.qpos[self._qpos[k]] = self._reality.parameters[q]
+            self.data.qvel[self._dof[k]] = self._reality.parameters[v]
         if self._heat:
             self._heat.start(np.array([0]))
         self.drive(np.zeros_like(self._command), np.zeros_like(self._powered))

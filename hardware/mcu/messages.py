@@ -7,7 +7,7 @@ from hardware.identity import Identity
 from hardware.mcu.frames import Frame, MessageType
 from robot_mbrl.contract.errors import FrameError
 
-UNIT_CODES = {"V": 1, "A": 2, "Nm": 3, "rad_s": 4, "rad": 5}
+UNIT_CODES = {"V": 1, "A": 2, "Nm": 3, "rad_s": 4, "rad": 5, "N": 6, "m_s": 7, "m": 8}
 MAX_TEXT_BYTES = 63
 _UNITS = {code: unit for unit, code in UNIT_CODES.items()}
 

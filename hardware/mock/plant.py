@@ -31,7 +31,7 @@ class Plant(Protocol):
         """Let time pass."""
 
     def positions(self) -> FloatArray:
-        """True joint angles (J,) in rad, unwrapped."""
+        """True joint positions (J,) in rad, unwrapped; in m of sliders."""
 
 
 PlantFactory = Callable[[RobotSpec, Reality, np.random.Generator], Plant]

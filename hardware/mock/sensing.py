@@ -43,13 +43,14 @@ class Encoders:
     """
 
     def __init__(self, spec: RobotSpec, reality: Reality, tick_s: float) -> None:
-        paths = [f"joints.{j.name}." for j in spec.joints]
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
-        self._half_play = np.array([reality.effect(p + "backlash_rad") / 2 for p in paths])
-        self.zero_rad = np.array([reality.effect(p + "encoder_offset_rad") for p in paths])
+        half = [reality.effect(j.path("backlash_rad")) / 2 for j in spec.joints]
+        self._half_play = np.array(half)
+        zero = [reality.effect(j.path("encoder_offset_rad")) for j in spec.joints]
+        self.zero_rad = np.array(zero)
         self._absolute = np.array([j.absolute_encoder for j in spec.joints])
         self._tick_s = tick_s
-        self.newest_rad = np.zeros(len(paths))
+        self.newest_rad = np.zeros(len(spec.joints))
         self._angles: deque[FloatArray] = deque()
 
     def sample(self, q: FloatArray, age_s: float) -> None:

@@ -76,7 +76,7 @@ class RobotState:
     """One sample of the machine. Arrays are fresh and read-only.
 
     Attributes:
-        q_rad: joint positions, unwrapped, shape (J,).
+        q_rad: joint positions, unwrapped, shape (J,); in m of joints that slide.
         applied: the command in force when the sample was taken, in physical units, shape (A,);
             while the drive is off, the neutral command.
         device_time_s: the device's own clock at the sample.

@@ -80,13 +80,13 @@ def from_home(q: FloatArray, spec: RobotSpec) -> FloatArray:
 
 def not_at_rest(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> list[str]:
     """The joints that are away from home or moving, in words; q from home and velocity (J,)."""
-    home = spec.home
-    return [
-        f"joint {joint.name!r} at {q[j] + joint.home_rad:.3f} rad, {velocity[j]:.2f} rad/s"
-        for j, joint in enumerate(spec.joints)
-        if abs(q[j]) > home.position_tolerance_rad
-        or abs(velocity[j]) > home.velocity_tolerance_rad_s
-    ]
+    words = []
+    for j, joint in enumerate(spec.joints):
+        near, slow = spec.home.tolerances(joint)
+        if abs(q[j]) > near or abs(velocity[j]) > slow:
+            at, unit = q[j] + joint.home_rad, joint.unit
+            words.append(f"joint {joint.name!r} at {at:.3f} {unit}, {velocity[j]:.2f} {unit}/s")
+    return words
 
 
 def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatArray:
@@ -94,12 +94,12 @@ def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatAr
 
     q: how far the joints are from home, (J,).
     """
-    home = spec.home
     action = np.zeros(len(spec.actuators))
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
         if actuator.command == "position":
             action[a] = np.clip(spec.joints[j].home_rad / actuator.limit, -1.0, 1.0)
         else:
-            pull = -home.position_gain * q[j] - home.velocity_gain * velocity[j]
+            stiffness, damping = spec.home.gains(spec.joints[j])
+            pull = -stiffness * q[j] - damping * velocity[j]
             action[a] = np.clip(pull / actuator.limit, -1.0, 1.0)
     return action

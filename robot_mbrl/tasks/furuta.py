@@ -10,11 +10,11 @@ from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.tasks.roles import check_roles
 
 
-@dataclass(frozen=True)
-class FurutaSwingUp:
-    """Reward and termination as pure functions of the next observation and the action.
+def swing_up_reward(theta: Any, c: Any, thetad: Any, w: Any, action: Any, xp: Any = np) -> Any:
+    """Reward (...,) of a pendulum whose pivot is moved.
 
-    With phi the pendulum's angle from upright, c = cos phi, up = (1 + c) / 2, theta the arm:
+    With phi the pendulum's angle from upright, c = cos phi, w its velocity, up = (1 + c) / 2, theta
+    what moves it, u the action:
 
         r = .5 up^2 exp(-.004 w^2 up) (.4 + .6 exp(-(theta/.7)^2))
           + .5 exp(-15 (1 - c) - .01 w^2 - .01 thetad^2 - (theta/.8)^2)
@@ -22,6 +22,18 @@ class FurutaSwingUp:
 
     The velocity factor in the first term is what keeps it from spinning for ever.
     """
+    up = (1 + c) / 2
+    centred = 0.4 + 0.6 * xp.exp(-((theta / 0.7) ** 2))
+    swing = up**2 * xp.exp(-0.004 * w**2 * up) * centred
+    still = xp.exp(-15 * (1 - c) - 0.01 * w**2 - 0.01 * thetad**2 - (theta / 0.8) ** 2)
+    effort = 0.02 * (action**2).sum(-1) + 0.1 * (theta / 2) ** 2
+    return 0.5 * swing + 0.5 * still - effort
+
+
+@dataclass(frozen=True)
+class FurutaSwingUp:
+    """Reward and termination as pure functions of the next observation and the action; see
+    `swing_up_reward`."""
 
     layout: ObservationLayout
     arm_limit_rad: float = 1.9
@@ -47,13 +59,7 @@ class FurutaSwingUp:
 
     def reward(self, next_obs: Any, action: Any, xp: Any = np) -> Any:
         """Reward (...,) of reaching next_obs (..., O) by action (..., A)."""
-        theta, c, thetad, w = self._parts(next_obs)
-        up = (1 + c) / 2
-        centred = 0.4 + 0.6 * xp.exp(-((theta / 0.7) ** 2))
-        swing = up**2 * xp.exp(-0.004 * w**2 * up) * centred
-        still = xp.exp(-15 * (1 - c) - 0.01 * w**2 - 0.01 * thetad**2 - (theta / 0.8) ** 2)
-        effort = 0.02 * (action**2).sum(-1) + 0.1 * (theta / 2) ** 2
-        return 0.5 * swing + 0.5 * still - effort
+        return swing_up_reward(*self._parts(next_obs), action, xp)
 
     def terminated(self, next_obs: Any, xp: Any = np) -> Any:
         """True (...,) where the arm is past its limit."""

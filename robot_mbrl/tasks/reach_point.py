@@ -31,7 +31,7 @@ class ReachPoint:
     Attributes:
         layout: of the observation.
         chain: to the tip.
-        low_rad, high_rad: joint poses that goals are drawn from, (J,).
+        low_rad, high_rad: joint poses that goals are drawn from, (J,); in m of a slider.
         tolerance_m: at the goal is within this.
         lowest_m: no goal lies below this height over the base's origin.
     """
@@ -69,7 +69,9 @@ class ReachPoint:
         if not 0 < share_of_range <= 1:
             raise SpecError(f"share_of_range: expected more than 0, up to 1, got {share_of_range}")
         limits = np.array([j.position_limit_rad for j in spec.joints])
-        limits = np.clip(limits, -np.pi, np.pi)  # a wrapping joint has no others
+        turning = np.array([[j.kind == "hinge"] for j in spec.joints])
+        # a wrapping joint has no others
+        limits = np.where(turning, np.clip(limits, -np.pi, np.pi), limits)
         middle, half = limits.mean(1), share_of_range * np.ptp(limits, axis=1) / 2
         chain = Chain.to_link(spec.urdf, spec.task.tip, layout.joints)
         return cls(layout, chain, middle - half, middle + half, **settings)
@@ -77,7 +79,8 @@ class ReachPoint:
     def draw_goals(self, rng: np.random.Generator, size: int) -> FloatArray:
         """Goals (size, 3): where the tip is in random poses, not below `lowest_m`."""
         q = rng.uniform(self.low_rad, self.high_rad, (size, TRIES, len(self.low_rad)))
-        points: FloatArray = self.chain.locate(np.sin(q), np.cos(q))
+        slides = np.isin(np.arange(q.shape[-1]), list(self.chain.slides))
+        points: FloatArray = self.chain.locate(np.where(slides, q, np.sin(q)), np.cos(q))
         fit = points[..., 2] >= self.lowest_m
         first = np.where(fit.any(1), fit.argmax(1), points[..., 2].argmax(1))
         chosen: FloatArray = points[np.arange(size), first]
@@ -94,7 +97,7 @@ class ReachPoint:
     def features(self, obs: Any, xp: Any = np) -> Any:
         """Columns (..., 3 + K) that policy and value see beside the observation.
 
-        The way to go, and which way each hinge helps: J' e / (|e| + tolerance), which keeps its
+        The way to go, and which way each joint helps: J' e / (|e| + tolerance), which keeps its
         size until the goal is near. The networks need not learn the robot's geometry.
         """
         sines, cosines = self._sines(obs, xp)
@@ -104,17 +107,18 @@ class ReachPoint:
         return xp.concatenate([e, pull], -1)
 
     def _sines(self, obs: Any, xp: Any) -> tuple[Any, Any]:
-        """sin q and cos q (..., J)."""
-        if not any(self.layout.wraps):
+        """sin q and cos q (..., J); of a joint that slides, q itself for the sine."""
+        if not any(self.layout.wraps) and not self.chain.slides:
             angles = obs[..., : len(self.layout.wraps)]
             return xp.sin(angles), xp.cos(angles)
         sines, cosines, at = [], [], 0
-        for wraps in self.layout.wraps:
+        for joint, wraps in enumerate(self.layout.wraps):
             if wraps:
                 sines.append(obs[..., at])
                 cosines.append(obs[..., at + 1])
             else:
-                sines.append(xp.sin(obs[..., at]))
+                slides = joint in self.chain.slides
+                sines.append(obs[..., at] if slides else xp.sin(obs[..., at]))
                 cosines.append(xp.cos(obs[..., at]))
             at += 1 + wraps
         return xp.stack(sines, -1), xp.stack(cosines, -1)

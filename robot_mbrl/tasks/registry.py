@@ -9,6 +9,7 @@ from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.task import Task
+from robot_mbrl.tasks.cart_pole import PoleOnCartSwingUp
 from robot_mbrl.tasks.furuta import FurutaSwingUp
 from robot_mbrl.tasks.pendulum import PendulumSwingUp
 from robot_mbrl.tasks.reach_point import ReachPoint
@@ -16,6 +17,7 @@ from robot_mbrl.tasks.reach_pose import ReachPose
 
 BUILT_IN = {
     "furuta_swing_up": FurutaSwingUp,
+    "cart_pole_swing_up": PoleOnCartSwingUp,
     "pendulum_swing_up": PendulumSwingUp,
     "reach_point": ReachPoint,
     "reach_pose": ReachPose,

@@ -178,17 +178,19 @@ class BulletClient:
         self._engine.stepSimulation(physicsClientId=self._client)
 
     def describe(self, world: int) -> dict[str, Any]:
-        """What PyBullet holds of a robot: by link name mass_kg, moments_kg_m2 and centre_m, by
-        joint name limit_rad."""
+        """What PyBullet holds of a robot: by link name mass_kg, moments_kg_m2, centre_m and
+        place_m, by joint name limit_rad."""
         engine, client, body = self._engine, self._client, self._bodies[world]
         links, joints = {}, {}
         for j in range(engine.getNumJoints(body, physicsClientId=client)):
             info = engine.getJointInfo(body, j, physicsClientId=client)
             dynamics = engine.getDynamicsInfo(body, j, physicsClientId=client)
+            state = engine.getLinkState(body, j, computeForwardKinematics=1, physicsClientId=client)
             links[info[12].decode()] = {
                 "mass_kg": dynamics[0],
                 "moments_kg_m2": dynamics[2],
                 "centre_m": dynamics[3],
+                "place_m": state[4],
             }
             joints[info[1].decode()] = {"limit_rad": (info[8], info[9])}
         return {"links": links, "joints": joints}

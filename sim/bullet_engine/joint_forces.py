@@ -53,11 +53,11 @@ class JointForces:
     def set_parameters(self, parameters: Parameters, ids: np.ndarray) -> None:
         """Give worlds `ids` (n,) parameters (n,) each."""
         for k, joint in enumerate(self._spec.joints):
-            path = f"joints.{joint.name}."
-            self.damping[ids, k] = self._nominal[0, k] * parameters[path + "damping"]
-            self.friction[ids, k] = self._nominal[1, k] * parameters[path + "friction"]
-            self._cable[ids, k] = effect_values(parameters, path + "cable_nm_rad", len(ids))
-            self._rest[ids, k] = effect_values(parameters, path + "cable_rest_rad", len(ids))
+            self.damping[ids, k] = self._nominal[0, k] * parameters[joint.path("damping")]
+            self.friction[ids, k] = self._nominal[1, k] * parameters[joint.path("friction")]
+            cable, rest = joint.path("cable_nm_rad"), joint.path("cable_rest_rad")
+            self._cable[ids, k] = effect_values(parameters, cable, len(ids))
+            self._rest[ids, k] = effect_values(parameters, rest, len(ids))
         self._motors.set_parameters(parameters, ids)
         if self._law:
             self._law.set_parameters(parameters, ids, self.friction[ids])

@@ -32,8 +32,8 @@ UNSTABLE_FROM = 1e10  # rad or rad/s, as in MuJoCo (mjMAXVAL)
 
 @dataclass(frozen=True)
 class Readings:
-    """B worlds now, (B, J) each: true angles and velocities, delayed angles at the encoders; and
-    which of them blew up since they were reset, (B,)."""
+    """B worlds now, (B, J) each: true positions and velocities, delayed positions at the encoders,
+    in m and m/s of sliders; and which of them blew up since they were reset, (B,)."""
 
     q_rad: FloatArray
     qd_rad_s: FloatArray
@@ -81,8 +81,8 @@ class BulletPhysics:
             self._payloads.start(ids)
         self.change(parameters, ids, tuple(parameters))
         for k, joint in enumerate(self.spec.joints):
-            self._q[ids, k] = parameters[f"initial.{joint.name}.position_rad"]
-            self._v[ids, k] = parameters[f"initial.{joint.name}.velocity_rad_s"]
+            self._q[ids, k] = parameters[joint.initial("position_rad")]
+            self._v[ids, k] = parameters[joint.initial("velocity_rad_s")]
         self._latency.start(self._q[ids], neutral_command(self.spec, self._q[ids]), ids)
         return self.readings()
 
@@ -241,6 +241,12 @@ class BulletPhysics:
         self._rebuild()
         mass: FloatArray = self._mass_and_bias()[0][world] + np.diag(self._armature[world])
         return mass
+
+    def bias(self, world: int) -> FloatArray:
+        """Torques (J,) that hold one world against weight, Coriolis and centrifugal forces."""
+        self._rebuild()
+        torques: FloatArray = self._mass_and_bias()[1][world]
+        return torques
 
     def describe(self, world: int) -> dict[str, Any]:
         """What is built in of one world, see `BulletClient.describe`, and the joints' damping

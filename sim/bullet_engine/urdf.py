@@ -2,7 +2,8 @@
 
 PyBullet can change a mass at run time, but neither where a joint sits nor where a centre of mass
 is; so each world is written as a URDF of its own. PyBullet also misreads a link without inertia,
-which would weigh 1 kg. What is wrong with a URDF `contract.urdf` has refused before.
+which would weigh 1 kg, and one without mass, whose <inertia> it counts: what weighs nothing is a
+frame, no body. What is wrong with a URDF `contract.urdf` has refused before.
 """
 
 import copy
@@ -35,7 +36,10 @@ class UrdfWriter:
             for name in ("visual", "collision"):
                 for shape in link.findall(name):
                     link.remove(shape)
-            if link.find("inertial") is None:
+            inertial = link.find("inertial")
+            if inertial is None or _number(inertial.find("mass"), "value") == 0:
+                if inertial is not None:
+                    link.remove(inertial)
                 link.append(ET.fromstring(NOTHING))
         self._carrier = _carriers(spec)
         urdf = read_urdf(spec.urdf)

@@ -106,7 +106,7 @@ class BulletWorlds:
 
     def measure_prepared(self, rng: np.random.Generator) -> FloatArray:
         """What the encoders of the n worlds prepared say first, (n, J) in rad."""
-        paths = [f"initial.{joint.name}.position_rad" for joint in self.spec.joints]
+        paths = [joint.initial("position_rad") for joint in self.spec.joints]
         angles = np.stack([self._prepared[path] for path in paths], 1)
         electronics = Electronics(self.spec, len(angles))
         electronics.set_parameters(self._prepared, np.arange(len(angles)))
@@ -171,6 +171,11 @@ class BulletWorlds:
         """Inertia (J, J) of one world as it stands, rotors included."""
         matrix: FloatArray = self._ask(world, "mass_matrix")
         return matrix
+
+    def bias(self, world: int) -> FloatArray:
+        """Torques (J,) that hold one world against weight, Coriolis and centrifugal forces."""
+        torques: FloatArray = self._ask(world, "bias")
+        return torques
 
     def describe(self, world: int) -> dict[str, Any]:
         """What is built in of one world, see `BulletPhysics.describe`."""

@@ -22,7 +22,7 @@ class Disturbance:
         command_late_ms: later than the latency, (B, A); may be negative.
         command_lost: whether the command never arrives, (B, A).
         sample_late_ms: older than the latency, (B, 1); may be negative.
-        torque_nm: on the joints, all the period long, (B, J).
+        torque_nm: on the joints, all the period long, (B, J); in N on a slider.
         force_n: on the links' centres of mass in the world's frame, (B, L, 3).
     """
 
@@ -56,6 +56,7 @@ class Disturbances(PerWorld):
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
         self._actuators = [f"actuators.{a.name}." for a in spec.actuators]
         self._joints = [f"joints.{j.name}." for j in spec.joints]
+        self._pushes = [j.path("push_nm_s") for j in spec.joints]
         self._links = [f"links.{link}." for link in spec.links]
         self._dt = spec.control.dt
         self._command_jitter, self._command_loss = np.zeros((2, num_worlds, len(self._actuators)))
@@ -80,7 +81,7 @@ class Disturbances(PerWorld):
             (self._command_loss, self._actuators, "lost_share"),
             (self._sample_jitter, ["sensors."], "jitter_ms"),
             (self._joint_rate, self._joints, "pushes_per_s"),
-            (self._joint_size, self._joints, "push_nm_s"),
+            (self._joint_size, self._pushes, ""),
             (self._link_rate, self._links, "pushes_per_s"),
             (self._link_size, self._links, "push_n_s"),
         )

@@ -53,7 +53,7 @@ class Electronics(PerWorld):
             self._supply[ids, a] = parameters[f"actuators.{actuator.name}.supply"]
         self._noise_counts[ids] = parameters["sensors.noise_counts"]
         for j, joint in enumerate(self.spec.joints):
-            path = f"joints.{joint.name}.encoder_offset_rad"
+            path = joint.path("encoder_offset_rad")
             self._zero[ids, j] = effect_values(parameters, path, len(ids))
         self._shift[ids] = neutral_command(self.spec, self._zero[ids])
 
@@ -76,7 +76,7 @@ class Electronics(PerWorld):
     def read_encoders(
         self, angles: FloatArray, rng: np.random.Generator, ids: np.ndarray | slice = EVERY
     ) -> FloatArray:
-        """Joint angles (n, J) in rad of worlds `ids` as noisy, quantized encoders report them."""
+        """Joint positions (n, J) of worlds `ids` as noisy, quantized encoders report them."""
         if self._shifted:
             angles = angles - self._zero[ids]
         noise = self._noise_counts[ids, None] * rng.standard_normal(angles.shape)
@@ -92,7 +92,7 @@ def _position_range(spec: RobotSpec) -> tuple[FloatArray, FloatArray]:
     low, high = np.full(len(spec.actuators), -np.inf), np.full(len(spec.actuators), np.inf)
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
         if actuator.command == "position":
-            margin = spec.safety.soft_limit_margin_rad
+            margin = spec.safety.margin(spec.joints[j])
             low[a] = spec.joints[j].position_limit_rad[0] + margin
             high[a] = spec.joints[j].position_limit_rad[1] - margin
     return low, high

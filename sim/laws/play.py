@@ -20,7 +20,7 @@ class Play(PerWorld):
     moving = ("_held",)
 
     def __init__(self, spec: RobotSpec, num_worlds: int) -> None:
-        self._paths = [f"joints.{j.name}.backlash_rad" for j in spec.joints]
+        self._paths = [j.path("backlash_rad") for j in spec.joints]
         self._half, self._held = np.zeros((2, num_worlds, len(self._paths)))
 
     @staticmethod

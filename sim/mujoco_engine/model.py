@@ -107,7 +107,7 @@ def _set_to_servo(element: mujoco.MjsActuator, spec: RobotSpec, actuator: Actuat
     if actuator.command == "position":
         element.set_to_position(kp=motor.stiffness_nm_rad, kv=motor.damping_nm_s_rad)
         # As the supervisor does: a position beyond the soft limits is not asked for.
-        margin = spec.safety.soft_limit_margin_rad
+        margin = spec.safety.margin(joint)
         low, high = joint.position_limit_rad
         element.ctrllimited, element.ctrlrange = True, [low + margin, high - margin]
     else:

@@ -22,7 +22,8 @@ FIELDS = (
 )
 SERVO_FIELDS = ("actuator_biasprm", "actuator_forcerange", "actuator_damping")
 CABLE = ("cable_nm_rad", "cable_rest_rad")
-NO_FIELDS = ("supply", "latency_ms", "noise_counts", "position_rad", "velocity_rad_s")
+INITIAL = ("position_rad", "velocity_rad_s", "position_m", "velocity_m_s")
+NO_FIELDS = ("supply", "latency_ms", "noise_counts", *INITIAL)
 """Last words of the parameters that are no numbers of an MjModel."""
 
 
@@ -84,10 +85,10 @@ class ParameterFields:
         self, fields: dict[str, np.ndarray], parameters: Parameters, ids: np.ndarray
     ) -> None:
         for joint, (number, qpos) in zip(self.spec.joints, self._joints, strict=True):
-            path, size = f"joints.{joint.name}.", len(ids)
-            stiffness = effect_values(parameters, path + "cable_nm_rad", size)
+            size = len(ids)
+            stiffness = effect_values(parameters, joint.path("cable_nm_rad"), size)
             fields["jnt_stiffness"][ids, number] = stiffness
-            rest = effect_values(parameters, path + "cable_rest_rad", size)
+            rest = effect_values(parameters, joint.path("cable_rest_rad"), size)
             fields["qpos_spring"][ids, qpos] = rest
 
     def _write_links(

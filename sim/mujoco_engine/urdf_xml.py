@@ -13,9 +13,15 @@ MESHES = (*DRAWABLE, ".dae", ".glb", ".gltf", ".ply")
 
 def physics_xml(urdf: Path) -> str:
     """The URDF without geometry, as text for MuJoCo: nothing collides, and inertia stands in the
-    file, so meshes are neither read nor needed. Raises SpecError for a file that is no URDF."""
+    file, so meshes are neither read nor needed. Raises SpecError for a file that is no URDF.
+
+    A link without mass is a frame, whatever its <inertia> says, which MuJoCo would count in a link
+    that moves and carries others."""
     root = parse_xml(urdf)
     for link in root.findall("link"):
+        mass = link.find("inertial/mass")
+        if mass is not None and float(mass.get("value", "0")) == 0:
+            link.remove(*link.findall("inertial"))
         for element in _geometry(link):
             link.remove(element)
     _drop_needless_inertia(root, urdf)

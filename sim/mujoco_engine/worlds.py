@@ -111,9 +111,8 @@ class MujocoWorlds:
                 part.start(ids)
         self.set_parameters(parameters, ids)
         for k, joint in enumerate(self.spec.joints):
-            initial = f"initial.{joint.name}."
-            self._state_q[ids, self._qpos[k]] = parameters[initial + "position_rad"]
-            self._state_v[ids, self._dof[k]] = parameters[initial + "velocity_rad_s"]
+            self._state_q[ids, self._qpos[k]] = parameters[joint.initial("position_rad")]
+            self._state_v[ids, self._dof[k]] = parameters[joint.initial("velocity_rad_s")]
         # the latencies as if the worlds had always been where they are
         q = self._state_q[np.ix_(ids, self._qpos)]
         self._latency.start(q, neutral_command(self.spec, q), ids)

@@ -9,7 +9,12 @@ import pytest
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.read_randomization import when_allowed
-from robot_mbrl.contract.parameters.effects import EFFECTS, NOT_OF_THE_MACHINE
+from robot_mbrl.contract.parameters.effects import (
+    EFFECTS,
+    JOINT_EFFECTS,
+    NOT_OF_THE_MACHINE,
+    SLIDE_EFFECTS,
+)
 from robot_mbrl.contract.parameters.variation import Variation
 from sim import make_vec_env
 from tests.support.robots import furuta_toml, write_robot
@@ -94,7 +99,9 @@ def seen(
 
 
 def test_every_effect_has_its_case() -> None:
+    sliders = set(SLIDE_EFFECTS) - set(JOINT_EFFECTS)  # see test_sliders
     keys = {(group, key) for group, known in EFFECTS.items() for key in known}
+    keys -= {("joints", key) for key in sliders}
     assert {(p.split(".")[0], p.rsplit(".", 1)[-1]) for p in CASES} == keys
     assert set(CASES) <= set(load_robot("furuta").possible_effects)
     assert {key for _, key in keys} > NOT_OF_THE_MACHINE

@@ -18,6 +18,8 @@ INFINITE_RAD = 1e9
 """Stands for a limit that robot.toml does not name."""
 ROUNDED_RAD = 2e-3
 """Limits that differ by this little were rounded: a tenth of a degree."""
+ROUNDED_M = 2e-4
+"""The same of a slider."""
 
 
 def match_urdf(joints: Sequence[JointSpec], urdf: Urdf, source: str) -> tuple[JointSpec, ...]:
@@ -52,7 +54,8 @@ def _with_limits(joint: JointSpec, body: UrdfJoint, problems: Problems) -> Joint
     low, high = body.limit_rad
     if math.isnan(low):
         return joint
-    ends = f"{low:g} to {high:g} rad of the URDF's {body.kind} joint"
+    unit = joint.unit
+    ends = f"{low:g} to {high:g} {unit} of the URDF's {body.kind} joint"
     if joint.wraps:
         what = (
             f"wraps = true contradicts the limits, {ends}; set wraps = false, or, if it turns for "
@@ -62,12 +65,15 @@ def _with_limits(joint: JointSpec, body: UrdfJoint, problems: Problems) -> Joint
         return joint
     if joint.position_limit_rad == (-INFINITE_RAD, INFINITE_RAD):
         if not low <= joint.home_rad <= high:
-            problems.add("joint", joint.name, f"home_rad = {joint.home_rad:g} is not within {ends}")
+            problems.add(
+                "joint", joint.name, f"home_{unit} = {joint.home_rad:g} is not within {ends}"
+            )
         return replace(joint, position_limit_rad=(low, high))
     a, b = joint.position_limit_rad
-    if a < low - ROUNDED_RAD or b > high + ROUNDED_RAD:
+    rounded = ROUNDED_M if body.slides else ROUNDED_RAD
+    if a < low - rounded or b > high + rounded:
         what = (
-            f"position_limit_rad = [{a:g}, {b:g}] goes beyond {ends}, where simulation has "
+            f"position_limit_{unit} = [{a:g}, {b:g}] goes beyond {ends}, where simulation has "
             "a wall; narrow it, or widen <limit> lower and upper in the URDF"
         )
         problems.add("joint", joint.name, what)

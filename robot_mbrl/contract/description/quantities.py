@@ -14,6 +14,8 @@ UNITS = {
     "noise_counts": "counts",
     "position_rad": "rad",
     "velocity_rad_s": "rad/s",
+    "position_m": "m",
+    "velocity_m_s": "m/s",
 }
 """Units of parameters that are no scales and no effects, by the last word of their path."""
 
@@ -33,8 +35,9 @@ def nominal_quantities(spec: RobotSpec) -> dict[str, Quantity]:
     for link in spec.links:
         found |= dict(_of_link(urdf, link))
     for joint in urdf.moving:
-        found[f"joints.{joint.name}.damping"] = Quantity(joint.damping_nm_s_rad, "N m s/rad")
-        found[f"joints.{joint.name}.friction"] = Quantity(joint.friction_nm, "N m")
+        damping, friction = ("N s/m", "N") if joint.slides else ("N m s/rad", "N m")
+        found[f"joints.{joint.name}.damping"] = Quantity(joint.damping_nm_s_rad, damping)
+        found[f"joints.{joint.name}.friction"] = Quantity(joint.friction_nm, friction)
     for actuator in spec.actuators:
         for key, quantity in _of_actuator(actuator):
             path = f"actuators.{actuator.name}.{key}"
@@ -57,16 +60,18 @@ def _of_link(urdf: Urdf, link: str) -> Iterator[tuple[str, Quantity]]:
 
 
 def _of_actuator(actuator: ActuatorSpec) -> Iterator[tuple[str, Quantity]]:
-    motor = actuator.motor
+    motor, slides = actuator.motor, actuator.kind == "slide"
+    force = "N" if slides else "N m"
     yield "resistance", Quantity(motor.resistance_ohm, "ohm")
     yield (
         "torque_constant",
-        Quantity(motor.torque_constant_nm_a, "N m/A")
-        if actuator.command != "torque"
-        else Quantity(1.0, "N m per N m asked for"),
+        Quantity(1.0, f"{force} per {force} asked for")
+        if actuator.command in ("torque", "force")
+        else Quantity(motor.torque_constant_nm_a, "N m/A"),
     )
     yield "inductance", Quantity(motor.inductance_h, "H")
     yield "supply", Quantity(actuator.limit, f"{actuator.unit} at full command")
-    yield "stiffness", Quantity(motor.stiffness_nm_rad, "N m/rad")
-    yield "damping", Quantity(motor.damping_nm_s_rad, "N m s/rad")
-    yield "torque_limit", Quantity(motor.torque_limit_nm, "N m")
+    stiffness, damping = ("N/m", "N s/m") if slides else ("N m/rad", "N m s/rad")
+    yield "stiffness", Quantity(motor.stiffness_nm_rad, stiffness)
+    yield "damping", Quantity(motor.damping_nm_s_rad, damping)
+    yield "torque_limit", Quantity(motor.torque_limit_nm, force)

@@ -35,6 +35,8 @@ TIMES: dict[str, tuple[tuple[When, ...], str]] = {
     "length": (("build", "reset"), "no link changes its length while it moves"),
     "position_rad": (("reset",), "an initial state is that of a reset"),
     "velocity_rad_s": (("reset",), "an initial state is that of a reset"),
+    "position_m": (("reset",), "an initial state is that of a reset"),
+    "velocity_m_s": (("reset",), "an initial state is that of a reset"),
     "payload_kg": (("build", "reset"), "payload_at_s says when it comes"),
     "payload_at_s": (("build", "reset"), "it counts from the start of the episode"),
     "payload_distance_m": (("build", "reset"), "a payload stays where it was put"),

@@ -1,6 +1,7 @@
 """Reading a robot's folder: robot.toml, validated against its URDF."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,6 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
     head = root.table("robot")
     urdf = read_urdf(folder / head.text("urdf"))
     joints = _joints(root, urdf)
-    names = [j.name for j in joints]
     spec = RobotSpec(
         name=head.text("name"),
         description=head.text("description"),
@@ -51,11 +51,11 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
         links=tuple(j.child for j in urdf.moving),
         control=_control(root.table("control")),
         joints=joints,
-        actuators=tuple(read_actuator(t, names) for t in _distinct(root.tables("actuator"))),
+        actuators=tuple(read_actuator(t, joints) for t in _distinct(root.tables("actuator"))),
         sensor=_sensor(root.table("sensor", optional=True)),
         link=_link(root.table("link")),
-        safety=_safety(root.table("safety")),
-        home=_home(root.table("home")),
+        safety=_safety(root.table("safety"), joints),
+        home=_home(root.table("home"), joints),
         task=_task(root.table("task")),
         randomization={},
         joint_offset_rad=(0.0,) * len(joints),
@@ -69,7 +69,11 @@ def parse_robot(root: TomlTable, folder: Path) -> RobotSpec:
 
 def _joints(root: TomlTable, urdf: Urdf) -> tuple[JointSpec, ...]:
     """The joints of the file, which are those that the URDF can move."""
-    joints = [_joint(t) for t in _distinct(root.tables("joint"))]
+    sliders = {j.name for j in urdf.moving if j.slides}
+    joints = [
+        _slider(t) if t.text("name") in sliders else _joint(t)
+        for t in _distinct(root.tables("joint"))
+    ]
     return match_urdf(joints, urdf, root.source)
 
 
@@ -161,6 +165,28 @@ def _joint(t: TomlTable) -> JointSpec:
     return spec
 
 
+def _slider(t: TomlTable) -> JointSpec:
+    """A joint that slides: m where others have rad."""
+    unlimited = (-INFINITE_RAD, INFINITE_RAD)
+    spec = JointSpec(
+        name=t.text("name"),
+        wraps=t.flag("wraps", default=False),
+        encoder_counts_per_rev=t.integer("encoder_counts_per_m", 4, 2**30),
+        position_limit_rad=t.interval("position_limit_m", *unlimited, "m", default=unlimited),
+        velocity_limit_rad_s=t.number("velocity_limit_m_s", 1e-4, 1e4, "m/s"),
+        velocity_filter_hz=t.number("velocity_filter_hz", 0.1, 1e5, "Hz"),
+        home_rad=t.number("home_m", -100, 100, "m", default=0.0),
+        kind="slide",
+    )
+    low, high = spec.position_limit_rad
+    if spec.wraps:
+        raise t.fail("wraps", "false, as a joint that slides does not come round")
+    if not low <= spec.home_rad <= high:
+        raise t.fail("home_m", f"a place within position_limit_m, {low:g} to {high:g} m")
+    t.finish()
+    return spec
+
+
 def _sensor(t: TomlTable) -> SensorSpec:
     spec = SensorSpec(
         latency_ms=t.number("latency_ms", 0, 100, "ms", default=0.0),
@@ -180,9 +206,11 @@ def _link(t: TomlTable) -> LinkSpec:
     return spec
 
 
-def _safety(t: TomlTable) -> SafetySpec:
+def _safety(t: TomlTable, joints: Sequence[JointSpec]) -> SafetySpec:
+    hinges, sliders = _kinds(joints)
     spec = SafetySpec(
-        soft_limit_margin_rad=t.number("soft_limit_margin_rad", 0, 10, "rad"),
+        soft_limit_margin_rad=t.number("soft_limit_margin_rad", 0, 10, "rad") if hinges else 0.0,
+        soft_limit_margin_m=t.number("soft_limit_margin_m", 0, 10, "m") if sliders else 0.0,
         coast_ticks=t.integer("coast_ticks", 0, 100),
         hold_ticks=t.integer("hold_ticks", 0, 100, default=0),
         ramp_s=t.number("ramp_s", 0, 10, "s"),
@@ -196,13 +224,28 @@ def _safety(t: TomlTable) -> SafetySpec:
     return spec
 
 
-def _home(t: TomlTable) -> HomeSpec:
+def _home(t: TomlTable, joints: Sequence[JointSpec]) -> HomeSpec:
+    hinges, sliders = _kinds(joints)
+
+    def number(key: str, low: float, high: float, unit: str, there: bool) -> float:
+        return t.number(key, low, high, unit) if there else 0.0
+
     spec = HomeSpec(
-        position_gain=t.number("position_gain", 0, 1e6, "command unit / rad"),
-        velocity_gain=t.number("velocity_gain", 0, 1e6, "command unit s / rad"),
-        position_tolerance_rad=t.number("position_tolerance_rad", 1e-4, 10, "rad"),
-        velocity_tolerance_rad_s=t.number("velocity_tolerance_rad_s", 1e-4, 100, "rad/s"),
+        position_gain=number("position_gain", 0, 1e6, "command unit / rad", hinges),
+        velocity_gain=number("velocity_gain", 0, 1e6, "command unit s / rad", hinges),
+        position_tolerance_rad=number("position_tolerance_rad", 1e-4, 10, "rad", hinges),
+        velocity_tolerance_rad_s=number("velocity_tolerance_rad_s", 1e-4, 100, "rad/s", hinges),
         timeout_s=t.number("timeout_s", 0.1, 600, "s"),
+        slide_position_gain=number("slide_position_gain", 0, 1e6, "command unit / m", sliders),
+        slide_velocity_gain=number("slide_velocity_gain", 0, 1e6, "command unit s / m", sliders),
+        position_tolerance_m=number("position_tolerance_m", 1e-5, 10, "m", sliders),
+        velocity_tolerance_m_s=number("velocity_tolerance_m_s", 1e-5, 100, "m/s", sliders),
     )
     t.finish()
     return spec
+
+
+def _kinds(joints: Sequence[JointSpec]) -> tuple[bool, bool]:
+    """Whether any joint is a hinge, and whether any slides: what needs keys of its own."""
+    kinds = {joint.kind for joint in joints}
+    return "hinge" in kinds, "slide" in kinds

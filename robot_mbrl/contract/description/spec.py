@@ -5,7 +5,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from robot_mbrl.contract.parameters.effects import (
     ACTUATOR_EFFECTS,
@@ -13,8 +13,10 @@ from robot_mbrl.contract.parameters.effects import (
     JOINT_EFFECTS,
     LINK_EFFECTS,
     SENSOR_EFFECTS,
+    SLIDE_EFFECTS,
     VOLTAGE_EFFECTS,
 )
+from robot_mbrl.contract.parameters.slide_words import slide_word
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.contract.parameters.vocabulary import JOINT_SCALES, LINK_SCALES, SCALES_OF
 from robot_mbrl.contract.urdf.tree import read_urdf
@@ -26,8 +28,18 @@ COMMAND_UNITS = {
     "velocity": "rad_s",
     "position": "rad",
 }
+"""What the motor of a hinge is commanded in, and the unit."""
+SLIDE_COMMAND_UNITS = {
+    "voltage": "V",
+    "current": "A",
+    "force": "N",
+    "velocity": "m_s",
+    "position": "m",
+}
+"""The same of a motor that moves a slider."""
+JointKind = Literal["hinge", "slide"]
 
-COMMAND_SPEED_SHARE, COMMAND_SPEED_RAD_S = 0.2, 2.0
+COMMAND_SPEED_SHARE, COMMAND_SPEED_RAD_S, COMMAND_SPEED_M_S = 0.2, 2.0, 0.25
 """A position command without a `command_speed_rad_s` moves at this share of its joint's velocity
 limit, at most this fast: a hobby servo's profile, and no jump across the room."""
 
@@ -61,7 +73,11 @@ class ControlSpec:
 
 @dataclass(frozen=True)
 class JointSpec:
-    """A measured joint; see `robot.toml` for the meaning of each key."""
+    """A measured joint; see `robot.toml` for the meaning of each key.
+
+    A joint of kind "slide" moves along its axis: its numbers are in m and m/s, its encoder counts
+    are those of a metre, whatever the names here say.
+    """
 
     name: str
     wraps: bool
@@ -72,11 +88,30 @@ class JointSpec:
     home_rad: float = 0.0
     absolute_encoder: bool = False
     """it knows its zero after a power-up; an incremental one counts from where it is then"""
+    kind: JointKind = "hinge"
+
+    @property
+    def unit(self) -> str:
+        """Unit of its position: rad, or m of a slider; its velocity is in this per second."""
+        return "m" if self.kind == "slide" else "rad"
 
     @property
     def rad_per_count(self) -> float:
-        """Angle of one encoder count."""
-        return 2.0 * math.pi / self.encoder_counts_per_rev
+        """Angle of one encoder count; of a slider the way in m."""
+        turn = 1.0 if self.kind == "slide" else 2.0 * math.pi
+        return turn / self.encoder_counts_per_rev
+
+    def word(self, key: str) -> str:
+        """This joint's word for a parameter that hinges call `key`: backlash_rad, backlash_m."""
+        return slide_word(key) if self.kind == "slide" else key
+
+    def path(self, key: str) -> str:
+        """Path of a parameter of this joint that hinges call `key`."""
+        return f"joints.{self.name}.{self.word(key)}"
+
+    def initial(self, key: str) -> str:
+        """Path of its initial state, `key` being "position_rad" or "velocity_rad_s"."""
+        return f"initial.{self.name}.{self.word(key)}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +126,11 @@ class MotorSpec:
     damping w, +-torque_limit) for a position, clip(damping (command - w), +-torque_limit) for a
     velocity, less torque_limit w / no_load_speed, the back-EMF of the motor inside. All at the
     joint, behind the gear.
+
+    On a slider the gear is the transmission, turns of the rotor in rad per metre, so that force =
+    gear kt i and the rotor weighs rotor_inertia gear^2 in kg; what stands behind it is in N, N/m,
+    N s/m and m/s, and without a motor's own side (torque or servo) gear is 1 and rotor_inertia the
+    mass that it adds.
     """
 
     kind: str
@@ -116,12 +156,14 @@ class ActuatorSpec:
     latency_ms: float
     motor: MotorSpec
     command_speed_rad_s: float = math.inf
-    """as robot.toml states it; `RobotSpec.command_speeds_rad_s` is what holds"""
+    """as robot.toml states it, m/s of a slider; `RobotSpec.command_speeds_rad_s` is what holds"""
+    kind: JointKind = "hinge"
+    """what its joint is"""
 
     @property
     def unit(self) -> str:
         """Physical unit of the command."""
-        return COMMAND_UNITS[self.command]
+        return (SLIDE_COMMAND_UNITS if self.kind == "slide" else COMMAND_UNITS)[self.command]
 
     @property
     def nominal(self) -> dict[str, float]:
@@ -160,17 +202,43 @@ class SafetySpec:
     deadline_misses: int
     max_temperature_c: float
     false_stops_per_hour: float
+    soft_limit_margin_m: float = 0.0
+    """of sliders"""
+
+    def margin(self, joint: JointSpec) -> float:
+        """How far inside its position limits a joint's soft limits lie, in its own unit."""
+        slides = joint.kind == "slide"
+        return self.soft_limit_margin_m if slides else self.soft_limit_margin_rad
 
 
 @dataclass(frozen=True)
 class HomeSpec:
-    """The way back to the start: a weak PD on each actuated joint until all joints rest."""
+    """The way back to the start: a weak PD on each actuated joint until all joints rest.
+
+    Gains are in command unit / rad and command unit s / rad, those of sliders per m.
+    """
 
     position_gain: float
     velocity_gain: float
     position_tolerance_rad: float
     velocity_tolerance_rad_s: float
     timeout_s: float
+    slide_position_gain: float = 0.0
+    slide_velocity_gain: float = 0.0
+    position_tolerance_m: float = 0.0
+    velocity_tolerance_m_s: float = 0.0
+
+    def gains(self, joint: JointSpec) -> tuple[float, float]:
+        """Position and velocity gain of a joint, in command unit by its own."""
+        if joint.kind == "slide":
+            return self.slide_position_gain, self.slide_velocity_gain
+        return self.position_gain, self.velocity_gain
+
+    def tolerances(self, joint: JointSpec) -> tuple[float, float]:
+        """How near home and how slow a joint at rest is, in its own unit and that per second."""
+        if joint.kind == "slide":
+            return self.position_tolerance_m, self.velocity_tolerance_m_s
+        return self.position_tolerance_rad, self.velocity_tolerance_rad_s
 
 
 @dataclass(frozen=True)
@@ -191,7 +259,7 @@ class Calibration:
     """The measured offsets and parameters of one physical robot; `calibration.py` reads its file.
 
     Attributes:
-        joint_offset_rad: true angle at which each joint's encoder shows 0, (J,).
+        joint_offset_rad: true angle at which each joint's encoder shows 0, (J,); m of a slider.
         ranges: how each identified parameter varies, by path.
         raw: the file's contents, kept with what is learned from it.
     """
@@ -246,12 +314,14 @@ class RobotSpec:
     def command_speeds_rad_s(self) -> tuple[float, ...]:
         """How fast each command may move towards what is asked, (A,): of a position command what
         robot.toml states, else `COMMAND_SPEED_SHARE` of its joint's velocity limit and at most
-        `COMMAND_SPEED_RAD_S`; infinite for other commands. One rule for simulators and supervisor.
+        `COMMAND_SPEED_RAD_S`, of a slider `COMMAND_SPEED_M_S`; infinite for other commands. One
+        rule for simulators and supervisor.
         """
         speeds = []
         for actuator, j in zip(self.actuators, self.actuated, strict=True):
             slow = COMMAND_SPEED_SHARE * self.joints[j].velocity_limit_rad_s
-            default = min(slow, COMMAND_SPEED_RAD_S) if actuator.command == "position" else math.inf
+            most = COMMAND_SPEED_M_S if actuator.kind == "slide" else COMMAND_SPEED_RAD_S
+            default = min(slow, most) if actuator.command == "position" else math.inf
             stated = actuator.command_speed_rad_s
             speeds.append(stated if stated < math.inf else default)
         return tuple(speeds)
@@ -267,14 +337,15 @@ class RobotSpec:
         found["sensors.latency_ms"] = self.sensor.latency_ms
         found["sensors.noise_counts"] = self.sensor.noise_counts
         for joint in self.joints:
-            found[f"initial.{joint.name}.position_rad"] = joint.home_rad
-            found[f"initial.{joint.name}.velocity_rad_s"] = 0.0
+            found[joint.initial("position_rad")] = joint.home_rad
+            found[joint.initial("velocity_rad_s")] = 0.0
         return found | self.effects
 
     @property
     def possible_effects(self) -> dict[str, float]:
         """Every effect that this robot can have, with its neutral value, by path."""
-        found = {f"joints.{j.name}.{k}": e for j in self.joints for k, e in JOINT_EFFECTS.items()}
+        effects = {"hinge": JOINT_EFFECTS, "slide": SLIDE_EFFECTS}
+        found = {f"joints.{j.name}.{k}": e for j in self.joints for k, e in effects[j.kind].items()}
         found |= {f"links.{link}.{k}": e for link in self.links for k, e in LINK_EFFECTS.items()}
         for actuator in self.actuators:
             words = ACTUATOR_EFFECTS | (VOLTAGE_EFFECTS if actuator.command == "voltage" else {})
@@ -311,6 +382,8 @@ class RobotSpec:
         joints = [asdict(j) for j in self.joints]
         for joint in joints:  # where a robot starts is no concern of a controller either
             del joint["home_rad"], joint["absolute_encoder"]
+            if joint["kind"] == "hinge":  # as it was before there were sliders
+                del joint["kind"]
         task = asdict(self.task)
         if not self.task.goal:
             del task["goal"], task["tip"]

@@ -38,9 +38,10 @@ class ObservationLayout:
         action_history: number of past actions.
         observation_history: number of earlier measurement blocks.
         goal: names of the numbers that make an episode's goal.
-        holds: of each actuator, what keeps its joint where it is: (joint, action per rad) of a
+        holds: of each actuator, what keeps its joint where it is: (joint, action per rad or m) of a
             position command, None where no action does.
         action_step: how far each action may move in one tick; infinite where it may jump.
+        units: of each joint's position, "rad" or "m"; () is rad for all.
     """
 
     joints: tuple[str, ...]
@@ -53,6 +54,7 @@ class ObservationLayout:
     goal: tuple[str, ...] = ()
     holds: tuple[tuple[int, float] | None, ...] = ()
     action_step: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
 
     @classmethod
     def from_spec(cls, spec: RobotSpec) -> "ObservationLayout":
@@ -69,6 +71,7 @@ class ObservationLayout:
             action_history=spec.control.action_history,
             observation_history=spec.control.observation_history,
             goal=tuple(f"goal.{name}" for name in spec.task.goal),
+            units=tuple(j.unit for j in spec.joints),
             holds=tuple(
                 (j, 1 / a.limit) if a.command == "position" else None
                 for a, j in zip(spec.actuators, spec.actuated, strict=True)
@@ -78,6 +81,10 @@ class ObservationLayout:
                 for a, speed in zip(spec.actuators, spec.command_speeds_rad_s, strict=True)
             ),
         )
+
+    def unit(self, joint: int) -> str:
+        """Unit of a joint's position, of which its velocity is this per second."""
+        return self.units[joint] if self.units else "rad"
 
     @cached_property
     def block(self) -> tuple[str, ...]:
@@ -126,7 +133,7 @@ class ObservationLayout:
         return xp.minimum(xp.maximum(action, last - step), last + step)
 
     def hold(self, q: FloatArray) -> FloatArray:
-        """Actions (..., A) that leave joints at q (..., J) rad where they are; 0 where none
+        """Actions (..., A) that leave joints at q (..., J) where they are; 0 where none
         does."""
         held = np.zeros((*q.shape[:-1], self.action_size))
         for a, hold in enumerate(self.holds):
@@ -158,7 +165,7 @@ class ObservationLayout:
         return [*parts, v]
 
     def velocities(self, obs: Any, axis: int = -1) -> Any:
-        """The newest velocities (..., J) in rad/s."""
+        """The newest velocities (..., J) in rad/s, in m/s of sliders."""
         m = len(self.block)
         return columns(obs, m - len(self.joints), m, axis)
 
@@ -167,7 +174,7 @@ class ObservationLayout:
 
         Args:
             obs: (..., O).
-            dq: position increments over one tick in rad, (..., J).
+            dq: position increments over one tick in rad, in m of sliders, (..., J).
             action: the action applied during the tick, (..., A) in [-1, 1].
             xp: numpy or torch; only sin, cos, asarray and concatenate are used.
             axis: of the columns in obs, dq, action and the result: -1, or -2 for (..., O, B).

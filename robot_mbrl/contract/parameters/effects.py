@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray, Parameters
+from robot_mbrl.contract.parameters.slide_words import slide_word
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,23 @@ JOINT_EFFECTS = {
     # somebody pushes: impulses up to this size, either way, spread over a control period
     "pushes_per_s": Effect(0.0, 0.0, 100.0, "1/s"),
     "push_nm_s": Effect(0.0, 0.0, 1e3, "N m s"),
+}
+SLIDE_EFFECTS = {
+    # the same of a sliding joint
+    "static_friction_n": Effect(0.0, 0.0, 1e3, "N"),
+    "stribeck_velocity_m_s": Effect(0.05, 1e-4, 100.0, "m/s"),
+    # force -cogging_n sin(2 pi periods_per_m q + phase)
+    "cogging_n": Effect(0.0, 0.0, 1e3, "N"),
+    "cogging_periods_per_m": Effect(1.0, 1e-3, 1e5, "1/m"),
+    "cogging_phase_rad": Effect(0.0, -7.0, 7.0, "rad"),
+    "cable_n_m": Effect(0.0, 0.0, 1e5, "N/m"),
+    "cable_rest_m": Effect(0.0, -100.0, 100.0, "m"),
+    "backlash_m": Effect(0.0, 0.0, 1.0, "m"),
+    "encoder_offset_m": Effect(0.0, -100.0, 100.0, "m"),
+    "freezes_per_s": Effect(0.0, 0.0, 100.0, "1/s"),
+    "freeze_s": Effect(0.1, 0.0, 100.0, "s"),
+    "pushes_per_s": Effect(0.0, 0.0, 100.0, "1/s"),
+    "push_n_s": Effect(0.0, 0.0, 1e3, "N s"),
 }
 LINK_EFFECTS = {
     # the same at the centre of mass, in any direction
@@ -82,7 +100,7 @@ GRAVITY_EFFECTS = {
     "direction_rad": Effect(0.0, -7.0, 7.0, "rad"),
 }
 EFFECTS = {
-    "joints": JOINT_EFFECTS,
+    "joints": JOINT_EFFECTS | SLIDE_EFFECTS,
     "links": LINK_EFFECTS,
     "actuators": ACTUATOR_EFFECTS | VOLTAGE_EFFECTS,
     "sensors": SENSOR_EFFECTS,
@@ -117,7 +135,9 @@ def effect_values(parameters: Parameters, path: str, size: int) -> FloatArray:
 
 
 def names_any(parameters: dict[str, float], group: str, keys: tuple[str, ...]) -> bool:
-    """Whether any of these effects is named for anything in a group such as "joints"."""
+    """Whether any of these effects is named for anything in a group such as "joints", in a
+    slider's word or a hinge's."""
+    words = {*keys, *map(slide_word, keys)} if group == "joints" else set(keys)
     return any(
-        path.split(".")[0] == group and path.rsplit(".", 1)[-1] in keys for path in parameters
+        path.split(".")[0] == group and path.rsplit(".", 1)[-1] in words for path in parameters
     )

@@ -20,6 +20,8 @@ ABSOLUTE_LIMITS = {
     "noise_counts": (0.0, 100.0),
     "position_rad": (-100.0, 100.0),
     "velocity_rad_s": (-1000.0, 1000.0),
+    "position_m": (-100.0, 100.0),
+    "velocity_m_s": (-1000.0, 1000.0),
 }
 
 

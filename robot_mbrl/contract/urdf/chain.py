@@ -2,6 +2,8 @@
 
 Operators only, so numpy, torch and the ONNX trace share one definition. Only vectors are turned,
 never matrices: a rotation by q about the axis a is a a' + sin q [a] + cos q (1 - a a').
+
+Of a sliding joint, its position q in m stands where a hinge has sin q; its cosine is not looked at.
 """
 
 from collections.abc import Sequence
@@ -18,16 +20,18 @@ from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 
 
 @dataclass(frozen=True)
-class Hinge:
-    """A turning joint of a kinematic chain.
+class ChainJoint:
+    """A moving joint of a kinematic chain.
 
     Attributes:
         joint: its column in q.
-        origin_m: of its frame, in that of the hinge before, (3,).
+        origin_m: of its frame, in that of the joint before, (3,).
         axis: (3,), in its own frame.
         turn: (3, 9): row vectors of its frame to those of the frame before; the parts that do not
             change with the angle, go by its sine, go by its cosine.
         turn_back: (3, 9), the other way.
+        slides: whether it moves along its axis; its frame is then not turned.
+        travel: (3,), the way of its frame in that of the joint before, m per m; 0 of a hinge.
     """
 
     joint: int
@@ -35,6 +39,8 @@ class Hinge:
     axis: FloatArray
     turn: FloatArray
     turn_back: FloatArray
+    slides: bool
+    travel: FloatArray
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,11 @@ class Chain:
     """A kinematic chain from the base to a point; build with `to_link`.
 
     Attributes:
-        hinges: from the base outwards, K of them.
-        point_m: (3,), in the frame of the last hinge.
+        joints: from the base outwards, K of them.
+        point_m: (3,), in the frame of the last joint.
     """
 
-    hinges: tuple[Hinge, ...]
+    joints: tuple[ChainJoint, ...]
     point_m: FloatArray
 
     @classmethod
@@ -58,52 +64,76 @@ class Chain:
         found = read_urdf(urdf)
         if link not in found.links:
             raise SpecError(f"{urdf}: no link {link!r}; it has: {', '.join(found.links)}")
-        hinges, place, rotation = [], np.zeros(3), np.eye(3)
+        chained, place, rotation = [], np.zeros(3), np.eye(3)
         for joint in _way_to(found, link):
             place, rotation = place + rotation @ joint.origin_m, rotation @ joint.rotation
             if joint.moves:
                 column = list(joints).index(joint.name)
-                hinges.append(_hinge(column, place, rotation, joint.axis))
+                chained.append(_chained(column, place, rotation, joint))
                 place, rotation = np.zeros(3), np.eye(3)
-        return cls(tuple(hinges), place)
+        return cls(tuple(chained), place)
+
+    @property
+    def slides(self) -> frozenset[int]:
+        """Columns in q of the joints that slide."""
+        return frozenset(joint.joint for joint in self.joints if joint.slides)
 
     def locate(self, sines: Any, cosines: Any, xp: Any = np) -> Any:
         """The point (..., 3) in m in the base frame at sin q and cos q (..., J)."""
         return self._points(sines, cosines, xp)[0]
 
     def pull(self, sines: Any, cosines: Any, force: Any, xp: Any = np) -> Any:
-        """J' f (..., K): the torque of each hinge that a force (..., 3) at the point makes.
+        """J' f (..., K): the torque (or force) of each joint by a force (..., 3) at the point.
 
-        It is also the slope of the point's way along f by each hinge's angle.
+        It is also the slope of the point's way along f by each joint's position.
         """
         points = self._points(sines, cosines, xp)[1:]
         torques = []
-        for hinge, point in zip(self.hinges, points, strict=True):
-            force = _turn(hinge, hinge.turn_back, force, sines, cosines, xp)
-            lever = point @ xp.asarray(_cross(hinge.axis).T, dtype=sines.dtype)  # a x p
-            torques.append((lever * force).sum(-1))
+        for joint, point in zip(self.joints, points, strict=True):
+            force = _turn(joint, joint.turn_back, force, sines, cosines, xp)
+            if joint.slides:
+                way = xp.asarray(joint.axis, dtype=sines.dtype)
+            else:
+                way = point @ xp.asarray(_cross(joint.axis).T, dtype=sines.dtype)  # a x p
+            torques.append((way * force).sum(-1))
         return xp.stack(torques, -1)
 
     def _points(self, sines: Any, cosines: Any, xp: Any) -> list[Any]:
-        """The point in the base frame, then in that of each hinge."""
+        """The point in the base frame, then in that of each joint."""
         points = [xp.asarray(self.point_m, dtype=sines.dtype)]
-        for hinge in reversed(self.hinges):
-            turned = _turn(hinge, hinge.turn, points[-1], sines, cosines, xp)
-            points.append(turned + xp.asarray(hinge.origin_m, dtype=sines.dtype))
+        for joint in reversed(self.joints):
+            turned = _turn(joint, joint.turn, points[-1], sines, cosines, xp)
+            if joint.slides:
+                travel = xp.asarray(joint.travel, dtype=sines.dtype)
+                turned = turned + sines[..., joint.joint, None] * travel
+            points.append(turned + xp.asarray(joint.origin_m, dtype=sines.dtype))
         return points[::-1]
 
 
-def _turn(hinge: Hinge, turn: FloatArray, vector: Any, sines: Any, cosines: Any, xp: Any) -> Any:
+def _turn(
+    joint: ChainJoint, turn: FloatArray, vector: Any, sines: Any, cosines: Any, xp: Any
+) -> Any:
     parts = vector @ xp.asarray(turn, dtype=sines.dtype)
-    s, c = sines[..., hinge.joint, None], cosines[..., hinge.joint, None]
+    if joint.slides:
+        return parts[..., :3]
+    s, c = sines[..., joint.joint, None], cosines[..., joint.joint, None]
     return parts[..., :3] + s * parts[..., 3:6] + c * parts[..., 6:]
 
 
-def _hinge(joint: int, place: FloatArray, rotation: FloatArray, axis: FloatArray) -> Hinge:
+def _chained(column: int, place: FloatArray, rotation: FloatArray, joint: UrdfJoint) -> ChainJoint:
+    axis, none = joint.axis, np.zeros((3, 3))
     along = np.outer(axis, axis)
-    parts = [along, _cross(axis), np.eye(3) - along]
-    turn = np.concatenate([(rotation @ part).T for part in parts], 1)
-    return Hinge(joint, place, axis, turn, np.concatenate([rotation @ p for p in parts], 1))
+    hinge = [along, _cross(axis), np.eye(3) - along]
+    parts = [np.eye(3), none, none] if joint.slides else hinge
+    return ChainJoint(
+        joint=column,
+        origin_m=place,
+        axis=axis,
+        turn=np.concatenate([(rotation @ part).T for part in parts], 1),
+        turn_back=np.concatenate([rotation @ part for part in parts], 1),
+        slides=joint.slides,
+        travel=rotation @ axis if joint.slides else np.zeros(3),
+    )
 
 
 def _cross(a: FloatArray) -> FloatArray:

@@ -11,7 +11,8 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.urdf.problems import Problems
 
 TURNING = ("revolute", "continuous")
-MOVABLE = TURNING
+SLIDING = "prismatic"
+MOVABLE = (*TURNING, SLIDING)
 ONCE = {
     "link": ("inertial",),
     "inertial": ("origin", "mass", "inertia"),
@@ -37,7 +38,8 @@ class UrdfJoint:
 
     `rotation` (3, 3) and `origin_m` (3,) place the child in the parent, `axis` (3,) is of unit
     length in the child's frame. What the file does not say is NaN (limits, effort, velocity) or 0
-    (damping, friction).
+    (damping, friction). Of a sliding joint the numbers are in m, N, m/s, N s/m and N, whatever
+    their names say.
     """
 
     name: str
@@ -57,6 +59,11 @@ class UrdfJoint:
     def moves(self) -> bool:
         """Whether it is a degree of freedom."""
         return self.kind in MOVABLE
+
+    @property
+    def slides(self) -> bool:
+        """Whether it moves along its axis, not about it."""
+        return self.kind == SLIDING
 
 
 class UrdfReader:
@@ -161,7 +168,9 @@ class UrdfReader:
             origin_m=origin,
             rotation=turn,
             axis=axis / max(length, 1e-6),
-            limit_rad=self.range(element, limit) if kind == "revolute" else (math.nan, math.nan),
+            limit_rad=self.range(element, limit, kind)
+            if kind in ("revolute", SLIDING)
+            else (math.nan, math.nan),
             effort_nm=self.number(element, limit, "effort"),
             velocity_rad_s=self.number(element, limit, "velocity"),
             damping_nm_s_rad=0.0 if math.isnan(friction[0]) else friction[0],
@@ -171,13 +180,11 @@ class UrdfReader:
     def check_kind(self, element: ET.Element, kind: str) -> None:
         """Note what is not simulated."""
         mimic = element.find("mimic")
-        if kind == "prismatic":
-            self.note(element, "prismatic: only turning joints are supported", "--weld")
-        elif kind not in (*MOVABLE, "fixed"):
+        if kind not in (*MOVABLE, "fixed"):
             self.note(
                 element,
-                f"type {kind!r} is not supported; use revolute, continuous or fixed (a ball joint "
-                "is three revolute ones)",
+                f"type {kind!r} is not supported; use revolute, continuous, prismatic or fixed (a "
+                "ball joint is three revolute ones)",
                 "--weld",
             )
         elif mimic is not None and kind != "fixed":
@@ -197,21 +204,26 @@ class UrdfReader:
         self.note(element, f"<{tag}> names link {name!r}; the file has: {', '.join(links)}")
         return ""
 
-    def range(self, element: ET.Element, limit: ET.Element | None) -> tuple[float, float]:
-        """The limits of a revolute joint in rad."""
-        wanted = "a revolute joint needs a <limit> with lower and upper in rad"
+    def range(
+        self, element: ET.Element, limit: ET.Element | None, kind: str
+    ) -> tuple[float, float]:
+        """The limits of a revolute joint in rad, of a prismatic one in m."""
+        slides = kind == SLIDING
+        unit = "m" if slides else "rad"
+        wanted = f"a {kind} joint needs a <limit> with lower and upper in {unit}"
+        endless = "" if slides else "; make it continuous if it has no end"
         if limit is None:
-            self.note(element, f"{wanted}; make it continuous if it has no end")
+            self.note(element, wanted + endless)
             return -math.pi, math.pi
         if "lower" not in limit.attrib and "upper" not in limit.attrib:
-            self.note(element, f"{wanted}; make it continuous if it has no end", "--weld")
+            self.note(element, wanted + endless, "--weld")
             return -math.pi, math.pi
         low, high = (float(self.numbers(element, limit, k, "0")[0]) for k in ("lower", "upper"))
         if not low < high:
             self.note(
                 element,
-                f"<limit> lower {low:g} is not below upper {high:g} rad; swap them, or make the "
-                "joint continuous",
+                f"<limit> lower {low:g} is not below upper {high:g} {unit}; swap them"
+                + ("" if slides else ", or make the joint continuous"),
                 "--weld",
             )
             return -math.pi, math.pi

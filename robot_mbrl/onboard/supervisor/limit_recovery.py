@@ -21,7 +21,7 @@ class LimitRecovery:
     """
 
     def __init__(self, spec: RobotSpec, q: FloatArray) -> None:
-        """Tolerate the joints that are outside at positions q (J,) rad."""
+        """Tolerate the joints that are outside at positions q (J,)."""
         self._spec = spec
         self._last = np.array(q, dtype=np.float64)
         self._time_s: float | None = None
@@ -43,14 +43,15 @@ class LimitRecovery:
         self.outside &= excess > 0
         for j in np.flatnonzero(self.outside):
             joint = self._spec.joints[j]
-            where = f"homing: joint {joint.name!r} is at {q[j]:.3f} rad, beyond its limit"
+            where = f"homing: joint {joint.name!r} is at {q[j]:.3f} {joint.unit}, beyond its limit"
             if np.isinf(self._turned[j]):
                 if speed[j] <= SLOW_SHARE * joint.velocity_limit_rad_s:
-                    self._turned[j] = excess[j] + self._spec.safety.soft_limit_margin_rad
+                    self._turned[j] = excess[j] + self._spec.safety.margin(joint)
             elif excess[j] > self._turned[j]:
                 return StopReason.LIMIT_POSITION, f"{where}, and goes further out"
             elif speed[j] > FAST_SHARE * joint.velocity_limit_rad_s:
-                return StopReason.LIMIT_VELOCITY, f"{where}, and moves at {speed[j]:.1f} rad/s"
+                now = f"{speed[j]:.1f} {joint.unit}/s"
+                return StopReason.LIMIT_VELOCITY, f"{where}, and moves at {now}"
         return None
 
     def restrict(self, action: FloatArray) -> FloatArray:
@@ -61,7 +62,7 @@ class LimitRecovery:
         return np.clip(action, -DRIVE_SHARE, DRIVE_SHARE) if self.outside.any() else action
 
     def _excess(self, q: FloatArray) -> FloatArray:
-        """How far beyond its limits each joint is, (J,) rad; 0 inside."""
+        """How far beyond its limits each joint is, (J,) rad or m; 0 inside."""
         low, high = np.array([j.position_limit_rad for j in self._spec.joints]).T
         excess: FloatArray = np.maximum(0.0, np.maximum(q - high, low - q))
         return excess

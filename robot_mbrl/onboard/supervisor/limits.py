@@ -8,7 +8,7 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.interface import Fault, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason, Violation
 
-NEUTRAL_AT_ZERO = ("voltage", "current", "torque", "velocity")
+NEUTRAL_AT_ZERO = ("voltage", "current", "torque", "force", "velocity")
 
 
 def check_sample(
@@ -41,7 +41,7 @@ def check_sample(
         low, high = joint.position_limit_rad
         if not low <= q <= high and (tolerated is None or not tolerated[j]):
             return StopReason.LIMIT_POSITION, (
-                f"joint {joint.name!r} is at {q:.3f} rad, limits {low:g} to {high:g}"
+                f"joint {joint.name!r} is at {q:.3f} {joint.unit}, limits {low:g} to {high:g}"
             )
     return None
 
@@ -54,20 +54,20 @@ def check_velocity(spec: RobotSpec, before: RobotState, now: RobotState) -> Viol
     for joint, step in zip(spec.joints, now.q_rad - before.q_rad, strict=True):
         if abs(step) / elapsed > joint.velocity_limit_rad_s:
             return StopReason.LIMIT_VELOCITY, (
-                f"joint {joint.name!r} moved {step:.3f} rad in {1e3 * elapsed:.1f} ms, "
-                f"{abs(step) / elapsed:.1f} rad/s, limit {joint.velocity_limit_rad_s:g}"
+                f"joint {joint.name!r} moved {step:.3f} {joint.unit} in {1e3 * elapsed:.1f} ms, "
+                f"{abs(step) / elapsed:.1f} {joint.unit}/s, limit {joint.velocity_limit_rad_s:g}"
             )
     return None
 
 
 def cut_outward(spec: RobotSpec, q: FloatArray, action: FloatArray) -> FloatArray:
-    """The action (A,) with zero where it pushes a joint out of its soft limit, q (J,) rad.
+    """The action (A,) with zero where it pushes a joint out of its soft limit, q (J,).
 
     A position command is clamped into the soft limits instead, in units of its limit.
     """
-    margin = spec.safety.soft_limit_margin_rad
     kept = action.copy()
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
+        margin = spec.safety.margin(spec.joints[j])
         low, high = spec.joints[j].position_limit_rad
         low, high = low + margin, high - margin
         if actuator.command == "position":

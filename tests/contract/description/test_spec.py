@@ -102,6 +102,7 @@ def test_a_drive_with_its_own_current_loop_has_no_resistance_to_vary() -> None:
         ("furuta", "a4a283ec096b3768"),
         ("simple_pendulum", "3f045917810a04ba"),
         ("arm", "8e3a44df20ae4de1"),
+        ("cart_pole", "70c7d896122fd9b7"),
     ],
 )
 def test_controllers_of_before_still_fit_the_built_in_robots(name: str, fingerprint: str) -> None:

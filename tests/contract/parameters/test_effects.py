@@ -1,6 +1,7 @@
 """[effects] of robot.toml: its words, their ranges; all are off where nobody names them."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import SpecError
 from robot_mbrl.contract.parameters.effects import (
     EFFECTS,
+    JOINT_EFFECTS,
+    SLIDE_EFFECTS,
     effect_of,
     effect_value,
     effect_values,
     names_any,
 )
+from robot_mbrl.contract.parameters.slide_words import SLIDE_WORDS, slide_word
 from robot_mbrl.contract.parameters.variation import sample_parameters
 from tests.support.robots import furuta_toml, write_robot
 
@@ -54,6 +58,7 @@ def test_what_is_only_randomized_is_neutral_and_drawn(tmp_path: Path) -> None:
 
 def test_every_effect_is_neutral_by_default_and_within_its_range() -> None:
     off = ("stribeck_velocity_rad_s", "cogging_periods_per_rev", "freeze_s", "heating_s")
+    off = (*off, *map(slide_word, off))
     for group in EFFECTS.values():
         for key, effect in group.items():
             assert math.isnan(effect.neutral) or effect.low <= effect.neutral <= effect.high
@@ -116,6 +121,15 @@ def test_the_page_names_every_effect_with_its_unit_and_value_by_default() -> Non
                 if line.startswith(f"| `{key}`")
             ]
             assert row.split("|")[2].strip() == neutral
+
+
+def test_a_slider_has_every_effect_of_a_hinge_in_a_word_of_its_own() -> None:
+    initial = {"position_rad", "velocity_rad_s"}
+    assert {slide_word(key) for key in JOINT_EFFECTS} == set(SLIDE_EFFECTS)
+    assert set(SLIDE_WORDS) - initial == {k for k in JOINT_EFFECTS if slide_word(k) != k}
+    in_rad = {k for k in JOINT_EFFECTS if re.search("_(rad|nm|rev)(_|$)", k)}
+    assert in_rad - set(SLIDE_WORDS) == {"cogging_phase_rad"}  # a phase is one of both
+    assert names_any({"joints.cart.backlash_m": 0.0}, "joints", ("backlash_rad",))
 
 
 def test_inductance_is_a_scale_where_there_is_any(tmp_path: Path) -> None:

@@ -39,6 +39,21 @@ def test_what_the_file_says_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(elbow.origin_m, [0, 0, -0.2])
 
 
+def test_a_prismatic_joint_slides_between_ends_in_metres(tmp_path: Path) -> None:
+    text = ARM.replace('"revolute"', '"prismatic"')
+    shoulder, elbow = read_urdf(write(tmp_path, text)).moving
+    assert shoulder.slides and shoulder.limit_rad == (-1, 2)
+    assert not elbow.slides
+    for old, new, message in (
+        ('upper="2"', 'upper="-1"', "joint 'shoulder': <limit> lower -1 is not below upper -1 m"),
+        ('<limit lower="-1" upper="2" effort="3" velocity="4"/>', "", "a prismatic joint needs a"),
+        ('<axis xyz="0 2 0"/>', '<axis xyz="0 0 0"/>', "joint 'shoulder': <axis> has no direction"),
+    ):
+        assert old in text
+        with pytest.raises(SpecError, match=message):
+            read_urdf(write(tmp_path, text.replace(old, new)))
+
+
 def test_rotation_is_yaw_pitch_roll() -> None:
     quarter = math.pi / 2
     rolled = rotation(np.array([quarter, 0, 0])) @ [0, 1, 0]
@@ -87,7 +102,7 @@ NO_MASS = "link 'fore': no mass, but joint 'elbow' moves it; give it an <inertia
         ("</robot>", THIRD.format("fore", "base"), "closes the loop .*base.*remove one joint"),
         ("</robot>", '<link name="lost"/></robot>', "'base', 'lost' have no parent.*one root"),
         ("</robot>", THIRD.format("fore", "hand"), "names link 'hand'; the file has: base, upper"),
-        ('"revolute"', '"prismatic"', "joint 'shoulder': prismatic.*--weld shoulder"),
+        ('"revolute"', '"planar"', "joint 'shoulder': type 'planar'.*--weld shoulder"),
         ('"revolute"', '"spherical"', "joint 'shoulder': type 'spherical'.*--weld shoulder"),
         ('"1 0 0"/>', '"1 0 0"/><mimic joint="shoulder"/>', "mimics joint 'shoulder'"),
         ('<axis xyz="0 2 0"/>', '<axis xyz="0 0 0"/>', "joint 'shoulder': <axis> has no direction"),
@@ -118,7 +133,7 @@ def test_another_format_is_named(tmp_path: Path) -> None:
 
 
 def test_one_remedy_names_all_joints_it_is_for(tmp_path: Path) -> None:
-    text = ARM.replace('"revolute"', '"prismatic"').replace('"continuous"', '"floating"')
+    text = ARM.replace('"revolute"', '"planar"').replace('"continuous"', '"floating"')
     with pytest.raises(SpecError, match="--weld shoulder elbow"):
         read_urdf(write(tmp_path, text))
 
