@@ -65,7 +65,7 @@ def test_a_clock_that_had_to_be_corrected_is_told(capsys, corrected: int) -> Non
         skipped_periods=1,
         counts={"missed": 2, "clock": corrected},
     )
-    score = EpisodeScore(success=True, returns=1.0)
+    score = EpisodeScore(success=True, returns=1.0, at_goal_s=0.0)
     print_episode(EpisodeResult(Path("e.mcap"), report, score), 1, 2)
     line = capsys.readouterr().out
     assert "2 missed" in line
