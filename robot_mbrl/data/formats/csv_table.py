@@ -16,6 +16,7 @@ from robot_mbrl.contract.files.read_file import read_text
 from robot_mbrl.data.formats.log_columns import SECONDS, Column, LogColumns, template
 
 DELIMITERS = ",;\t"
+MOST_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def read_log(path: Path, columns: LogColumns, spec: RobotSpec) -> LogTable:
 
 def _read_rows(path: Path) -> tuple[list[str], list[Row], bool]:
     """Names, rows with something in them, and whether a last row was cut."""
-    text = read_text(path)
+    text = read_text(path, most=MOST_BYTES)
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, ""), delimiter=max(DELIMITERS, key=first.count))
     try:
