@@ -26,7 +26,7 @@ JOINT = """
 name = {name}
 wraps = {wraps}
 encoder_counts_per_rev = 4096   # MEASURE: data sheet of the encoder, after the gear
-{limit}velocity_limit_rad_s = {velocity}    # beyond it the supervisor stops{home}
+{limit}velocity_limit_rad_s = {velocity}    # {velocity_comment}beyond it the supervisor stops{home}
 velocity_filter_hz = 20
 """
 
@@ -36,6 +36,9 @@ name = {name}
 joint = {name}
 command = "position"
 limit_rad = {limit}    # what action 1 asks for; cut to the joint's soft limits
+# How fast the command itself moves, so that no jump of it makes the robot jump: at most 2 rad/s,
+# half the no-load speed (the rest carries and accelerates) and 1 m/s at the reach of the joint.
+command_speed_rad_s = {command_speed}
 latency_ms = 10    # MEASURE: time from a step of the command to the first motion
 
 [actuator.servo]
@@ -73,7 +76,7 @@ reply_timeout_ms = 4
 soft_limit_margin_rad = {margin}
 coast_ticks = 3
 hold_ticks = 0
-ramp_s = 0.1
+ramp_s = {ramp}
 watchdog_ms = 80
 deadline_ms = 5
 deadline_misses = 2
