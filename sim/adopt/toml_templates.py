@@ -73,7 +73,7 @@ baudrate = 921600
 reply_timeout_ms = 4
 
 [safety]
-soft_limit_margin_rad = {margin}
+{margins}
 coast_ticks = 3
 hold_ticks = 0
 ramp_s = {ramp}
@@ -85,20 +85,16 @@ false_stops_per_hour = 0.5
 
 [home]
 # {home_comment}
-position_gain = {position_gain}
-velocity_gain = {velocity_gain}
-position_tolerance_rad = 0.25   # weight makes a servo sag by up to {sag} rad
-velocity_tolerance_rad_s = 0.3
+{home}
 timeout_s = 60
 
 [task]
 name = "reach_pose"          # reward and success: robot_mbrl/tasks/reach_pose.py
 
 [task.parameters]
-tolerance_rad = 0.1          # success: every joint this near for the last hold_s seconds
+{tolerances}
 hold_s = 2
 
-[task.parameters.target_rad] # any pose within the limits; this one the motors can hold
 {targets}
 """
 
