@@ -1,6 +1,7 @@
 """What every driver offers, and what those that speak over a byte stream have in common."""
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
@@ -16,6 +17,7 @@ from robot_mbrl.contract.errors import DeviceFault, LinkError, LinkTimeout
 from robot_mbrl.contract.interface import (
     LATCHED_FAULTS,
     Command,
+    Confirming,
     Enabled,
     Fault,
     Robot,
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
-class Driver(Robot, Enabled, Protocol):
+class Driver(Robot, Enabled, Confirming, Protocol):
     """A robot behind a protocol: `connect`, `arm`, then `read` and `send` each tick.
 
     Fault bits of its device are translated: `RobotState.faults` are bits of the contract's `Fault`.
@@ -54,12 +56,13 @@ class Driver(Robot, Enabled, Protocol):
 class PortDriver(ABC):
     """The part of a driver that no protocol over a byte stream needs to write again.
 
-    A protocol adds `_identify`, `_remove_drive`, `_discard_partial`, `arm`, `clear_faults`, `read`
-    and `send`.
+    A protocol adds `_identify`, `_enable`, `_watchdog_in_force_ms`, `_remove_drive`,
+    `_discard_partial`, `clear_faults`, `read` and `send`.
 
     Attributes:
         spec: the robot.
         identity, statistics: see `Driver`.
+        confirmed_off, watchdog_s: see `Confirming`.
     """
 
     def __init__(self, spec: RobotSpec, port: Port) -> None:
@@ -67,6 +70,7 @@ class PortDriver(ABC):
         self.spec = spec
         self.identity: Identity | None = None
         self.statistics = LinkStatistics()
+        self.confirmed_off, self.watchdog_s = False, 0.0
         self._port = port
         self._closed = False
         self._timeout_s = spec.link.reply_timeout_ms * 1e-3
@@ -82,6 +86,18 @@ class PortDriver(ABC):
         """Ask who is there; raises LinkTimeout where nobody answers."""
 
     @abstractmethod
+    def _enable(self, watchdog_ms: int) -> Fault:
+        """Ask for drive under a watchdog of so many ms; gives the device's faults after that.
+
+        Raises LinkError.
+        """
+
+    @abstractmethod
+    def _watchdog_in_force_ms(self) -> float | None:
+        """The watchdog period that the device says it goes by, enabled; None of a device that has
+        no watchdog. Raises LinkError."""
+
+    @abstractmethod
     def _remove_drive(self) -> None:
         """Ask until it is confirmed that the drive is off, `ATTEMPTS` times; raises LinkError."""
 
@@ -90,22 +106,53 @@ class PortDriver(ABC):
         identity = self._identify()
         check_identity(self.spec, identity)
         self.identity = identity
-        self._remove_drive()
+        self._switch_off()
         return identity
+
+    def arm(self) -> None:
+        """Enable drive under the watchdog of `[safety] watchdog_ms`, which the device confirms.
+
+        Raises DeviceFault when the device is not healthy after that, or another period is in force:
+        the drive is off then. Latched faults need `clear_faults` first, by decision of whoever
+        calls.
+        """
+        self.confirmed_off, self.watchdog_s = False, 0.0
+        period_ms = math.ceil(self.spec.safety.watchdog_ms)
+        self._check_enabled(self._enable(period_ms))
+        in_force_ms = self._watchdog_in_force_ms()
+        if in_force_ms is None:
+            return
+        self.watchdog_s = in_force_ms * 1e-3
+        if in_force_ms != period_ms:
+            self.stop()
+            raise DeviceFault(
+                f"robot {self.spec.name!r}: its watchdog is at {in_force_ms:g} ms, not at the "
+                f"{period_ms} ms that it was asked for; make [safety] watchdog_ms a period that "
+                "the device takes, or correct its firmware"
+            )
+
+    def _switch_off(self) -> None:
+        """Ask until it is confirmed; raises LinkError."""
+        self._remove_drive()
+        self.confirmed_off = True
 
     def stop(self) -> None:
         """Remove drive until it is acknowledged, at most `ATTEMPTS` reply times. Never raises."""
         if self._closed:
             return
         try:
-            self._remove_drive()
+            self._switch_off()
         except Exception as error:
-            logger.error(
-                "robot %s: STOP not acknowledged (%s); the device's watchdog stops it within %g ms",
-                self.spec.name,
-                error,
-                self.spec.safety.watchdog_ms,
-            )
+            known = self._last_known()
+            logger.error("robot %s: STOP not acknowledged (%s); %s", self.spec.name, error, known)
+
+    def _last_known(self) -> str:
+        """Where the drive is although nobody answers."""
+        if self.confirmed_off:
+            return "its drive was off and has not been enabled since"
+        if self.watchdog_s > 0:
+            return f"the device's watchdog stops it within {1e3 * self.watchdog_s:g} ms"
+        return "the device has confirmed no watchdog either: switch the power off"
 
     def close(self) -> None:
         """Stop, then release the port; safe to call twice."""

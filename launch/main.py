@@ -5,7 +5,6 @@ deploy and collect start on a machine without torch and mujoco.
 """
 
 import atexit
-import contextlib
 import difflib
 import gc
 import importlib
@@ -14,15 +13,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import tyro
 
 import robot_mbrl
-from launch.verb import ERROR, INTERRUPTED, OK, SAFETY_STOP, TERMINATED, USAGE, Outcome, plain
+from launch.stop_signals import Terminated, signals_interrupt
+from launch.verb import BY_SIGNAL, ERROR, INTERRUPTED, OK, SAFETY_STOP, USAGE, Outcome, plain
 from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
 
 VERBS = {
@@ -36,6 +36,7 @@ VERBS = {
     "collect": "record episodes to learn from",
     "finetune": "correct a run with recorded episodes; keep it only if it predicts better",
     "import-log": "turn measured CSV logs into episodes",
+    "replay": "play a recorded episode in simulation; its error against what was measured",
     "report": "draw a run and its episodes into one HTML file",
     "analyze": "measure how wrong a run's model is, and whether it knows",
     "bench": "measure this machine, or what learning reaches; see `robot-mbrl bench`",
@@ -88,10 +89,6 @@ VERB_MENU = Menu("robot-mbrl", "VERB", {"launch.verbs": VERBS})
 BENCH_MENU = Menu("robot-mbrl bench", "NAME", {"launch.bench": BENCHES, "launch.studies": STUDIES})
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a verb as Ctrl-C does, with an exit code of its own."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 well, 1 error, 2 usage, 3 safety stop, 4 rejected)."""
     args = list(sys.argv[1:] if argv is None else argv)
@@ -133,13 +130,14 @@ def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
     """Parse, run, print; errors raised on purpose become one message and no traceback."""
     settings: Any = None
     try:
-        with sigterm_interrupts():
+        with signals_interrupt():
             module = load_command(module_name)
             # tyro ends wrong usage with exit code 2 by itself
             settings = tyro.cli(module.Settings, prog=prog, args=args)
             outcome: Outcome = module.run(settings)
-    except Terminated:
-        return _say(prog, "stopped by SIGTERM", TERMINATED)
+    except Terminated as error:
+        name = signal.Signals(error.number).name
+        return _say(prog, f"stopped by {name}", BY_SIGNAL + error.number)
     except KeyboardInterrupt:
         return _say(prog, "stopped by Ctrl-C", INTERRUPTED)
     except ModuleNotFoundError as error:
@@ -193,20 +191,6 @@ def print_anything() -> None:
         if isinstance(stream, io.TextIOWrapper):
             utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
-
-
-@contextlib.contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Within, SIGTERM raises Terminated in the main thread."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

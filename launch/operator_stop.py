@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a robot moves: a request the loop obeys between two ticks."""
+"""Ctrl-C, SIGTERM and SIGHUP while a robot moves: a request the loop obeys between two ticks."""
 
 import contextlib
 import signal
@@ -9,6 +9,7 @@ import numpy as np
 
 from hardware import open_connection
 from launch.hang_guard import HangGuard
+from launch.stop_signals import interrupt, leave_dead_terminal, stop_signals
 from launch.terminal import LiveLine
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.stop_reason import StopReason
@@ -17,7 +18,7 @@ from robot_mbrl.onboard.session import EpisodeView
 
 
 class OperatorStop:
-    """Within the context, SIGINT and SIGTERM end an episode cleanly.
+    """Within the context, SIGINT, SIGTERM and SIGHUP (unless ignored) end an episode cleanly.
 
     While `during_episode`, the first signal only sets `requested`, so that the tick in progress is
     finished and recorded; a second one, or one outside an episode, raises KeyboardInterrupt, which
@@ -32,7 +33,7 @@ class OperatorStop:
 
     def __enter__(self) -> "OperatorStop":
         self.hang_guard.__enter__()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stop_signals():
             self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -52,10 +53,11 @@ class OperatorStop:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.hang_guard.handled += 1
+        leave_dead_terminal()
         again = self.requested
         self.requested = True
         if again or not self._in_episode:
-            raise KeyboardInterrupt
+            raise interrupt(number)
 
 
 def open_session(

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.description.calibration import describe_offsets
+from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.onboard import EpisodeResult, EpisodesReport
 from robot_mbrl.onboard.session import EpisodeView
 
@@ -180,12 +181,16 @@ def print_calibration(spec: RobotSpec, file: Path | None) -> None:
 def print_end(report: EpisodesReport, robot: str) -> None:
     """Why a row of episodes ended, and what to do where it was a safety stop."""
     if report.interrupted:
-        print(f"robot {robot!r}: stopped by the operator, drive off")
+        print(f"robot {robot!r}: stopped by the operator. {report.drive.sentence}")
     elif report.stop is not None:
         end = report.stop.report
         print(f"robot {robot!r}: SAFETY STOP {end.stop_reason.value}: {end.message}")
         print(f"  {end.stop_reason.sentence}")
-        print("  Drive is off. Find the cause, then start again; nothing resets by itself.")
+        print(f"  {report.drive.sentence}")
+        latched = end.stop_reason in (StopReason.WATCHDOG, StopReason.DEVICE_FAULT)
+        again = "start again with --clear-faults" if latched else "start again"
+        print(f"  Find the cause, then {again}; nothing resets by itself.")
     else:
         done = f"{report.success:.0%} of {len(report.results)} episodes succeeded"
-        print(f"robot {robot!r}: {done}")
+        unknown = "" if report.drive.confirmed_off else f". {report.drive.sentence}"
+        print(f"robot {robot!r}: {done}{unknown}")

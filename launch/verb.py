@@ -15,8 +15,8 @@ ERROR = 1
 USAGE = 2
 SAFETY_STOP = 3
 REJECTED = 4
+BY_SIGNAL = 128
 INTERRUPTED = 130
-TERMINATED = 143
 
 
 @dataclass(frozen=True, kw_only=True)

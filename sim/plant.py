@@ -124,7 +124,7 @@ class MujocoPlant:
         """Compile the machine as it is at `time_s`, at rest in its zero position."""
         values = self._reality.parameters_at(time_s)
         self.model = mujoco_model(self._spec, values, timestep_s=TIMESTEP_S)
-        self.model.actuator_ctrllimited[:] = False  # limits are the electronics' business
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL  # by electronics
         stiffen_friction(self.model)
         for payload in self._reality.payloads:
             if payload.at_s <= time_s:

@@ -71,8 +71,8 @@ class McuDevice:
             sample=unsigned(board.sample),
             faults=int(on_the_wire(board.faults)),
             counts=tuple(signed(count) for count in board.counts()),
-            applied=tuple(float(v) for v in board.command),
-            temperature_c=tuple(float(v) for v in board.heat.celsius),
+            applied=tuple(float(v) for v in board.echo),
+            temperature_c=tuple(float(v) for v in board.temperatures_c),
         )
 
 

@@ -1,6 +1,5 @@
 """`McuDriver`: a robot behind protocol `mcu`, on any `Port`."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,7 +21,7 @@ from hardware.mcu.messages import IdentityMessage, StateMessage
 from hardware.port import Port
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import FrameError, LinkTimeout
-from robot_mbrl.contract.interface import Command, RobotState
+from robot_mbrl.contract.interface import Command, Fault, RobotState
 
 CONNECT_S = 2.0  # boards that reset when the port opens need a second
 CONNECT_REPLY_S = 0.05
@@ -44,16 +43,6 @@ class McuDriver(PortDriver):
         self._reader = FrameReader()
         self._counts, self._samples = Unwrapped(), Unwrapped()
 
-    def arm(self) -> None:
-        """Enable drive under the watchdog of `[safety] watchdog_ms`.
-
-        Raises DeviceFault when the device is not healthy after that; latched faults need
-        `clear_faults` first, by decision of whoever calls.
-        """
-        period = math.ceil(self.spec.safety.watchdog_ms)
-        state = insist(lambda: self._ask(lambda sequence: messages.enable(sequence, period)))
-        self._check_enabled(meaning_of(state.faults))
-
     def clear_faults(self) -> None:
         """Reset latched faults and leave the drive off; raises LinkError."""
         insist(lambda: self._ask(messages.clear))
@@ -74,7 +63,7 @@ class McuDriver(PortDriver):
     def send(self, command: Command) -> Command:
         """Clamp to the limits, drive, and return the device's echo of what it applied.
 
-        The echo is 0 when the device is not enabled or has a fault; `read` says which. When the
+        The echo is the neutral command when the drive is off; `read` says why. When the
         reply is lost (LinkTimeout), the command may or may not be in force.
         Raises NotFiniteError, ShapeError, LinkError.
         """
@@ -94,6 +83,17 @@ class McuDriver(PortDriver):
             except LinkTimeout as error:
                 if self._port.now() >= deadline:
                     raise LinkTimeout(self._silence()) from error
+
+    def _enable(self, watchdog_ms: int) -> Fault:
+        ask = insist(lambda: self._ask(lambda sequence: messages.enable(sequence, watchdog_ms)))
+        return meaning_of(ask.faults)
+
+    def _watchdog_in_force_ms(self) -> float:
+        return insist(self._ask_who).watchdog_ms
+
+    def _ask_who(self) -> IdentityMessage:
+        frame = self._request(messages.hello, MessageType.IDENTITY, self._timeout_s)
+        return IdentityMessage.unpack(frame)
 
     def _remove_drive(self) -> None:
         insist(lambda: self._ask(messages.stop))

@@ -99,6 +99,17 @@ class Board:
         self._measure()
 
     @property
+    def echo(self) -> FloatArray:
+        """The command (A,) that a reply says is in force."""
+        return self.command * self.plan.echo_share
+
+    @property
+    def temperatures_c(self) -> FloatArray:
+        """The temperatures (A,) that a reply shows."""
+        lost = np.full_like(self.heat.celsius, np.nan)
+        return lost if self.plan.lose_temperature else self.heat.celsius
+
+    @property
     def enabled(self) -> bool:
         """Whether commands are applied."""
         return Fault.NOT_ENABLED not in self.faults
@@ -135,6 +146,16 @@ class Board:
         self._log("faults cleared")
         self._supervise()
 
+    def reboot(self) -> None:
+        """Lose power for a moment: disabled, clock and counter at 0, incremental encoders too."""
+        self._encoders.power_up()
+        self._shift = neutral_command(self.spec, self._encoders.zero_rad)
+        self._cut()
+        self.faults = Fault.NOT_ENABLED
+        self.clock.restart(self.time_s)
+        self.sample = 0
+        self._log("powered up")
+
     def take_command(self, values: FloatArray) -> None:
         """Clamp, drive and feed the watchdog; values (A,) in physical units.
 
@@ -158,7 +179,8 @@ class Board:
 
     def counts(self) -> tuple[int, ...]:
         """Encoder counts (J,) as a reply shows them, with the noise of this reading."""
-        if not (self.plan.freeze_encoders and self._counts):
+        still = self.plan.freeze_encoders or self.plan.dead_encoders
+        if not (still and self._counts):
             self._counts = self._encoders.counts(self._noise_counts, self.rng)
         return self._counts
 
@@ -179,6 +201,9 @@ class Board:
             self._load_parameters()
         if self.plan.coming:
             self.plan.advance_to(self.time_s)
+        if self.plan.reboot:
+            self.plan.reboot = False
+            self.reboot()
         self.heat.advance(self.drive, self._encoders.newest_rad, self.powered, TICK_S)
         self._measure()
         self._supervise()

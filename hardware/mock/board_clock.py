@@ -11,6 +11,10 @@ class BoardClock:
         self._plan = plan
         self._true_s = self._shown_s = 0.0
 
+    def restart(self, time_s: float) -> None:
+        """Powered up again at the true `time_s`."""
+        self._true_s, self._shown_s = time_s, 0.0
+
     def show(self, time_s: float) -> int:
         """Microseconds at the true `time_s`, which never goes back."""
         self._shown_s += self._plan.clock_rate * (time_s - self._true_s) + self._plan.clock_jump_s

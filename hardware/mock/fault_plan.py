@@ -15,7 +15,11 @@ class FaultPlan:
         corrupt_replies: so many of the next replies have one byte flipped.
         reply_delay_ms: replies leave so much later.
         freeze_encoders: counts and sample counter stand still.
+        dead_encoders: counts stand still, the sample counter runs on.
         lose_encoder: the firmware notices a dead encoder.
+        lose_temperature: temperatures are NaN.
+        echo_share: commands are confirmed as so many times what they are.
+        reboot: the device restarts now; switches itself back.
         clock_rate: seconds that the device's clock shows in a second; 0 stands still.
         clock_jump_s: the device's clock jumps by so much, once.
         clock_bits: it counts microseconds in so many bits and then starts anew.
@@ -26,7 +30,11 @@ class FaultPlan:
     corrupt_replies: int = 0
     reply_delay_ms: float = 0.0
     freeze_encoders: bool = False
+    dead_encoders: bool = False
     lose_encoder: bool = False
+    lose_temperature: bool = False
+    echo_share: float = 1.0
+    reboot: bool = False
     clock_rate: float = 1.0
     clock_jump_s: float = 0.0
     clock_bits: int = 64

@@ -48,6 +48,7 @@ class Encoders:
         self._half_play = np.array(half)
         zero = [reality.effect(j.path("encoder_offset_rad")) for j in spec.joints]
         self.zero_rad = np.array(zero)
+        self._absolute = np.array([j.absolute_encoder for j in spec.joints])
         self._tick_s = tick_s
         self.newest_rad = np.zeros(len(spec.joints))
         self._angles: deque[FloatArray] = deque()
@@ -62,6 +63,10 @@ class Encoders:
         self.newest_rad = counts * self._rad_per_count
         while len(self._angles) > round(age_s / self._tick_s) + 1:
             self._angles.popleft()
+
+    def power_up(self) -> None:
+        """Incremental encoders show 0 at the last sample from now on."""
+        self.zero_rad = np.where(self._absolute, self.zero_rad, self._angles[-1])
 
     def counts(self, noise_counts: float, rng: np.random.Generator) -> tuple[int, ...]:
         """Counts (J,) of the oldest kept sample: round(angle / step + noise)."""

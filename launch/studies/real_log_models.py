@@ -40,7 +40,7 @@ from robot_mbrl.models.judging.open_loop import (
 )
 from robot_mbrl.tasks import make_task
 from sim.mujoco_engine.model import mujoco_model
-from sim.mujoco_engine.open_loop import simulate_increments
+from sim.open_loop import simulate_increments
 
 MODELS = ("nominal", "pretrained", "scratch", "finetuned")
 Report = Callable[[str, int, int, dict[str, float]], None]

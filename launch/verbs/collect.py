@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 
+from launch.latched_faults import settle_faults
 from launch.operator_stop import OperatorStop, open_session
 from launch.terminal import print_calibration, print_end, print_episode
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
@@ -57,6 +59,8 @@ class Settings(Verb):
     """what innovation and disagreement do: stop the robot, only be noted, or nothing"""
     keep_going: bool = False
     """go home and on after a stop by a limit or a monitor; other stops always end"""
+    clear_faults: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """clear what the device has latched, such as its watchdog after a kill; find the cause first"""
     seed: int = 0
     """of the noise, and of an in-process mock"""
 
@@ -91,6 +95,7 @@ def collect(
     """Run the episodes."""
     check_not_in_use(settings.out)
     with open_session(spec, settings.port, stop, settings.seed) as session:
+        settle_faults(session, settings.clear_faults)
         thresholds = controller.metadata.thresholds if controller else {}
         plan = EpisodePlan(
             ticks=session.ticks(settings.seconds),

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+import tyro
+
+from launch.latched_faults import settle_faults
 from launch.operator_stop import OperatorStop, open_session
 from launch.terminal import print_calibration, print_end, print_episode
 from launch.verb import OK, SAFETY_STOP, Outcome, Verb
@@ -47,6 +50,8 @@ class Settings(Verb):
     """what innovation and disagreement do: stop the robot, only be noted, or nothing"""
     goal: tuple[float, ...] | None = None
     """of a task that has goals, such as a point x y z in m; drawn for each episode by default"""
+    clear_faults: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """clear what the device has latched, such as its watchdog after a kill; find the cause first"""
     seed: int = 0
     """of the planner's noise, the goals drawn, and of an in-process mock"""
 
@@ -81,6 +86,7 @@ def deploy(
         print("this controller holds no calibrated thresholds: innovation is not watched")
     check_not_in_use(settings.record)
     with open_session(spec, settings.port, stop, settings.seed) as session:
+        settle_faults(session, settings.clear_faults)
         plan = EpisodePlan(
             ticks=session.ticks(settings.seconds),
             folder=settings.record,

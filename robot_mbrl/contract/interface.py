@@ -134,6 +134,21 @@ class Enabled(Protocol):
 
 
 @runtime_checkable
+class Confirming(Protocol):
+    """Drivers of a device that may not be heard: what it has confirmed."""
+
+    @property
+    def confirmed_off(self) -> bool:
+        """Whether the device has confirmed, since it was last to be enabled, that its drive is
+        off."""
+
+    @property
+    def watchdog_s(self) -> float:
+        """The watchdog period in force when the device was last enabled, as it says; 0 before that,
+        and for a device without a watchdog."""
+
+
+@runtime_checkable
 class Clock(Protocol):
     """Time as the control loop sees it; in simulation waiting advances the physics."""
 

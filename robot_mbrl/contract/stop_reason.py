@@ -30,6 +30,9 @@ class StopReason(Enum):
     TEMPERATURE = "temperature"
     DEVICE_FAULT = "device_fault"
     WATCHDOG = "watchdog"
+    REBOOT = "reboot"
+    SENSOR = "sensor"
+    ECHO = "echo"
     DEADLINE = "deadline"
     INNOVATION = "innovation"
     DISAGREEMENT = "disagreement"
@@ -46,18 +49,26 @@ class StopReason(Enum):
         return ERRORS.get(self, SafetyError)
 
 
+Violation = tuple[StopReason, str]
+"""What a check found: the reason to stop, and what was seen."""
+
 SENTENCES = {
     StopReason.FINISHED: "The episode ran to its end.",
     StopReason.OPERATOR: "An operator asked to stop.",
     StopReason.EXCEPTION: "The program failed; the traceback says where.",
     StopReason.NON_FINITE: "A state or an action was not a finite number.",
     StopReason.LINK_LOST: "The robot does not answer: look at cable, port and power.",
-    StopReason.STALE: "The robot answers but its samples stand still: look at the sensors.",
+    StopReason.STALE: "There was no new sample for too long: look at the sensors.",
     StopReason.LIMIT_POSITION: "A joint left its position limit.",
     StopReason.LIMIT_VELOCITY: "A joint was faster than its velocity limit.",
     StopReason.TEMPERATURE: "A motor is too hot: let it cool.",
     StopReason.DEVICE_FAULT: "The robot reports a fault of its own.",
     StopReason.WATCHDOG: "The robot heard no command for too long and removed its drive.",
+    StopReason.REBOOT: "The device has restarted: look at its power and cables.",
+    StopReason.SENSOR: "A sensor does not tell what it should: look at it and its cable.",
+    StopReason.ECHO: (
+        "The device does not do what it is asked: look at its supply, its limits and its firmware."
+    ),
     StopReason.DEADLINE: "The control loop was too late: close other programs, plan less.",
     StopReason.INNOVATION: (
         "The robot does not move as the model predicts: look for a payload, a loose or blocked "
@@ -78,6 +89,9 @@ ERRORS: dict[StopReason, type[RobotMbrlError]] = {
     StopReason.TEMPERATURE: LimitExceeded,
     StopReason.DEVICE_FAULT: DeviceFault,
     StopReason.WATCHDOG: DeviceFault,
+    StopReason.REBOOT: DeviceFault,
+    StopReason.SENSOR: DeviceFault,
+    StopReason.ECHO: DeviceFault,
     StopReason.DEADLINE: DeadlineMissed,
     StopReason.INNOVATION: UncertaintyExceeded,
     StopReason.DISAGREEMENT: UncertaintyExceeded,

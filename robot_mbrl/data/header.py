@@ -108,8 +108,13 @@ class EpisodeHeader:
             created=str(values["created"]),
             lineage=table.table("lineage").raw(),
             extra=table.table("extra").raw(),
+            joint_offset_rad=_offsets(table.table("joint_offset_rad")),
             format=values["format"],
         )
+
+
+def _offsets(table: TomlTable) -> dict[str, float]:
+    return {joint: table.number(joint, -1e6, 1e6, "rad") for joint in table.keys()}  # noqa: SIM118
 
 
 def read_action(table: TomlTable) -> dict[str, Any]:

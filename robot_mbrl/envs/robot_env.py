@@ -140,11 +140,13 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         """Bring the robot to its start; returns observation (O,) and info.
 
         The task's goal, if it has one, is drawn, or given by `options={"goal": (G,)}`. Resetting is
-        the operator's consent to leave a latched stop.
+        the operator's consent to leave a latched stop; after a restart of the device it takes
+        `options={"zeroed": True}`, see SafeRobot.reset.
         """
         super().reset(seed=seed, options=options)
         self._running = False
-        self.safe.reset()
+        zeroed = self._restartable is not None or bool((options or {}).get("zeroed"))
+        self.safe.reset(zeroed=zeroed)
         if self._restartable:
             self._restartable.restart(np.random.default_rng(self.np_random.integers(2**63)))
         else:

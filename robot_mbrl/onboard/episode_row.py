@@ -7,6 +7,7 @@ from typing import Any
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.onboard.controller.output import Controller
 from robot_mbrl.onboard.session import EpisodePlan, EpisodeResult, Session
+from robot_mbrl.onboard.supervisor.drive_report import DriveReport
 
 NORMAL_ENDS = (StopReason.FINISHED, StopReason.OPERATOR)
 EPISODIC_STOPS = (
@@ -29,11 +30,13 @@ class EpisodesReport:
         results: of each episode, oldest first.
         interrupted: ended by the operator, in an episode or on the way home.
         keep_going: stops that concern one episode only did not end the row.
+        drive: what is known of the drive after the last one.
     """
 
     results: tuple[EpisodeResult, ...]
     interrupted: bool
     keep_going: bool
+    drive: DriveReport
 
     @property
     def stop(self) -> EpisodeResult | None:
@@ -54,7 +57,7 @@ class EpisodesReport:
             "stop_reason": reason.value,
             "success": self.success,
             "episodes": [r.to_json() for r in self.results],
-        }
+        } | self.drive.to_json()
 
 
 def run_episodes(
@@ -83,7 +86,7 @@ def run_episodes(
     except KeyboardInterrupt:
         session.safe.stop(StopReason.OPERATOR, "stopped on the way home")
         interrupted = True
-    return EpisodesReport(tuple(results), interrupted, keep_going)
+    return EpisodesReport(tuple(results), interrupted, keep_going, session.safe.drive)
 
 
 def ends_row(result: EpisodeResult, keep_going: bool) -> bool:

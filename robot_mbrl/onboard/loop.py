@@ -20,8 +20,9 @@ from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 from robot_mbrl.onboard.timing.measured_observer import MeasuredObserver
 from robot_mbrl.onboard.timing.pacing import Pacer, Period
 
-APPLIED_TOLERANCE = 0.02
-"""Up to this difference of applied and proposed action, a prediction is about what happened."""
+APPLIED_TOLERANCE = 0.05
+"""Up to this difference of applied and proposed action, a prediction is about what happened: a
+device that always applies a little less stays watched (and `EchoCheck` stops one that goes on)."""
 
 
 def run_episode(

@@ -14,6 +14,7 @@ import numpy as np
 from robot_mbrl.contract import Clock, ObservationLayout, Observer, Robot, RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import LinkError, SafetyError, SettingsError
+from robot_mbrl.contract.interface import Enabled, Fault
 from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from robot_mbrl.data.score import EpisodeScore, score_episode
 from robot_mbrl.onboard.controller.output import Controller
@@ -25,6 +26,7 @@ from robot_mbrl.onboard.monitor.monitor import Monitor, WatchingMonitor
 from robot_mbrl.onboard.monitor.thresholds import MonitorThresholds
 from robot_mbrl.onboard.realtime import realtime_priority
 from robot_mbrl.onboard.recorder import BackgroundRecorder, Recorder
+from robot_mbrl.onboard.supervisor.latched_faults import latched_faults
 from robot_mbrl.onboard.supervisor.latched_robot import SafetyState
 from robot_mbrl.onboard.supervisor.safe_robot import SafeRobot
 from robot_mbrl.tasks import draw_goals, make_task
@@ -157,6 +159,15 @@ class Session:
     ) -> None:
         self.safe.__exit__(kind, error, trace)
 
+    def latched_faults(self) -> Fault:
+        """What keeps the device from being enabled; of a robot not yet armed. Raises LinkError."""
+        return latched_faults(self._connection.robot, self.spec)
+
+    def clear_faults(self) -> None:
+        """Clear what the device has latched, by decision of an operator; raises LinkError."""
+        if isinstance(self._connection.robot, Enabled):
+            self._connection.robot.clear_faults()
+
     def ticks(self, seconds: float | None = None) -> int:
         """Length of an episode in ticks, the task's by default; raises SettingsError below two."""
         wanted_s = self.task.episode_s if seconds is None else seconds
@@ -199,13 +210,14 @@ class Session:
         writer = self._open_episode(plan)
         view = EpisodeView(title, plan.ticks, self.safe, watched)
         make_recorder = Recorder if self._connection.simulated else BackgroundRecorder
+        recorder = make_recorder(writer)  # before the priority, which its thread would inherit
         with self._watch(view), self._priority():
             report = run_episode(
                 self.safe,
                 self._connection.clock,
                 watched,
                 observer,
-                make_recorder(writer),
+                recorder,
                 plan.ticks,
                 stop_requested=self._stop_requested,
                 monitor=monitor,

@@ -225,7 +225,9 @@ class BulletPhysics:
     def set_state(self, parameters: Parameters, state: State) -> Readings:
         """Go on from what `get_state` gave, with the parameters (B,) each that held then."""
         everyone = np.arange(len(self._q))
+        on = self._forces.power.on.copy()
         self.reset(parameters, everyone)
+        self._forces.power.switch(on)
         self._q[:], self._v[:] = state["q"], state["v"]
         self._latency.set_state(state)
         self._forces.set_state(state)

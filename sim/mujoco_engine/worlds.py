@@ -51,7 +51,7 @@ class MujocoWorlds:
         stop_engine_clock()
         self.spec = spec
         self.model = model or mujoco_model(spec)
-        self.model.actuator_ctrllimited[:] = False  # limits are the electronics' business
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL  # by electronics
         self._batch = Batch(self.model, num_worlds, nthread=threads)
         if self._batch.nthread > 1:
             leave_to_parent(self, self._batch)

@@ -5,7 +5,7 @@ import numpy as np
 from calibration.log_windows import LogWindows
 from calibration.posterior import offspring, posterior_worlds
 from robot_mbrl.contract import load_robot
-from sim.mujoco_engine.open_loop import simulate_increments
+from sim.open_loop import simulate_increments
 
 SPEC = load_robot("simple_pendulum")
 

@@ -191,6 +191,39 @@ class ProtocolConformance(RobotConformance, DriveConformance):
         robot.arm()
         assert robot.read().faults == 0
 
+    def test_the_device_says_which_watchdog_it_goes_by(
+        self, rig: Rig, spec: RobotSpec, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        if Fault.WATCHDOG not in self.reports:
+            pytest.skip("a device without a watchdog")
+        assert rig.driver.confirmed_off and rig.driver.watchdog_s == 0.0
+        rig.driver.arm()
+        assert rig.driver.watchdog_s == pytest.approx(rig.board.watchdog_s)
+        assert rig.driver.watchdog_s == pytest.approx(1e-3 * spec.safety.watchdog_ms, abs=1e-3)
+        assert not rig.driver.confirmed_off
+        rig.driver.stop()
+        assert rig.driver.confirmed_off
+
+    @pytest.mark.parametrize("factor", [0.25, 2.5])
+    def test_another_watchdog_than_robot_toml_says_is_refused(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, factor: float
+    ) -> None:
+        if Fault.WATCHDOG not in self.reports:
+            pytest.skip("a device without a watchdog")
+        enable = rig.board.enable
+        monkeypatch.setattr(rig.board, "enable", lambda seconds: enable(factor * seconds))
+        with pytest.raises(DeviceFault, match=r"watchdog is at .* ms, not at .*watchdog_ms"):
+            rig.driver.arm()
+        assert not rig.board.powered.any() and rig.driver.confirmed_off
+
+    def test_a_stop_that_nobody_hears_is_not_confirmed(self, robot: Driver, rig: Rig) -> None:
+        rig.plan.drop_replies = 1_000_000
+        robot.stop()
+        assert not robot.confirmed_off
+        rig.plan.drop_replies = 0
+        robot.stop()
+        assert robot.confirmed_off
+
     # --- a bad wire ---------------------------------------------------------------------------
 
     @pytest.mark.parametrize("fault", ["drop_replies", "corrupt_replies"])

@@ -107,3 +107,28 @@ def test_velocities_are_those_of_the_true_time(spec: RobotSpec) -> None:
     column = observer.layout.column("arm.velocity")
     seen = np.array([o[column] for o in controller.observations])
     assert seen[10:] == pytest.approx(np.full(50, ALLOWED), rel=0.03)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_wrong_clock_on_a_bad_line_of_a_busy_host(spec: RobotSpec, name: str, seed: int) -> None:
+    """5 % of the packets lost, a stall now and then: no false stop, and the true one is found."""
+    lost = {"sensors.lost_share": 0.05, "actuators.motor.lost_share": 0.05}
+    for too_fast_at_s, reason in [(9.0, StopReason.FINISHED), (0.8, StopReason.LIMIT_VELOCITY)]:
+        robot, clock, _, _ = make_rig_robot(
+            spec, quiet(spec, lost, failures=tuple(CLOCKS[name]), seed=seed)
+        )
+        robot.connect()
+        clock.wait_until(0.02)
+        controller, rng = Accelerating(spec, clock, too_fast_at_s), np.random.default_rng(seed)
+
+        def ask(n: int, controller: Accelerating = controller, clock: Clock = clock) -> None:
+            if n % 17 == 0:
+                clock.wait_until(clock.now() + rng.uniform(0.01, 0.05))  # noqa: B023
+            controller.ask(n)
+
+        controller.before = ask
+        observer = Observer(ObservationLayout.from_spec(spec))
+        with SafeRobot(robot, spec, clock) as safe:
+            report = run_episode(safe, clock, controller, observer, None, 60)
+        assert report.stop_reason is reason, report.message

@@ -1,3 +1,4 @@
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -133,3 +134,17 @@ def test_a_way_home_that_is_always_late_stops(spec, clock, monkeypatch):
     with pytest.raises(SafetyError, match="2 ticks in a row were late"):
         go_home(safe, clock, spec)
     assert safe.reason is StopReason.DEADLINE
+
+
+def test_no_garbage_is_collected_on_the_way_home(spec, clock, monkeypatch):
+    seen = []
+
+    def note(q, velocity, spec):
+        seen.append(gc.isenabled())
+        return home_action(q, velocity, spec)
+
+    monkeypatch.setattr("robot_mbrl.onboard.home.home_action", note)
+    robot = DampedRobot(spec, clock, [0.5, 0.0])
+    go_home(SafeRobot(robot, spec, clock), clock, spec)
+    assert seen and not any(seen)
+    assert gc.isenabled()

@@ -106,3 +106,25 @@ def test_a_wrong_goal_and_a_wrong_length_are_refused(tmp_path, spec, plant) -> N
         with pytest.raises(SettingsError, match=r"at least 0\.04 s"):
             running.ticks(0.01)
         assert running.ticks(1.0) == 50
+
+
+def test_real_robots_are_driven_home_and_through_episodes_with_priority(
+    tmp_path, spec, plant, monkeypatch
+) -> None:
+    taken = []
+
+    @contextlib.contextmanager
+    def note() -> Iterator[bool]:
+        taken.append(True)
+        yield True
+
+    monkeypatch.setattr("robot_mbrl.onboard.session.realtime_priority", note)
+    with session(spec, plant) as running:
+        running.go_home()
+        running.run(noise(spec), EpisodePlan(5, tmp_path, "collect"))
+        assert not taken  # time waits for a mock in this process
+        monkeypatch.setattr(type(running._connection), "simulated", False)
+        running.go_home()
+        assert len(taken) == 1
+        running.run(noise(spec), EpisodePlan(5, tmp_path, "collect"))
+        assert len(taken) == 2

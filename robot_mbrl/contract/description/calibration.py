@@ -11,13 +11,13 @@ latency_ms = { mean = 18.0, interval = [16.0, 21.0] }
 """
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from robot_mbrl.contract.description.spec import Calibration, RobotSpec
 from robot_mbrl.contract.errors import CalibrationError, SpecError
+from robot_mbrl.contract.files.read_file import parse_json_object, read_text, shown
 from robot_mbrl.contract.files.toml_table import TomlTable, read_toml
 from robot_mbrl.contract.parameters.read_values import walk_parameters
 from robot_mbrl.contract.parameters.variation import Variation
@@ -56,28 +56,27 @@ def check_calibration(
     Raises CalibrationError for that of another robot or description, an unknown joint or parameter,
     or a mean outside of its interval.
     """
-    table = TomlTable(raw, source)
+    if not isinstance(raw, dict):
+        raise CalibrationError(f"{source}: expected a table, got {shown(raw)}")
+    table = TomlTable(raw, source, error=CalibrationError)
     _check_owner(spec, raw, source)
+    offsets = _offsets(spec, table.table("joint_offset_rad", optional=True), source)
     try:
         ranges = _ranges(spec, table.table("parameters", optional=True))
     except SpecError as error:
         raise CalibrationError(str(error)) from error
-    return Calibration(_offsets(spec, raw, source), ranges, raw)
+    return Calibration(offsets, ranges, raw)
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if path.suffix != ".toml":
+        text = read_text(path, CalibrationError)
+        return parse_json_object(text, str(path), CalibrationError)
     try:
-        if path.suffix == ".toml":
-            found = read_toml(path).raw()
-            return dict(json.loads(json.dumps(found, default=str)))  # dates become text
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CalibrationError(f"{path}: cannot be read ({error.strerror})") from error
-    except (SpecError, ValueError) as error:
-        raise CalibrationError(f"{path}: {error}") from error
-    if not isinstance(found, dict):
-        raise CalibrationError(f"{path}: expected a JSON object, got {type(found).__name__}")
-    return found
+        found = read_toml(path).raw()
+    except SpecError as error:
+        raise CalibrationError(str(error)) from error
+    return dict(json.loads(json.dumps(found, default=str)))  # dates become text
 
 
 def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:
@@ -94,15 +93,12 @@ def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:
         )
 
 
-def _offsets(spec: RobotSpec, raw: dict[str, Any], source: str) -> tuple[float, ...]:
-    offsets = dict(raw.get("joint_offset_rad", {}))
+def _offsets(spec: RobotSpec, table: TomlTable, source: str) -> tuple[float, ...]:
     known = [j.name for j in spec.joints]
-    for name, value in offsets.items():
+    for name in table.keys():  # noqa: SIM118
         if name not in known:
             raise CalibrationError(f"{source} names joint {name!r}; known: {known}")
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise CalibrationError(f"{source}: offset of joint {name!r} is {value!r}, expected rad")
-    return tuple(float(offsets.get(name, 0.0)) for name in known)
+    return tuple(table.number(name, -1e3, 1e3, "rad", default=0.0) for name in known)
 
 
 def _ranges(spec: RobotSpec, table: TomlTable) -> dict[str, Variation]:

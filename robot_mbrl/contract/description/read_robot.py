@@ -154,6 +154,7 @@ def _joint(t: TomlTable) -> JointSpec:
         velocity_limit_rad_s=t.number("velocity_limit_rad_s", 1e-3, 1e4, "rad/s"),
         velocity_filter_hz=t.number("velocity_filter_hz", 0.1, 1e5, "Hz"),
         home_rad=t.number("home_rad", -100, 100, "rad", default=0.0),
+        absolute_encoder=t.flag("absolute_encoder", default=False),
     )
     low, high = spec.position_limit_rad
     if not low <= spec.home_rad <= high:

@@ -22,16 +22,19 @@ from robot_mbrl.contract.parameters.vocabulary import parameter_limits
 FOLDER = "realities"
 OF_THE_LINK = ("actuators.*.jitter_ms", "actuators.*.lost_share", "sensors.lost_share")
 """Effects from outside the machine that a reality file may name besides the machine's own."""
-FAILURES = (
-    "drop_replies",
-    "corrupt_replies",
-    "reply_delay_ms",
-    "freeze_encoders",
-    "lose_encoder",
-    "clock_rate",
-    "clock_jump_s",
-    "clock_bits",
-)
+COUNT_FAILURES = {
+    "drop_replies": (0, 1_000_000),
+    "corrupt_replies": (0, 1_000_000),
+    "clock_bits": (8, 64),
+}
+NUMBER_FAILURES = {
+    "reply_delay_ms": (0.0, 10_000.0, "ms"),
+    "clock_rate": (0.0, 100.0, "s/s"),
+    "clock_jump_s": (-1e6, 1e6, "s"),
+    "echo_share": (-10.0, 10.0, ""),
+}
+FLAG_FAILURES = ("freeze_encoders", "dead_encoders", "lose_encoder", "lose_temperature", "reboot")
+FAILURES = (*COUNT_FAILURES, *NUMBER_FAILURES, *FLAG_FAILURES)
 """Switches of a `[[fault]]`: so many replies, milliseconds, on or off, the device's clock."""
 
 logger = logging.getLogger(__name__)
@@ -63,7 +66,7 @@ class Change:
 class Failure:
     """What fails from `at_s` on: switches of a mock device and what they are set to, see FAILURES.
 
-    A switch that is set back, to 0 or False, ends the failure.
+    A switch that is set back, to 0, False or a share of 1, ends the failure.
     """
 
     at_s: float
@@ -189,16 +192,10 @@ def _failure(t: TomlTable) -> Failure:
     for name in FAILURES:
         if not t.has(name):
             continue
-        if name in ("drop_replies", "corrupt_replies"):
-            switches[name] = t.integer(name, 0, 1_000_000)
-        elif name == "reply_delay_ms":
-            switches[name] = t.number(name, 0, 10_000, "ms")
-        elif name == "clock_rate":
-            switches[name] = t.number(name, 0, 100, "s/s")
-        elif name == "clock_jump_s":
-            switches[name] = t.number(name, -1e6, 1e6, "s")
-        elif name == "clock_bits":
-            switches[name] = t.integer(name, 8, 64)
+        if name in COUNT_FAILURES:
+            switches[name] = t.integer(name, *COUNT_FAILURES[name])
+        elif name in NUMBER_FAILURES:
+            switches[name] = t.number(name, *NUMBER_FAILURES[name])
         else:
             switches[name] = t.flag(name)
     t.finish()

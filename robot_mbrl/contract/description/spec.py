@@ -86,6 +86,8 @@ class JointSpec:
     velocity_limit_rad_s: float
     velocity_filter_hz: float
     home_rad: float = 0.0
+    absolute_encoder: bool = False
+    """it knows its zero after a power-up; an incremental one counts from where it is then"""
     kind: JointKind = "hinge"
 
     @property
@@ -379,7 +381,7 @@ class RobotSpec:
         del control["physics_rate_hz"]
         joints = [asdict(j) for j in self.joints]
         for joint in joints:  # where a robot starts is no concern of a controller either
-            del joint["home_rad"]
+            del joint["home_rad"], joint["absolute_encoder"]
             if joint["kind"] == "hinge":  # as it was before there were sliders
                 del joint["kind"]
         task = asdict(self.task)

@@ -8,8 +8,7 @@ reply would not do; two late ticks in a row, or a tenth of the last second, stop
 from collections import deque
 
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 from robot_mbrl.onboard.timing.pacing import Period
 
 WINDOW_S = 1.0
@@ -70,6 +69,6 @@ class Deadlines:
             return None
         return StopReason.DEADLINE, (
             f"a command comes {age_ms:.0f} ms after its sample; without one the device removes "
-            f"drive in {self._safety.watchdog_ms:g} ms. What takes longer than a period belongs "
-            "between episodes"
+            f"drive in {self._safety.watchdog_ms:g} ms. Call read() once a tick; what takes longer "
+            "than a period belongs between episodes"
         )

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from robot_mbrl.contract import RobotSpec, RobotState
 
+SEQUENCES = 2**32
+"""Sample counters that start anew after this many go on; one that goes back is no new sample."""
+
 
 class Freshness:
     """The last good sample and the ticks since it.
@@ -32,8 +35,8 @@ class Freshness:
             return False
         if self.last is None or now_s - self._seen_at_s < 0.5 * self._dt:
             return True  # asked again at once: nothing new is to be expected
-        newer = state.device_time_s > self.last.device_time_s
-        return newer and state.sequence != self.last.sequence
+        ahead = (state.sequence - self.last.sequence) % SEQUENCES
+        return state.device_time_s > self.last.device_time_s and 0 < ahead < SEQUENCES // 2
 
     def miss(self) -> RobotState | None:
         """The last good sample again with fresh=False, or None when it is too old to go on."""

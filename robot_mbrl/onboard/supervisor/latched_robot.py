@@ -1,5 +1,6 @@
 """How a robot is stopped and stays stopped: drive off first, one named reason, a reset to leave."""
 
+import logging
 from enum import Enum
 from types import TracebackType
 from typing import NoReturn, Self
@@ -8,9 +9,13 @@ import numpy as np
 
 from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
-from robot_mbrl.contract.interface import Enabled
+from robot_mbrl.contract.interface import Enabled, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.onboard.supervisor.drive_report import DriveReport
+from robot_mbrl.onboard.supervisor.latched_faults import latched_faults
 from robot_mbrl.onboard.supervisor.limits import neutral_action
+
+logger = logging.getLogger(__name__)
 
 
 class SafetyState(Enum):
@@ -62,14 +67,23 @@ class LatchedRobot:
             self.state, self.reason, self.message = SafetyState.STOPPED, reason, message
         self._drive_off()
 
+    @property
+    def drive(self) -> DriveReport:
+        """What is known of the drive after `stop` or `disarm`."""
+        return DriveReport.of_robot(self._robot)
+
     def reset(self) -> None:
         """Leave STOPPED by decision of an operator; the robot is disarmed after that.
 
-        Clears latched faults of the device; raises LinkError, still stopped, if it is silent.
+        Clears latched faults of the device, and logs which; raises LinkError, still stopped, if it
+        is silent.
         """
         self._drive_off()
         if isinstance(self._robot, Enabled):
+            faults = latched_faults(self._robot, self.spec)
             self._robot.clear_faults()
+            if faults:
+                logger.warning("robot %s: cleared %s", self.spec.name, describe_faults(faults))
         self.state, self.reason, self.message = SafetyState.DISARMED, None, ""
         self.error = None
         self._applied = np.zeros(len(self.spec.actuators))

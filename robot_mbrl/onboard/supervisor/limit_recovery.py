@@ -4,8 +4,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.stop_reason import StopReason
-from robot_mbrl.onboard.supervisor.limits import Violation
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
 SLOW_SHARE, FAST_SHARE = 0.02, 0.1
 """Of a joint's velocity limit: slow enough to be pulled, too fast to be beyond the limit."""

@@ -6,9 +6,8 @@ import numpy.typing as npt
 from robot_mbrl.contract import RobotSpec, RobotState
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.interface import Fault, describe_faults
-from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.contract.stop_reason import StopReason, Violation
 
-Violation = tuple[StopReason, str]
 NEUTRAL_AT_ZERO = ("voltage", "current", "torque", "force", "velocity")
 
 

@@ -33,6 +33,7 @@ from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard.supervisor.deadlines import Deadlines
+from robot_mbrl.onboard.supervisor.device.checks import DeviceChecks
 from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
@@ -69,6 +70,7 @@ class SafeRobot(LatchedRobot):
         super().__init__(robot, spec, clock)
         self.flags = TickFlag(0)
         self.counts = dict.fromkeys(COUNTED, 0)
+        self._device = DeviceChecks(spec)
         self._forget()
 
     def _forget(self) -> None:
@@ -80,6 +82,7 @@ class SafeRobot(LatchedRobot):
         self._applied = np.zeros(len(self.spec.actuators))
         self._layout = ObservationLayout.from_spec(self.spec)
         self._recovery: LimitRecovery | None = None
+        self._device.restart()
 
     # --- entering and leaving -----------------------------------------------------------------
 
@@ -112,10 +115,16 @@ class SafeRobot(LatchedRobot):
         self.state = SafetyState.ARMED
         return state
 
-    def reset(self) -> None:
-        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten."""
+    def reset(self, *, zeroed: bool = False) -> None:
+        """Leave STOPPED, see LatchedRobot; samples and ramp are forgotten.
+
+        After a restart of the device `zeroed` says that its incremental encoders show 0 where they
+        shall; without that the robot is still refused.
+        """
         super().reset()
         self._forget()
+        if zeroed:
+            self._device.zeroed()
 
     # --- one tick -----------------------------------------------------------------------------
 
@@ -223,6 +232,8 @@ class SafeRobot(LatchedRobot):
         if not np.isfinite(applied).all():
             self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
         self._applied = applied
+        if fault := self._device.sent(allowed, applied):
+            self._trip(*fault)
         return applied.copy()
 
     # --- inside -------------------------------------------------------------------------------
@@ -260,7 +271,8 @@ class SafeRobot(LatchedRobot):
 
     def _check(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))
-        fault = check_sample(self.spec, state, self._recovery.outside if self._recovery else None)
+        tolerated = self._recovery.outside if self._recovery else None
+        fault = self._device.sample(state) or check_sample(self.spec, state, tolerated)
         if fault:
             self._trip(*fault)
 

@@ -67,7 +67,8 @@ def test_the_documented_example_says_what_the_page_says(spec: RobotSpec, tmp_pat
     assert reality.effect("joints.pendulum.cogging_nm") == 0.0
     assert reality.payloads == (Payload(4.0, "pendulum", 0.005, 0.129),)
     assert reality.changes == (Change(6.0, "actuators.motor.torque_constant", 0.6),)
-    assert reality.failures == (Failure(8.0, {"drop_replies": 10}),)
+    clock = Failure(9.0, {"clock_rate": 0.5})
+    assert reality.failures == (Failure(8.0, {"drop_replies": 10}), clock)
 
 
 def test_old_words_for_the_link_are_read_and_todays_are_named(

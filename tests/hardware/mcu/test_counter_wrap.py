@@ -30,7 +30,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def turn(board: Board, joint: int, counts: int) -> None:
     """Let an encoder begin at so many counts."""
     encoders = board._encoders
-    encoders._zero[joint] = -counts * encoders._rad_per_count[joint]
+    encoders.zero_rad[joint] = -counts * encoders._rad_per_count[joint]
 
 
 @pytest.mark.parametrize("end", [2**31 - 3, -(2**31) + 2])

@@ -74,6 +74,7 @@ def test_the_sequence_number_wraps(spec: RobotSpec) -> None:
 def test_stop_gives_up_within_its_budget(spec: RobotSpec, caplog: pytest.LogCaptureFixture) -> None:
     robot, clock, device, _ = make_rig_robot(spec)
     robot.connect()
+    robot.arm()
     device.board.plan.drop_replies = 1000
     start = clock.now()
     robot.stop()
@@ -108,6 +109,30 @@ def test_nobody_we_know_answers(spec: RobotSpec, answer: bytes, hint: str) -> No
     with pytest.raises(LinkTimeout, match=f"no answer to HELLO within 2 s; .*{hint}"):
         McuDriver(spec, line).connect()
     assert line.now() == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_stop_unheard_before_anything_was_enabled_says_so(
+    spec: RobotSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    robot, _, device, _ = make_rig_robot(spec)
+    robot.connect()
+    device.board.plan.drop_replies = 1000
+    robot.stop()
+    assert "was off and has not been enabled since" in caplog.text
+    assert robot.confirmed_off
+
+
+def test_a_stop_unheard_after_an_enable_unheard_promises_nothing(
+    spec: RobotSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    robot, _, device, _ = make_rig_robot(spec)
+    robot.connect()
+    device.board.plan.drop_replies = 1000
+    with pytest.raises(LinkTimeout):
+        robot.arm()
+    robot.stop()
+    assert "no watchdog either: switch the power off" in caplog.text
+    assert not robot.confirmed_off and robot.watchdog_s == 0.0
 
 
 def test_errors_are_ours(spec: RobotSpec) -> None:

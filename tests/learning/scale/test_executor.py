@@ -23,14 +23,14 @@ PARENT = """
 import signal
 import sys
 from pathlib import Path
-from launch.main import sigterm_interrupts
+from launch.stop_signals import signals_interrupt
 from robot_mbrl.learning.scale.executor import Job, ProcessExecutor
 from tests.support.jobs import hang, hang_deaf
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 work = [Job("one", hang, (Path(sys.argv[1]),)), Job("two", hang_deaf, (Path(sys.argv[1]),))]
 try:
-    with sigterm_interrupts():
+    with signals_interrupt():
         list(ProcessExecutor(2).map(work))
 except KeyboardInterrupt:
     sys.exit(130)

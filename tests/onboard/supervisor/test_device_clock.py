@@ -1,9 +1,12 @@
 """A device's clock is followed where it can be true, and corrected where it cannot."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotState
+from robot_mbrl.contract.errors import StaleState
 from robot_mbrl.onboard.supervisor.device_clock import WRAP_S, DeviceClock
 
 DT, ROUND_TRIP_S = 0.02, 0.001
@@ -90,3 +93,40 @@ def test_time_never_goes_back_whatever_the_device_says() -> None:
     elapsed, _ = steps(rng.uniform(-1e4, 1e4, 300).tolist())
     assert (elapsed > 0).all()
     assert elapsed == pytest.approx(np.full(299, DT), abs=0.3 * DT)
+
+
+# --- in the supervisor -------------------------------------------------------------------------
+
+
+def test_a_device_that_repeats_old_samples_has_no_new_one(safe, robot, clock) -> None:
+    """Their times are earlier, which alone might be a clock that starts anew."""
+    safe.arm()
+    old = []
+    for _ in range(10):
+        clock.advance(DT)
+        old.append(safe.read())
+    again = iter(old)
+    robot.change = lambda state: next(again)
+    with pytest.raises(StaleState, match="stands still"):
+        for _ in range(5):
+            clock.advance(DT)
+            safe.read()
+
+
+def test_a_sample_counter_of_32_bits_goes_on(safe, robot, clock) -> None:
+    counter = iter(range(2**32 - 5, 2**32 + 20))
+    robot.change = lambda state: replace(state, sequence=next(counter) % 2**32)
+    safe.arm()
+    for _ in range(15):
+        clock.advance(DT)
+        assert safe.read().fresh
+
+
+def test_corrections_are_counted_and_the_time_line_goes_on(safe, robot, clock) -> None:
+    safe.arm()
+    clock.advance(DT)
+    before = safe.read().device_time_s
+    robot.change = lambda state: replace(state, device_time_s=state.device_time_s - 3.0)
+    clock.advance(DT)
+    assert safe.read().device_time_s == pytest.approx(before + DT)
+    assert safe.counts["clock"] == 1

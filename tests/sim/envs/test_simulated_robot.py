@@ -1,5 +1,6 @@
 """A simulated robot keeps what every Robot keeps, in both engines, with its drive on and off."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import Clock, Command, Robot, RobotSpec, load_robot
-from robot_mbrl.contract.interface import Enabled
+from robot_mbrl.contract.interface import Enabled, Fault
 from robot_mbrl.contract.observation.neutral_command import neutral_command
 from sim.envs.simulated_robot import SimulatedRobot
 from tests.conformance.drive import DriveConformance, Make, wait
@@ -59,6 +60,16 @@ class TestSimulatedArm(RobotConformance, DriveConformance):
         robot.stop()
         wait(robot, 0.5)
         assert np.abs(robot.worlds.true_state()[0][0] - POSE).max() > 2 * self.sag_rad
+
+    def test_a_copy_of_a_stopped_robot_is_off(self, robot: SimulatedRobot) -> None:
+        wait(robot, 0.1)
+        robot.stop()
+        other = copy.deepcopy(robot)
+        for each in (robot, other):
+            wait(each, 0.3)
+        np.testing.assert_array_equal(other.worlds.true_state()[0], robot.worlds.true_state()[0])
+        assert other.read().faults & Fault.NOT_ENABLED
+        other.close()
 
     def test_a_restart_switches_on(self, robot: SimulatedRobot) -> None:
         robot.stop()

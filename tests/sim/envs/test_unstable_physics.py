@@ -11,7 +11,7 @@ from robot_mbrl.contract.description.reality import nominal_reality
 from robot_mbrl.contract.errors import SimulationError
 from sim import make_env, make_vec_env
 from sim.envs.cartpole import CartPoleSwingUpEnv
-from sim.mujoco_engine.open_loop import simulate_increments
+from sim.open_loop import simulate_increments
 from sim.plant import make_plant
 from tests.support.engines import each_engine, start
 

@@ -31,7 +31,8 @@ class ToyDevice:
             case "who":
                 who = Identity.of_spec(board.spec, "toy-1", f"TOY-{board.reality.name}")
                 units, limits = ",".join(who.units), listed(who.limits)
-                return [who.firmware, who.serial, listed(who.counts_per_rev), units, limits]
+                period = repr(1e3 * board.watchdog_s)
+                return [who.firmware, who.serial, listed(who.counts_per_rev), units, limits, period]
             case "drive":
                 board.take_command(np.array([float(v) for v in values]))
             case "on":
@@ -41,8 +42,8 @@ class ToyDevice:
             case "clear":
                 board.clear_faults()
         faults = sum(bit for bit, fault in MEANING.items() if fault in board.faults)
-        measured = [listed(board.counts()), listed(board.command), listed(board.heat.celsius)]
-        return [repr(board.time_s), board.sample, faults, *measured]
+        measured = [listed(board.counts()), listed(board.echo), listed(board.temperatures_c)]
+        return [repr(1e-6 * board.clock.show(board.time_s)), board.sample, faults, *measured]
 
 
 def listed(values: Iterable[float]) -> str:

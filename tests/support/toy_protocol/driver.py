@@ -20,9 +20,6 @@ class ToyDriver(PortDriver):
         self._numbers = itertools.count(1)
         self._reader = LineReader()
 
-    def arm(self) -> None:
-        self._check_enabled(insist(lambda: self._ask("on", self.spec.safety.watchdog_ms)).faults)
-
     def clear_faults(self) -> None:
         insist(lambda: self._ask("clear"))
 
@@ -38,6 +35,12 @@ class ToyDriver(PortDriver):
         limits = tuple(float(w) for w in words[4].split(","))
         # it stores no name
         return Identity(None, words[0], words[1], tuple(joints), tuple(words[3].split(",")), limits)
+
+    def _enable(self, watchdog_ms: int) -> Fault:
+        return Fault(insist(lambda: self._ask("on", watchdog_ms)).faults)
+
+    def _watchdog_in_force_ms(self) -> float:
+        return float(insist(lambda: self._words("who"))[-1])
 
     def _remove_drive(self) -> None:
         insist(lambda: self._ask("off"))

@@ -5,7 +5,7 @@ import pytest
 
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.errors import ShapeError
-from sim.mujoco_engine.open_loop import simulate_increments
+from sim.open_loop import simulate_increments
 
 SPEC = load_robot("simple_pendulum")
 FREE = {"joints.pendulum.damping": 0.01, "joints.pendulum.friction": 0.01}
