@@ -24,12 +24,14 @@ class LineageError:
     Attributes:
         runs: folders.
         joints: names of the columns.
+        units: of the columns, "rad" or "m".
         error_rad: root mean square position error after `TICKS` ticks, (runs, J).
         disagreement: median over windows, (runs,), in each run's own unit.
     """
 
     runs: tuple[Path, ...]
     joints: tuple[str, ...]
+    units: tuple[str, ...]
     error_rad: FloatArray
     disagreement: FloatArray
 
@@ -47,4 +49,6 @@ def measure_lineage_error(
         errors.append(open_loop_error(model, short).rms_rad[-1])
         uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.action[:, 0])
         spreads.append(np.median(uncertainty.disagreement))
-    return LineageError(tuple(line), agent.layout.joints, np.stack(errors), np.array(spreads))
+    units = tuple(joint.unit for joint in spec.joints)
+    found = np.stack(errors), np.array(spreads)
+    return LineageError(tuple(line), agent.layout.joints, units, *found)
