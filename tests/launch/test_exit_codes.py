@@ -29,7 +29,7 @@ def failing(tmp_path: Path, at_s: float, fault: str) -> str:
     ("fault", "said"),
     [
         ("drop_replies = 1000", "does not answer"),
-        ("freeze_encoders = true", "stand still"),
+        ("freeze_encoders = true", "stands still"),
         ("lose_encoder = true", "encoder"),
     ],
 )
