@@ -36,6 +36,11 @@ COMMAND_SPEED_SHARE = 0.5
 """Of the no-load speed: what is left goes into carrying and accelerating."""
 TIP_SPEED_M_S = 1.0
 """What a joint moves is no faster by command; a hand beside it gets out of the way."""
+HOME_PER_S2, HOME_PER_S = 64.0, 12.0
+"""Home gains by the inertia that a motor feels: 8 rad/s, damping ratio .75, the stiffest that some
+50 ms between a motion and its answer allow; a set point of 1 rad/s makes them weak."""
+HOME_LOADS, HOME_MOST_PER_S2 = 2.0, 160.0
+"""Where that does not carry so many loads, friction among them, a rad: more, up to 13 rad/s."""
 DAMPING_RATIO = 0.7
 NUDGE, REST_STEPS, ROUNDS = 0.05, (0.03, 3e-3, 3e-4), 150
 """How a free joint is let fall: away from where it may balance, then down in ever finer steps."""
@@ -63,6 +68,7 @@ class JointGuess:
         command_speed_rad_s: at which a position command moves.
         friction_nm: Coulomb friction of the joint, a share of the effort where the URDF has none.
         stiffness_nm_rad, damping_nm_s_rad: of a position servo.
+        home_nm_rad, home_nm_s_rad: gains of the way home by torques.
         load_nm: the most that weight asks of it, over random poses.
     """
 
@@ -82,6 +88,8 @@ class JointGuess:
     rotor_kg_m2: float
     stiffness_nm_rad: float
     damping_nm_s_rad: float
+    home_nm_rad: float
+    home_nm_s_rad: float
     load_nm: float
 
     @property
@@ -136,13 +144,14 @@ def guess_joints(
     step = np.array([0.0 if f else s.step for f, s in zip(free, scales, strict=True)])
     strength = np.where(free, np.inf, HOLD_SHARE * effort)
     target = body.holdable_pose(home, low + margin, high - margin, strength, step)
+    speeds = np.array([motors[j.name].speed_rad_s for j in joints])
+    speeds_known = np.isfinite(speeds)
+    speeds = np.where(speeds_known, speeds, [scale.speed for scale in scales])
+    rotors = np.minimum(TIME_CONSTANT_S * effort / speeds, MOST_ROTOR_KG_M2)
+    felt = body.free_inertia(home, np.where(free, 0.0, rotors))
     guesses = []
     for k, joint in enumerate(joints):
-        motor = motors[joint.name]
-        speed = motor.speed_rad_s
-        speed_known = math.isfinite(speed)
-        speed = speed if speed_known else scales[k].speed
-        rotor = min(TIME_CONSTANT_S * effort[k] / speed, MOST_ROTOR_KG_M2)
+        motor, speed, rotor = motors[joint.name], float(speeds[k]), float(rotors[k])
         stiffness = effort[k] / scales[k].full_at
         critical = 2 * math.sqrt(stiffness * (inertia[k] + rotor))
         guesses.append(
@@ -159,13 +168,15 @@ def guess_joints(
                 effort_nm=effort[k],
                 effort_known=bool(effort_known[k]),
                 speed_rad_s=speed,
-                speed_known=speed_known,
+                speed_known=bool(speeds_known[k]),
                 command_speed_rad_s=_command_speed(speed, motor, scales[k]),
                 friction_nm=joint.friction_nm or _friction(joint, effort[k], load[k], free[k]),
                 rotor_kg_m2=rotor,
                 stiffness_nm_rad=stiffness,
                 # back-EMF, effort / speed, damps as well
                 damping_nm_s_rad=max(0.0, DAMPING_RATIO * critical - effort[k] / speed),
+                home_nm_rad=_home_gain(felt[k], load[k] + FRICTION_SHARE * effort[k]),
+                home_nm_s_rad=HOME_PER_S * felt[k],
                 load_nm=load[k],
             )
         )
@@ -193,6 +204,12 @@ def _friction(joint: UrdfJoint, effort: float, load: float, free: bool) -> float
     if not free:
         return _round(FRICTION_SHARE * effort)
     return 0.0 if joint.damping_nm_s_rad else _round(FREE_FRICTION_SHARE * load)
+
+
+def _home_gain(inertia: float, load: float) -> float:
+    """Position gain in N m / rad of a motor that feels this inertia and this load."""
+    least = HOME_PER_S2 * inertia
+    return max(least, min(HOME_LOADS * load, HOME_MOST_PER_S2 * inertia))
 
 
 def _round(value: float) -> float:
@@ -243,11 +260,21 @@ class _Body:
 
     def inertia(self, q: FloatArray) -> FloatArray:
         """Diagonal of the mass matrix (J,)."""
+        diagonal: FloatArray = np.diag(self._mass_matrix(q))
+        return diagonal
+
+    def free_inertia(self, q: FloatArray, rotors: FloatArray) -> FloatArray:
+        """What each motor has to accelerate where the other joints give way, with its rotor, (J,)
+        in kg m2."""
+        free: FloatArray = 1 / np.diag(np.linalg.inv(self._mass_matrix(q) + np.diag(rotors)))
+        return free
+
+    def _mass_matrix(self, q: FloatArray) -> FloatArray:
         self.load(q)
         full = np.zeros((self._model.nv, self._model.nv))
         mujoco.mj_fullM(self._model, self._data, full)
-        diagonal: FloatArray = np.diag(full)[self._dof]
-        return diagonal
+        turning: FloatArray = full[np.ix_(self._dof, self._dof)]
+        return turning
 
     def holdable_pose(
         self,

@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 from sim.adopt.first_guess import JointGuess
 from sim.adopt.joint_scale import HINGE, SLIDE, JointScale
 from sim.adopt.slide_templates import SLIDE_FORCE, SLIDE_JOINT, SLIDE_POSITION
-from sim.adopt.toml_templates import HEADER, JOINT, POSITION, RANDOM, REST, TORQUE, WHY
+from sim.adopt.toml_templates import (
+    HEADER,
+    HOME_POSITION,
+    HOME_TORQUE,
+    JOINT,
+    POSITION,
+    RANDOM,
+    REST,
+    TORQUE,
+    WHY,
+)
 
 ACTUATOR = {
     ("rad", "position"): POSITION,
@@ -144,10 +154,10 @@ def _rest(guesses: Sequence[JointGuess], margins: Mapping[str, float], command: 
     return REST.format(
         margins="\n".join(f"soft_limit_margin_{s.unit} = {number(margins[s.unit])}" for s in kinds),
         ramp=RAMP_S[command],
-        home_comment="Position commands go home by themselves; these gains are not used."
+        near="\n".join(map(_near, kinds)),
+        home=HOME_POSITION + "".join(_home(s, "") for s in kinds)
         if command == "position"
-        else "A weak spring and a damper on every motor, in its unit by that of its joint.",
-        home="\n".join(_home(s, [g for g in driven if g.scale is s]) for s in kinds),
+        else HOME_TORQUE + "".join(_home(s, SET_POINT[s.unit]) for s in kinds) + _gains(driven),
         tolerances="\n".join(TOLERANCE[s.unit] for s in aims),
         targets="\n\n".join(_targets(s, [g for g in driven if g.scale is s]) for s in aims),
     )
@@ -157,21 +167,32 @@ TOLERANCE = {
     "rad": "tolerance_rad = 0.1          # success: every joint this near for the last hold_s",
     "m": "tolerance_m = 0.01           # and every slider this near",
 }
+SET_POINT = {"rad": "speed_rad_s = 1.0", "m": "speed_m_s = 0.1"}
 
 
-def _home(scale: JointScale, driven: Sequence[JointGuess]) -> str:
-    """Keys of [home] for the joints of one kind."""
-    slide, unit = "slide_" if scale is SLIDE else "", scale.unit
-    weakest = min((g.effort_nm for g in driven), default=0.0)
-    stiff = 0.1 / scale.full_at * weakest  # half of the effort at five times a servo's full error
+def _near(scale: JointScale) -> str:
+    """What joints of one kind need to be at home."""
+    unit = scale.unit
     sag = f"   # weight makes a servo sag by up to {scale.full_at:g} {unit}"
-    return "\n".join(
-        [
-            f"{slide}position_gain = {number(stiff)}",
-            f"{slide}velocity_gain = {number(0.1 * stiff)}",
-            f"position_tolerance_{unit} = {scale.tolerance:g}{sag}",
-            f"velocity_tolerance_{unit}_s = {scale.slow:g}",
-        ]
+    return (
+        f"position_tolerance_{unit} = {scale.tolerance:g}{sag}\n"
+        f"velocity_tolerance_{unit}_s = {scale.slow:g}"
+    )
+
+
+def _home(scale: JointScale, set_point: str) -> str:
+    """How joints of one kind go home, where they have no gains of their own."""
+    slide = "slide_" if scale is SLIDE else ""
+    by = f"   # of joints that have none below, {scale.effort} / {scale.unit}" if set_point else ""
+    speed = f"{set_point}               # of the set point\n" if set_point else ""
+    return f"{speed}{slide}position_gain = 0{by}\n{slide}velocity_gain = 0\n"
+
+
+def _gains(driven: Sequence[JointGuess]) -> str:
+    return "".join(
+        f"\n[home.joints.{quote_key(g.joint.name)}]\nposition_gain = {g.home_nm_rad:.3g}\n"
+        f"velocity_gain = {g.home_nm_s_rad:.3g}\n"
+        for g in driven
     )
 
 

@@ -84,10 +84,9 @@ max_temperature_c = 70       # MEASURE: data sheet of the motors
 false_stops_per_hour = 0.5
 
 [home]
-# {home_comment}
-{home}
+{near}
 timeout_s = 60
-
+{home}
 [task]
 name = "reach_pose"          # reward and success: robot_mbrl/tasks/reach_pose.py
 
@@ -96,6 +95,15 @@ name = "reach_pose"          # reward and success: robot_mbrl/tasks/reach_pose.p
 hold_s = 2
 
 {targets}
+"""
+
+HOME_POSITION = """\
+# Position commands go home by themselves, at their command speed; these gains are not used.
+"""
+
+HOME_TORQUE = """\
+# Springs and dampers by inertia, pulled by a set point that moves slowly: weak and slow. MEASURE:
+# raise a position_gain where a joint stops before it is home, lower both where it shakes.
 """
 
 RANDOM = """

@@ -28,7 +28,7 @@ from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard import SafeRobot
-from tests.conformance.drive import DriveConformance, Make
+from tests.conformance.drive import DriveConformance, Make, count
 from tests.conformance.robot import RobotConformance, assert_neutral
 from tests.support.lockstep_rig import IntegratorPlant, quiet
 
@@ -191,6 +191,20 @@ class ProtocolConformance(RobotConformance, DriveConformance):
         robot.arm()
         assert robot.read().faults == 0
 
+    def test_a_position_is_that_of_the_calibrated_joint(self, spec: RobotSpec) -> None:
+        """Commands and samples share the offset: what is held does not jump by it."""
+        offsets = tuple(0.1 * (k + 1) * (-1) ** k for k in range(len(spec.joints)))
+        rig = make_rig(replace(spec, joint_offset_rad=offsets), spec, start=0.2)
+        rig.driver.connect()
+        rig.driver.arm()
+        before = rig.driver.read()
+        asked = neutral_command(spec, before.q_rad)
+        np.testing.assert_allclose(before.applied, asked, atol=1e-5)
+        np.testing.assert_allclose(rig.driver.send(Command(asked)).value, asked, atol=1e-5)
+        rig.wait(0.5e-3 * spec.safety.watchdog_ms)
+        np.testing.assert_allclose(rig.driver.read().q_rad, before.q_rad, atol=count(spec))
+        rig.driver.close()
+
     def test_the_device_says_which_watchdog_it_goes_by(
         self, rig: Rig, spec: RobotSpec, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -285,6 +299,46 @@ class ProtocolConformance(RobotConformance, DriveConformance):
         assert robot.statistics.lost == 0
         expected_s = 0.5e-3 * spec.link.reply_timeout_ms
         assert robot.statistics.round_trip_last_s == pytest.approx(expected_s)
+
+    # --- a wrong clock ------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        "clock",
+        [
+            {},
+            {"clock_rate": 0.5},
+            {"clock_rate": 2.0},
+            {"clock_jump_s": 3.0},
+            {"clock_jump_s": -0.1},
+            {"clock_jump_s": 2**32 * 1e-6 - 0.3, "clock_bits": 32},
+        ],
+    )
+    def test_a_wrong_clock_of_the_device_neither_stops_nor_hides_a_speed(
+        self, rig: Rig, spec: RobotSpec, clock: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All joints turn at 0.9 rad/s, which is allowed, and after 0.6 s at 1.1, which is not."""
+        joints = tuple(
+            replace(j, position_limit_rad=(-9, 9), velocity_limit_rad_s=1.0) for j in spec.joints
+        )
+        safe = SafeRobot(rig.driver, replace(spec, joints=joints), rig.clock)
+        start_s, dt = rig.clock.now(), spec.control.dt
+
+        def turn() -> np.ndarray:
+            t = rig.clock.now() - start_s
+            return np.full(len(joints), 0.9 * t + 0.2 * max(0.0, t - 0.6))
+
+        monkeypatch.setattr(rig.board.plant, "positions", turn)
+        safe.arm()
+        with pytest.raises(RobotMbrlError) as stopped:
+            for tick in range(1, round(1.0 / dt)):
+                rig.clock.wait_until(start_s + tick * dt)
+                if tick == round(0.2 / dt):
+                    vars(rig.plan).update(clock)
+                safe.read()
+                safe.send(np.zeros(len(spec.actuators)))
+        assert safe.reason is StopReason.LIMIT_VELOCITY, stopped.value
+        assert 0.6 < rig.clock.now() - start_s < 0.6 + 2.5 * dt
+        safe.close()
 
     # --- stop and close -----------------------------------------------------------------------
 

@@ -35,11 +35,13 @@ class DeviceClock:
 
     Attributes:
         corrections: intervals that were not what the device said.
+        believed: whether the last interval was, by the rate that the clock is known to have.
     """
 
     def __init__(self, dt_s: float) -> None:
         """A clock of which nothing is known; `dt_s` is the control period."""
         self.corrections = 0
+        self.believed = True
         self._dt_s = dt_s
         self._ratios: deque[float] = deque(maxlen=REMEMBERED)
         self._last: _Reading | None = None
@@ -73,16 +75,13 @@ class DeviceClock:
         least = now.asked_s - before.arrived_s
         most = now.arrived_s - before.asked_s
         told = now.device_s - before.device_s
-        if told < 0 and least - self._slack_s <= told + WRAP_S <= most + self._slack_s:
-            return told + WRAP_S
+        slack = SLACK_SHARE * self._dt_s
+        if told < 0 and least - slack <= told + WRAP_S <= most + slack:
+            told += WRAP_S
         rate = self.rate
         if told > 0 and most + least > self._dt_s:
             self._ratios.append(2 * told / (most + least))
         elapsed = told / rate
-        believed = elapsed > 0 and least - self._slack_s <= elapsed <= most + self._slack_s
-        self.corrections += not believed or rate != 1.0
-        return elapsed if believed else 0.5 * (least + most)
-
-    @property
-    def _slack_s(self) -> float:
-        return SLACK_SHARE * self._dt_s
+        self.believed = elapsed > 0 and least - slack <= elapsed <= most + slack
+        self.corrections += not self.believed or rate != 1.0
+        return elapsed if self.believed else 0.5 * (least + most)

@@ -40,11 +40,11 @@ from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyStat
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
 from robot_mbrl.onboard.supervisor.limits import (
     check_sample,
-    check_velocity,
     cut_outward,
     neutral_action,
 )
 from robot_mbrl.onboard.supervisor.ramp import Ramp
+from robot_mbrl.onboard.supervisor.speed import SpeedCheck
 from robot_mbrl.onboard.timing.pacing import Period
 
 COUNTED = ("clamped", "soft_limit", "coasted", "held", "missed", "clock")
@@ -79,6 +79,7 @@ class SafeRobot(LatchedRobot):
         self._send_failures = 0
         self._deadlines = Deadlines(self.spec)
         self._device_clock = DeviceClock(self.spec.control.dt)
+        self._speed = SpeedCheck(self.spec)
         self._applied = np.zeros(len(self.spec.actuators))
         self._layout = ObservationLayout.from_spec(self.spec)
         self._recovery: LimitRecovery | None = None
@@ -108,7 +109,8 @@ class SafeRobot(LatchedRobot):
         self._check(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
-        self._in_time(state, asked_s)
+        state = self._in_time(state, asked_s)
+        self._speed.update(state, believed=True)
         self._samples.keep(state, self.clock.now())
         self._deadlines.read_at(self.clock.now())
         self._applied = self._layout.hold(np.asarray(state.q_rad))
@@ -151,9 +153,8 @@ class SafeRobot(LatchedRobot):
         state = self._in_time(state, asked_s)
         if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
-        before = self._samples.last
         self._samples.keep(state, self.clock.now())
-        fault = check_velocity(self.spec, before, state) if before else None
+        fault = self._speed.update(state, self._device_clock.believed)
         if self._recovery and not fault:
             fault = self._recovery.update(state)
         if fault:

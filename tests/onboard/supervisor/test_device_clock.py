@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_mbrl.contract import RobotState
-from robot_mbrl.contract.errors import StaleState
+from robot_mbrl.contract.errors import LimitExceeded, StaleState
 from robot_mbrl.onboard.supervisor.device_clock import WRAP_S, DeviceClock
 
 DT, ROUND_TRIP_S = 0.02, 0.001
@@ -130,3 +130,44 @@ def test_corrections_are_counted_and_the_time_line_goes_on(safe, robot, clock) -
     clock.advance(DT)
     assert safe.read().device_time_s == pytest.approx(before + DT)
     assert safe.counts["clock"] == 1
+
+
+def turn(robot, clock, faster_from_s: float = 9.0) -> None:
+    """At 55 rad/s, later at 70; 60 are allowed."""
+    passed = clock.now() - 100.0
+    robot.q = np.array([0.0, 55.0 * passed + 15.0 * max(0.0, passed - faster_from_s)])
+
+
+@pytest.mark.parametrize("age_s", [0.006, 0.009])
+@pytest.mark.parametrize("doubtful", ["an old sample", "a jump"])
+def test_one_doubtful_time_is_no_false_stop(safe, robot, clock, doubtful: str, age_s: float):
+    """55 of 60 rad/s: neither a sample that is older than its question nor a jump makes it 70."""
+
+    def change(state: RobotState) -> RobotState:
+        tick = round((clock.now() - 100.0) / DT)
+        if doubtful == "a jump":
+            shift_s = age_s if tick >= 20 else 0.0
+            return replace(state, device_time_s=state.device_time_s - shift_s)
+        shift_s = age_s if tick == 20 else 0.0
+        q = state.q_rad - np.array([0.0, 55.0 * shift_s])
+        return replace(state, q_rad=q, device_time_s=state.device_time_s - shift_s)
+
+    robot.change = change
+    safe.arm()
+    for _ in range(40):
+        clock.advance(DT)
+        turn(robot, clock)
+        assert safe.read().fresh
+    assert safe.counts["clock"] == (1 if doubtful == "a jump" else 2)
+
+
+def test_a_clock_that_jumps_at_every_tick_hides_nothing(safe, robot, clock) -> None:
+    rng = np.random.default_rng(0)
+    robot.change = lambda s: replace(s, device_time_s=s.device_time_s + rng.uniform(-99, 99))
+    safe.arm()
+    with pytest.raises(LimitExceeded, match="rad/s, limit 60"):
+        for _ in range(40):
+            clock.advance(DT)
+            turn(robot, clock, faster_from_s=20 * DT)
+            safe.read()
+    assert 20.5 < (clock.now() - 100.0) / DT < 23.5
