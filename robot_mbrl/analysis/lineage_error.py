@@ -8,6 +8,7 @@ import numpy as np
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.observation.protocol import joint_units
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
 from robot_mbrl.models.judging.open_loop import open_loop_error
@@ -49,6 +50,6 @@ def measure_lineage_error(
         errors.append(open_loop_error(model, short).rms_rad[-1])
         uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.action[:, 0])
         spreads.append(np.median(uncertainty.disagreement))
-    units = tuple(joint.unit for joint in spec.joints)
+    units = joint_units(agent.layout)
     found = np.stack(errors), np.array(spreads)
     return LineageError(tuple(line), agent.layout.joints, units, *found)
