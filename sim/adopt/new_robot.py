@@ -12,6 +12,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError, SettingsError, SpecError
+from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 from sim.adopt.adopt_urdf import AdoptedUrdf, adopt_urdf
 from sim.adopt.first_guess import JointGuess, guess_joints, soft_margin
@@ -108,7 +109,7 @@ def _write(
         command=command,
         notes=adopted.notes,
     )
-    (inside / "robot.toml").write_text(text, encoding="utf-8")
+    write_whole(inside / "robot.toml", text)
     return joints
 
 

@@ -241,41 +241,46 @@ class ProtocolConformance(RobotConformance, DriveConformance):
     # --- a bad wire ---------------------------------------------------------------------------
 
     @pytest.mark.parametrize("fault", ["drop_replies", "corrupt_replies"])
-    def test_a_bad_reply_costs_its_deadline_and_no_more(
+    def test_bad_replies_cost_two_deadlines_and_no_more(
         self, robot: Driver, rig: Rig, spec: RobotSpec, fault: str
     ) -> None:
         timeout_s = spec.link.reply_timeout_ms * 1e-3
+        robot.read()
+        robot.send(self.command(spec, 0.0))  # at once: there is time to ask again
         for _ in range(20):  # another byte is wrong each time
-            setattr(rig.plan, fault, 1)
+            setattr(rig.plan, fault, 2)
             start = rig.clock.now()
             with pytest.raises(LinkTimeout, match=f"within {1e3 * timeout_s:g} ms"):
                 robot.read()
-            assert rig.clock.now() - start == pytest.approx(timeout_s)
+            assert rig.clock.now() - start == pytest.approx(2 * timeout_s)
             assert robot.read().fresh
             robot.send(self.command(spec, 0.0))
-        assert robot.statistics.lost == 20
+        assert robot.statistics.lost == 40
         assert (robot.statistics.frame_errors > 0) == (fault == "corrupt_replies")
 
     @pytest.mark.parametrize("when", ["read", "send"])
     @pytest.mark.parametrize("fault", ["drop_replies", "corrupt_replies"])
-    def test_a_bad_reply_costs_the_supervisor_one_tick(
-        self, rig: Rig, spec: RobotSpec, fault: str, when: str
+    @pytest.mark.parametrize("replies", [1, 2])
+    def test_a_bad_reply_is_asked_for_again_and_two_cost_the_supervisor_one_tick(
+        self, rig: Rig, spec: RobotSpec, fault: str, when: str, replies: int
     ) -> None:
         safe, action = SafeRobot(rig.driver, spec, rig.clock), np.zeros(len(spec.actuators))
         safe.arm()
         flags, due_s = [], rig.clock.now()
         for tick in range(30):
             if when == "read" and tick % 3 == 1:
-                setattr(rig.plan, fault, 1)
+                setattr(rig.plan, fault, replies)
             safe.read()
             if when == "send" and tick % 3 == 1:
-                setattr(rig.plan, fault, 1)
+                setattr(rig.plan, fault, replies)
             safe.send(action)
             flags.append(safe.flags & (TickFlag.STALE | TickFlag.SEND_FAILED))
             due_s += spec.control.dt
             rig.clock.wait_until(due_s)
         bad = TickFlag.STALE if when == "read" else TickFlag.SEND_FAILED
-        assert flags == [bad if tick % 3 == 1 else TickFlag(0) for tick in range(30)]
+        assert flags == [
+            bad if replies > 1 and tick % 3 == 1 else TickFlag(0) for tick in range(30)
+        ]
         safe.close()
 
     def test_a_late_reply_is_never_taken_for_the_next(

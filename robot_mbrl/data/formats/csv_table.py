@@ -75,11 +75,10 @@ def read_log(path: Path, columns: LogColumns, spec: RobotSpec) -> LogTable:
 
 def _read_rows(path: Path) -> tuple[list[str], list[Row], bool]:
     """Names, rows with something in them, and whether a last row was cut."""
-    file = io.StringIO(read_text(path, most=MOST_BYTES), newline="")
-    delimiter = max(DELIMITERS, key=file.readline().count)
-    file.seek(0)
+    text = read_text(path, most=MOST_BYTES)
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, ""), delimiter=max(DELIMITERS, key=first.count))
     try:
-        reader = csv.reader(file, delimiter=delimiter)
         rows = [Row(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
         raise DataError(f"{path}: cannot be read as CSV ({error})") from error
