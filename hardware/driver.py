@@ -11,6 +11,7 @@ import numpy as np
 from hardware.identity import Identity, check_identity
 from hardware.link_statistics import LinkStatistics
 from hardware.port import Port
+from hardware.resend import Resend
 from robot_mbrl.contract.arrays import FloatArray, check_finite, check_shape
 from robot_mbrl.contract.description.spec import RobotSpec
 from robot_mbrl.contract.errors import DeviceFault, LinkError, LinkTimeout
@@ -74,6 +75,7 @@ class PortDriver(ABC):
         self._port = port
         self._closed = False
         self._timeout_s = spec.link.reply_timeout_ms * 1e-3
+        self._resend = Resend(spec.control.dt, self._timeout_s, port.now)
         self._limits = np.array([a.limit for a in spec.actuators])
         self._rad_per_count = np.array([j.rad_per_count for j in spec.joints])
         self._offset_rad = np.array(spec.joint_offset_rad or (0.0,) * len(spec.joints))

@@ -21,6 +21,8 @@ from typing import Any
 import tyro
 
 import robot_mbrl
+from launch.check_settings import check_settings
+from launch.lasting_streams import lasting_streams
 from launch.stop_signals import Terminated, signals_interrupt
 from launch.verb import BY_SIGNAL, ERROR, INTERRUPTED, OK, SAFETY_STOP, USAGE, Outcome, plain
 from robot_mbrl.contract.errors import RobotMbrlError, how_to_install
@@ -93,12 +95,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 well, 1 error, 2 usage, 3 safety stop, 4 rejected)."""
     args = list(sys.argv[1:] if argv is None else argv)
     print_anything()
-    if args[:1] == ["--version"]:
-        print(f"robot-mbrl {robot_mbrl.__version__}")
-        return OK
-    if args[:1] == ["bench"]:
-        return run_named(BENCH_MENU, args[1:])
-    return run_named(VERB_MENU, args)
+    with lasting_streams():
+        if args[:1] == ["--version"]:
+            print(f"robot-mbrl {robot_mbrl.__version__}")
+            return OK
+        if args[:1] == ["bench"]:
+            return run_named(BENCH_MENU, args[1:])
+        return run_named(VERB_MENU, args)
 
 
 def run_named(menu: Menu, args: Sequence[str]) -> int:
@@ -134,6 +137,7 @@ def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
             module = load_command(module_name)
             # tyro ends wrong usage with exit code 2 by itself
             settings = tyro.cli(module.Settings, prog=prog, args=args)
+            check_settings(settings)
             outcome: Outcome = module.run(settings)
     except Terminated as error:
         name = signal.Signals(error.number).name
@@ -146,6 +150,8 @@ def run_command(prog: str, module_name: str, args: Sequence[str]) -> int:
         return _fail(prog, settings, error, str(error), SAFETY_STOP if error.safety_stop else ERROR)
     except OSError as error:
         return _fail(prog, settings, error, _explain_os(error))
+    except MemoryError as error:
+        return _fail(prog, settings, error, f"not enough memory for this ({error})")
     _print_json(settings, outcome)
     return outcome.exit_code
 

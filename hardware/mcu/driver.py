@@ -48,8 +48,11 @@ class McuDriver(PortDriver):
         insist(lambda: self._ask(messages.clear))
 
     def read(self) -> RobotState:
-        """Ask for a fresh sample; raises LinkTimeout after `[link] reply_timeout_ms`, LinkError."""
-        state = self._ask(messages.read)
+        """Ask for a fresh sample; raises LinkTimeout after `[link] reply_timeout_ms`, LinkError.
+
+        Asks once more where the control period has time for it, see Resend.
+        """
+        state = self._resend.read(lambda: self._ask(messages.read))
         return RobotState(
             q_rad=self._angles(state.counts),
             applied=self._commands(state.applied),
@@ -63,12 +66,16 @@ class McuDriver(PortDriver):
     def send(self, command: Command) -> Command:
         """Clamp to the limits, drive, and return the device's echo of what it applied.
 
+        Sent once more where no reply came and the control period has time for it, see Resend.
+
         The echo is the neutral command when the drive is off; `read` says why. When the
         reply is lost (LinkTimeout), the command may or may not be in force.
         Raises NotFiniteError, ShapeError, LinkError.
         """
         values = tuple(float(v) for v in self._clamped(command))
-        state = self._ask(lambda sequence: messages.command(sequence, values))
+        state = self._resend.send(
+            lambda: self._ask(lambda sequence: messages.command(sequence, values))
+        )
         return Command(self._commands(state.applied))
 
     def _identify(self) -> Identity:

@@ -29,6 +29,7 @@ class StopCase:
         operator: the operator asks to stop at `at_s`.
         monitor: the model's alarms are obeyed. A robot that no longer does what was planned is
             noticed by them as well, sometimes first; what else must hold is tried without them.
+        fits: the robots that can fail so.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StopCase:
     controller: Callable[[Any, LockstepClock], Any] = lambda controller, clock: controller
     operator: bool = False
     monitor: bool = True
+    fits: Callable[[RobotSpec], bool] = lambda spec: True
 
 
 class ChangedDriver:
@@ -100,13 +102,21 @@ def payload(share: float, at_s: float) -> Callable[[Reality, RobotSpec], Reality
 
 
 def gain(scale: float, at_s: float) -> Callable[[Reality, RobotSpec], Reality]:
-    """The motor's torque constant times `scale`."""
+    """The first motor's torque times `scale`, of a servo in its loop and at most."""
 
     def change(reality: Reality, spec: RobotSpec) -> Reality:
-        path = f"actuators.{spec.actuators[0].name}.torque_constant"
-        return dataclasses.replace(reality, changes=(Change(at_s, path, scale),))
+        motor = spec.actuators[0]
+        servo = ("stiffness", "damping", "torque_limit")
+        keys = servo if motor.motor.kind == "servo" else ("torque_constant",)
+        changes = tuple(Change(at_s, f"actuators.{motor.name}.{key}", scale) for key in keys)
+        return dataclasses.replace(reality, changes=changes)
 
     return change
+
+
+def is_driven_by_force(spec: RobotSpec) -> bool:
+    """Whether full drive leads a joint beyond its limits; a position beyond them is not asked."""
+    return all(actuator.command != "position" for actuator in spec.actuators)
 
 
 def poisoned(at_s: float) -> Callable[..., Any]:
@@ -179,6 +189,7 @@ CASES = (
         StopReason.LIMIT_POSITION,
         controller=full_drive(3.0),
         monitor=False,
+        fits=is_driven_by_force,
     ),
     StopCase("deadline overrun", 3.0, StopReason.DEADLINE, controller=slow(3.0, 0.03)),
     StopCase("operator", 3.0, StopReason.OPERATOR, operator=True),

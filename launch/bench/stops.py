@@ -94,7 +94,8 @@ def run_case(
 
 def run(settings: Settings) -> Outcome:
     """Every case, then nominal hours."""
-    rows = [measure_stop(settings, case) for case in CASES]
+    spec, _ = _load(settings.controller, settings.robot, 0)
+    rows = [measure_stop(settings, case) for case in CASES if case.fits(spec)]
     nominal = measure_nominal(settings)
     return Outcome({"cases": rows, "nominal": nominal})
 

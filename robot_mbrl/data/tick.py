@@ -26,7 +26,7 @@ class TickFlag(IntFlag):
     DEADLINE_MISSED = 8
     """The tick started later than `deadline_ms`, or ticks before it were left out."""
     HELD = 16
-    """The supervisor sent zero instead of the action."""
+    """The supervisor sent the neutral command instead of the action."""
     SEND_FAILED = 32
     """The link did not confirm the command: the applied action is not known."""
     NEW_SEGMENT = 64

@@ -22,7 +22,9 @@ from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.export.graph import ControllerConfig, controller_module
 from robot_mbrl.export.onnx_graph import to_onnx
 from robot_mbrl.export.parity import largest_differences
+from robot_mbrl.onboard import MonitorThresholds
 from robot_mbrl.onboard.controller.metadata import ControllerMetadata
+from robot_mbrl.onboard.controller.model_seal import seal_model
 from robot_mbrl.onboard.controller.output import METADATA_KEY
 from robot_mbrl.runs.lineage import hash_file, run_lineage
 from robot_mbrl.runs.load_agent import load_agent
@@ -51,7 +53,7 @@ def export_run(
         spec,
         out,
         observations=real.split(rows).obs,
-        thresholds=folder.read_json(THRESHOLDS) if folder.has(THRESHOLDS) else {},
+        thresholds=_thresholds(folder),
         lineage=run_lineage(run, out.parent) | {"weights_sha256": hash_file(run / WEIGHTS)},
         config=config,
     )
@@ -103,8 +105,15 @@ def export_controller(
         ties=differences.ties,
     )
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    write_whole(path, graph.SerializeToString())
+    write_whole(path, seal_model(graph.SerializeToString()))
     return metadata
+
+
+def _thresholds(folder: RunFolder) -> dict[str, Any]:
+    """Checked before they travel; none for a run without."""
+    if not folder.has(THRESHOLDS):
+        return {}
+    return MonitorThresholds.from_json(folder.read_object(THRESHOLDS)).to_json()
 
 
 def _planner(config: ControllerConfig) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from robot_mbrl.models.judging.fresh_error import DriftConfig
 from robot_mbrl.models.learned_task import LearnedTask, RewardFitConfig
 from robot_mbrl.runs.checkpoint import load_checkpoint, save_checkpoint
 from robot_mbrl.runs.run_folder import CHECKPOINT, RunFolder
+from robot_mbrl.runs.run_head import files_fit
 
 Evaluate = Callable[[int], dict[str, float]]
 PLAIN = ("done", "cpu_s", "start", "sent", "marks", "earned")
@@ -231,11 +232,12 @@ class OnlineLearning:
     def _load(self, folder: RunFolder) -> None:
         """Put agent, loop and environment back."""
         state = load_checkpoint(folder, self.agent)
-        for name in PLAIN:
-            setattr(self, name, state[name])
-        self.evaluations, self.trials = state["evaluations"], state["trials"]
-        if self.fits:
-            self.fits.set_state(state["fits"])
-        self.rng.bit_generator.state = state["generator"]
-        self.noise, self.obs = np.array(state["noise"]), np.array(state["obs"], np.float32)
+        with files_fit(folder.path):
+            for name in PLAIN:
+                setattr(self, name, state[name])
+            self.evaluations, self.trials = state["evaluations"], state["trials"]
+            if self.fits:
+                self.fits.set_state(state["fits"])
+            self.rng.bit_generator.state = state["generator"]
+            self.noise, self.obs = np.array(state["noise"]), np.array(state["obs"], np.float32)
         rewind(self.env, self.start, self.sent, self.marks)

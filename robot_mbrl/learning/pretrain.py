@@ -40,7 +40,8 @@ from robot_mbrl.networks.policy_view import TaskPolicyView
 from robot_mbrl.runs.agent_state import agent_config, create_run, named_settings, save_agent
 from robot_mbrl.runs.checkpoint import load_checkpoint, save_checkpoint
 from robot_mbrl.runs.replay_file import Subsample
-from robot_mbrl.runs.run_folder import CHECKPOINT, CONFIG, STATE, THRESHOLDS, RunFolder
+from robot_mbrl.runs.run_folder import CHECKPOINT, STATE, THRESHOLDS, RunFolder
+from robot_mbrl.runs.run_head import files_fit, read_head
 from robot_mbrl.runs.same_settings import check_unchanged, differences
 from robot_mbrl.runs.scalars import ScalarRunFolder
 from robot_mbrl.runs.settings import from_dict
@@ -314,10 +315,11 @@ class Pretraining:
 
     def _load(self) -> None:
         state = load_checkpoint(self.folder, self.agent)
-        self.done, self.evaluation = state["updates"], state["evaluation"]
-        if self.ranges is not None:
-            self.ranges.load_state(state["ranges"])
-            self._set_ranges()
+        with files_fit(self.folder.path):
+            self.done, self.evaluation = state["updates"], state["evaluation"]
+            if self.ranges is not None:
+                self.ranges.load_state(state["ranges"])
+                self._set_ranges()
         self.folder.forget_metrics_after(self.done)
 
 
@@ -370,7 +372,7 @@ def check_folder(out: Path, spec: RobotSpec, config: PretrainConfig) -> None:
 
 def differing_settings(folder: RunFolder, spec: RobotSpec, config: PretrainConfig) -> list[str]:
     """How a run differs from what is asked for, in words; none where it is the same."""
-    head, given = folder.read_json(CONFIG), config.to_json()
+    head, given = read_head(folder.path), config.to_json()
     agent = agent_config(head)
     # older runs repeat the agent's settings there, and lack settings that came later
     stored = {k: v for k, v in head.get("pretraining", {}).items() if k not in AGENTS}
@@ -388,5 +390,5 @@ def how_to_resume(out: Path) -> str:
     folder = RunFolder(out)
     if not folder.has(STATE):
         return "stopped before the first checkpoint; the same command starts again"
-    done = folder.read_json(STATE)["updates"]
+    done = folder.read_object(STATE).get("updates")
     return f"stopped; the same command goes on from the checkpoint at update {done}"

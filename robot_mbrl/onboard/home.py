@@ -17,6 +17,12 @@ from robot_mbrl.onboard.timing.pacing import Pacer
 REST_S = 0.5
 """A pendulum at its turning point is slow for a moment; rest lasts. Speed is measured by the travel
 in this time, as a tick's difference of a noisy encoder jitters by tenths of rad/s at rest."""
+SETTLE_S = 0.5
+"""Near home the set point moves at the error of the joint in this time: it ends beyond home by as
+much as weight and friction need."""
+LEAD_S = 0.8
+"""It is never further ahead of its joint than it moves in this time: what holds a joint feels no
+more than this share of its spring."""
 
 
 def go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> float:
@@ -52,7 +58,7 @@ def _go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> list[str]:
     dt = spec.control.dt
     seen: deque[FloatArray] = deque(maxlen=max(2, round(REST_S / dt)))
     measured = MeasuredObserver(Observer(ObservationLayout.from_spec(spec)))
-    observer, pacer = measured.observer, Pacer(clock, dt)
+    observer, pacer, set_point = measured.observer, Pacer(clock, dt), HomeSetPoint(spec)
     end_s = clock.now() + spec.home.timeout_s
     observation = measured.reset(safe.read())
     while True:
@@ -62,13 +68,37 @@ def _go_home(safe: SafeRobot, clock: Clock, spec: RobotSpec) -> list[str]:
         if len(seen) == seen.maxlen and not moving:
             return []
         velocity = observer.layout.velocities(observation)
-        applied = safe.send(home_action(q, velocity, spec))
+        applied = safe.send(home_action(set_point.errors(q), velocity, spec))
         period = pacer.wait()
         if clock.now() > end_s:
             return moving or ["it rested too short"]
         state = safe.read()
         safe.check_timing(period)
         observation = measured.update(state, applied, (1 + period.skipped) * dt)
+
+
+class HomeSetPoint:
+    """A set point that takes joints home at the speeds of [home]; without them, home itself."""
+
+    def __init__(self, spec: RobotSpec) -> None:
+        self._speed = np.array([spec.home.speed(joint) for joint in spec.joints])
+        self._dt = spec.control.dt
+        self._wraps = np.array([j.wraps for j in spec.joints])
+        self._at: FloatArray | None = None
+
+    def errors(self, q: FloatArray) -> FloatArray:
+        """How far the joints are from the set point, which this moves by a tick, (J,).
+
+        q: how far they are from home, (J,).
+        """
+        at = q if self._at is None else self._at
+        step, lead = self._speed * self._dt, self._speed * LEAD_S
+        at = at - np.clip(q * self._dt / SETTLE_S, -step, step)
+        error = q - at
+        error = np.where(self._wraps, (error + math.pi) % (2 * math.pi) - math.pi, error)
+        error = np.clip(error, -lead, lead)
+        self._at = q - error
+        return np.where(np.isinf(self._speed), q, error)
 
 
 def from_home(q: FloatArray, spec: RobotSpec) -> FloatArray:
@@ -92,7 +122,7 @@ def not_at_rest(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> list[st
 def home_action(q: FloatArray, velocity: FloatArray, spec: RobotSpec) -> FloatArray:
     """PD command (A,) towards home, as an action in [-1, 1]; a position command is home itself.
 
-    q: how far the joints are from home, (J,).
+    q: how far the joints are from home, or from the set point on the way there, (J,).
     """
     action = np.zeros(len(spec.actuators))
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):

@@ -12,9 +12,10 @@ from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data import Episode
 from robot_mbrl.data.score import score_episode
+from robot_mbrl.onboard import MonitorThresholds
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.html import Table, draw_table, section
-from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.run_folder import THRESHOLDS, RunFolder
 
 MOST_DRAWN = 12
 LEGEND = "Green: the task's goal holds. Red: where it was stopped; those episodes come first."
@@ -31,8 +32,9 @@ def episode_section(
     """Table, drawings and timing, as HTML."""
     if not shown:
         return ["<p class=note>No episodes were given.</p>"]
-    thresholds = folder.path / "thresholds.json"
-    limits = folder.read_json(thresholds.name)["z_scale"] if thresholds.exists() else ()
+    limits: tuple[float, ...] = ()
+    if folder.has(THRESHOLDS):
+        limits = MonitorThresholds.from_json(folder.read_object(THRESHOLDS)).z_scale
     parts = ["<h2>Episodes</h2>", draw_table(episode_table(shown, task))]
     drawn = draw_order(shown)[:MOST_DRAWN]
     if len(drawn) < len(shown):

@@ -135,10 +135,10 @@ def _mark_stop(panels: Sequence[Axes], at_s: float, episode: Episode) -> None:
 
 def timing_histogram(episodes: Sequence[Episode], spec: RobotSpec) -> str | None:
     """Lateness and plan time of every tick against deadline and period; None without real ticks."""
+    if not any(len(e) for e in episodes):
+        return None
     late = 1e3 * np.concatenate([e.lateness_s for e in episodes])
     plan = 1e3 * np.concatenate([e.plan_time_s for e in episodes])
-    if len(plan) == 0:
-        return None
 
     def plot(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)

@@ -8,6 +8,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.data import Episode, read_episode
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.learning.finetune.split import check_episodes
@@ -15,9 +16,10 @@ from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.episode_section import episode_section
 from robot_mbrl.report.html import Table, draw_table, section, write_page
-from robot_mbrl.runs.lineage import learned_from, parent_of, path_in, without
+from robot_mbrl.runs.lineage import FINETUNE, learned_from, parent_of, path_in, without
 from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.run_head import read_head
 
 ERROR_STEPS = 25
 
@@ -43,7 +45,7 @@ def write_report(
     """
     folder = RunFolder(run)
     agent, spec = load_agent(run, spec)
-    head = folder.read_json("config.json")
+    head = read_head(run)
     shown = _learned_from(run, head) if episodes is None else episodes
     check_episodes(shown, spec)
     parts = [_title(run, spec, head), draw_table(summary) if summary else ""]
@@ -83,19 +85,21 @@ def _title(run: Path, spec: RobotSpec, head: dict[str, Any]) -> str:
 
 
 def _finetuning(folder: RunFolder) -> str:
-    if not (folder.path / "finetune.json").exists():
+    if not (folder.path / FINETUNE).exists():
         return ""
-    result = folder.read_json("finetune.json")
+    result = TomlTable(folder.read_object(FINETUNE), str(folder.path / FINETUNE), error=DataError)
     verdict = (
         "<span class=good>accepted</span>"
-        if result["accepted"]
+        if result.flag("accepted")
         else "<span class=bad>rejected and rolled back: this is the parent's model</span>"
     )
-    before, after = (np.rad2deg(result[f"error_{k}_rad"]) for k in ("before", "after"))
+    before, after = (
+        np.rad2deg(result.number(f"error_{k}_rad", 0, 1e9)) for k in ("before", "after")
+    )
     return (
         f"<h2>Finetuning</h2><p>{verdict}: held-out error {before:.2f}° before, {after:.2f}° "
-        f"after, on {len(result['holdout_episodes'])} episodes kept out; learned from "
-        f"{result['train_transitions']} transitions.</p>"
+        f"after, on {len(result.names('holdout_episodes'))} episodes kept out; learned from "
+        f"{result.integer('train_transitions', 0, 2**53)} transitions.</p>"
     )
 
 

@@ -18,6 +18,7 @@ from robot_mbrl.runs.run_folder import (
     WEIGHTS,
     RunFolder,
 )
+from robot_mbrl.runs.run_head import files_fit
 from robot_mbrl.runs.settings import from_dict
 from robot_mbrl.runs.stored_calibration import calibration_entry
 
@@ -83,13 +84,14 @@ def save_agent(
 
 def read_state(folder: RunFolder) -> AgentState:
     """What `save_agent` saved. Raises DataError for a broken or unfinished run."""
-    state = folder.read_json(STATE)
+    state = folder.read_object(STATE)
     if not state.get("finished"):
         raise DataError(
             f"{folder.path}: this run is not finished; continue it with `robot-mbrl pretrain`"
         )
     transitions = {}
-    if folder.has(REPLAY):
-        transitions[REAL] = as_recorded(folder.read_tensors(REPLAY))
-    weights = folder.read_tensors(WEIGHTS)
-    return AgentState(weights, transitions=transitions, plain=state["generators"])
+    with files_fit(folder.path):
+        if folder.has(REPLAY):
+            transitions[REAL] = as_recorded(folder.read_tensors(REPLAY))
+        weights = folder.read_tensors(WEIGHTS)
+        return AgentState(weights, transitions=transitions, plain=state["generators"])

@@ -14,6 +14,7 @@ from torch import Tensor
 from robot_mbrl.agents.agent import Agent, AgentState, Recorded
 from robot_mbrl.runs.agent_state import REAL
 from robot_mbrl.runs.run_folder import CHECKPOINT, CHECKPOINT_REPLAY, REPLAY, RunFolder
+from robot_mbrl.runs.run_head import files_fit
 
 NETWORK, ROWS = "network.", "rows."
 
@@ -40,13 +41,14 @@ def load_checkpoint(folder: RunFolder, agent: Agent) -> dict[str, Any]:
     Returns the state of the loop. Raises DataError when the file does not fit the agent.
     """
     tensors, state = folder.read_tensors(CHECKPOINT), folder.read_state(CHECKPOINT)
-    if "agent" not in state:
-        state = _from_before(folder, state)
-    rows = {name.removeprefix(ROWS): t for name, t in tensors.items() if name.startswith(ROWS)}
-    if folder.has(CHECKPOINT_REPLAY):
-        rows[REAL] = folder.read_tensors(CHECKPOINT_REPLAY)["rows"][: state["added"][REAL]]
-    agent.set_state(_state_of(tensors, rows, state))
-    loop: dict[str, Any] = state["loop"]
+    with files_fit(folder.path):
+        if "agent" not in state:
+            state = _from_before(folder, state)
+        rows = {name.removeprefix(ROWS): t for name, t in tensors.items() if name.startswith(ROWS)}
+        if folder.has(CHECKPOINT_REPLAY):
+            rows[REAL] = folder.read_tensors(CHECKPOINT_REPLAY)["rows"][: state["added"][REAL]]
+        agent.set_state(_state_of(tensors, rows, state))
+        loop: dict[str, Any] = state["loop"]
     return loop
 
 

@@ -5,8 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.data import Episode
 from robot_mbrl.runs.run_folder import CONFIG, STATE, RunFolder
+from robot_mbrl.runs.run_head import read_head
 
 FINETUNE = "finetune.json"
 
@@ -32,7 +35,7 @@ def path_in(folder: Path, written: str) -> Path:
 def run_lineage(run: Path, folder: Path) -> dict[str, Any]:
     """What stands about a run in the files of `folder` that are made from it: where it is, seen
     from there, its seed and own lineage."""
-    head = RunFolder(run).read_json(CONFIG)
+    head = read_head(run)
     own = {"run": path_from(folder, run), "seed": head["seed"]}
     return own | {"parent": head["lineage"]} if "lineage" in head else own
 
@@ -86,7 +89,7 @@ def without(episodes: dict[str, Episode], learned: set[str]) -> dict[str, Episod
 
 
 def _lineage(run: Path) -> dict[str, Any]:
-    lineage: dict[str, Any] = RunFolder(run).read_json(CONFIG).get("lineage", {})
+    lineage: dict[str, Any] = read_head(run).get("lineage", {})
     return lineage
 
 
@@ -101,7 +104,9 @@ def _find(lineage: dict[str, Any], run: Path) -> Path | None:
 
 def _fitted(episodes: dict[str, Any], folder: Path | None) -> set[str]:
     """Hashes of the episodes of one finetuning, but for those that it kept out."""
-    kept_out: list[str] = []
+    kept_out: tuple[str, ...] = ()
     if folder and (folder / FINETUNE).exists():
-        kept_out = RunFolder(folder).read_json(FINETUNE)["holdout_episodes"]
+        found = RunFolder(folder).read_object(FINETUNE)
+        table = TomlTable(found, str(folder / FINETUNE), error=DataError)
+        kept_out = table.names("holdout_episodes")
     return {digest for name, digest in episodes.items() if name not in kept_out}

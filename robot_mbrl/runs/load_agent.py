@@ -10,7 +10,8 @@ from robot_mbrl.contract.description.read_robot import BUILT_IN
 from robot_mbrl.contract.errors import ContractMismatchError, SpecError
 from robot_mbrl.runs.agent_state import REAL, agent_config, read_state
 from robot_mbrl.runs.lineage import path_in
-from robot_mbrl.runs.run_folder import CONFIG, RunFolder
+from robot_mbrl.runs.run_folder import RunFolder
+from robot_mbrl.runs.run_head import files_fit, read_head
 from robot_mbrl.runs.stored_calibration import calibrated_as_run
 from robot_mbrl.tasks import make_task
 
@@ -23,12 +24,13 @@ def load_agent(path: Path, spec: RobotSpec | None = None) -> tuple[Any, RobotSpe
     description has changed since, SpecError when it is not found.
     """
     folder = RunFolder(path)
-    head, state = folder.read_json(CONFIG), read_state(folder)
+    head, state = read_head(path), read_state(folder)
     spec = robot_of(path, spec)
     rows = len(state.transitions[REAL].rows) if REAL in state.transitions else 0
     layout = ObservationLayout.from_spec(spec)
     agent = make_agent(layout, make_task(spec), agent_config(head), max(rows, 1), head["seed"])
-    agent.set_state(state)
+    with files_fit(path):
+        agent.set_state(state)
     return agent, spec
 
 
@@ -43,7 +45,7 @@ def robot_of(
     Raises CalibrationError for a calibration of another robot, ContractMismatchError when its
     description has changed, SpecError when there is none.
     """
-    head = RunFolder(path).read_json(CONFIG)
+    head = read_head(path)
     candidates = [spec] if spec else _robots(path, head)
     fits = [s for s in candidates if s.fingerprint == head["fingerprint"]]
     if fits:

@@ -75,7 +75,10 @@ def unpack(tensors: dict[str, Tensor]) -> Transitions:
 def as_recorded(tensors: dict[str, Tensor]) -> Recorded:
     """A buffer's content from a file of either kind. Raises DataError."""
     if set(ROWS) <= set(tensors):
-        return Recorded(tensors["rows"].numpy(), int(tensors["added"]))
+        rows, added = tensors["rows"].numpy(), int(tensors["added"])
+        if rows.ndim != 2 or rows.dtype != np.float32 or not len(rows) <= added <= 2**53:
+            raise DataError(f"rows {rows.shape} {rows.dtype} of {added}: expected float32 (N, ...)")
+        return Recorded(rows, added)
     held = unpack(tensors)
     buffer = ReplayBuffer(held.obs.shape[1], held.action.shape[1], max(len(held), 1))
     buffer.add(held)

@@ -7,6 +7,7 @@ Everything needed to continue or to finetune is in it, and nothing in it is pick
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import (
+    open_regular,
+    parse_json,
+    parse_json_object,
+    read_text,
+    shown,
+)
 from robot_mbrl.contract.files.whole_file import whole_file, write_whole
 
 CONFIG = "config.json"
@@ -25,6 +33,8 @@ CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_REPLAY = "checkpoint-replay.safetensors"
 THRESHOLDS = "thresholds.json"
 METRICS = "metrics.jsonl"
+UNREADABLE = (OSError, SafetensorError, LookupError, RuntimeError, TypeError, ValueError)
+"""What reading a broken safetensors file may raise."""
 
 
 class RunFolder:
@@ -40,7 +50,7 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether it holds a finished run. Raises DataError for a broken state.json."""
-        return self.has(STATE) and bool(self.read_json(STATE).get("finished"))
+        return self.has(STATE) and self.read_object(STATE).get("finished") is True
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file whole or not at all; raises DataError."""
@@ -48,15 +58,20 @@ class RunFolder:
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file of the run. Raises DataError."""
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
+        path = self.path / name
+        if not path.exists():
             raise DataError(
-                f"{self.path / name}: no such file; is this a run folder made by "
+                f"{path}: no such file; is this a run folder made by "
                 "`robot-mbrl pretrain` or `finetune`, and did it finish?"
-            ) from error
-        except ValueError as error:
-            raise DataError(f"{self.path / name}: broken JSON: {error}") from error
+            )
+        return parse_json(read_text(path), str(path))
+
+    def read_object(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run that holds an object. Raises DataError."""
+        found = self.read_json(name)
+        if not isinstance(found, dict):
+            raise DataError(f"{self.path / name}: expected a JSON object, got {shown(found)}")
+        return found
 
     def write_tensors(
         self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None
@@ -70,17 +85,28 @@ class RunFolder:
                 raise OSError(f"{error}") from error
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
-        """Read a safetensors file of the run. Raises DataError."""
+        """Read a safetensors file of the run. Raises DataError, also for NaN in it."""
+        path = self.path / name
+        os.close(open_regular(path))
         try:
-            return load_file(self.path / name)
-        except (FileNotFoundError, SafetensorError) as error:
-            raise DataError(f"{self.path / name}: cannot be read: {error}") from error
+            tensors = load_file(path)
+        except UNREADABLE as error:
+            raise DataError(f"{path}: cannot be read: {error}") from error
+        for key, tensor in tensors.items():
+            if tensor.is_floating_point() and bool(tensor.isnan().any()):
+                raise DataError(f"{path}: {key} holds NaN; the file is damaged")
+        return tensors
 
     def read_state(self, name: str) -> dict[str, Any]:
-        """The JSON that a checkpoint carries beside its tensors."""
-        with safe_open(self.path / name, "pt") as file:
-            state: dict[str, Any] = json.loads(file.metadata()["state"])
-        return state
+        """The JSON that a checkpoint carries beside its tensors. Raises DataError."""
+        path = self.path / name
+        os.close(open_regular(path))
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+        except UNREADABLE as error:
+            raise DataError(f"{path}: cannot be read: {error}") from error
+        return parse_json_object(metadata.get("state", ""), str(path))
 
     def remove(self, *names: str) -> None:
         """Delete files, as far as they are there."""
@@ -93,9 +119,13 @@ class RunFolder:
             file.write(json.dumps(record) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every line of metrics.jsonl."""
-        file = self.path / METRICS
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        """Every whole line of metrics.jsonl. Raises DataError."""
+        path = self.path / METRICS
+        if not path.exists():
+            return []
+        # what follows the last line break is a line that was cut: a full disk, a kill
+        lines = read_text(path).split("\n")[:-1]
+        return [parse_json_object(text, f"{path}: line {n}") for n, text in enumerate(lines, 1)]
 
     def forget_metrics_after(self, updates: int) -> None:
         """Drop lines of a continued run that will be logged again: later updates, and the fit."""

@@ -4,7 +4,7 @@ refused."""
 import math
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,24 +12,24 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SettingsError
-from robot_mbrl.contract.urdf.elements import TURNING
 from robot_mbrl.contract.urdf.problems import Problems
 from robot_mbrl.contract.urdf.tree import find_problems, possible_inertia
+from sim.adopt.placeholder_limits import mend_limits
 from sim.adopt.read_source import read_source
 from sim.mujoco_engine.urdf_xml import search_mesh
 
 DENSITY_KG_M3 = 1000.0
-FRICTION_SHARE = 0.02
-"""Of the effort: Coulomb friction of an STS3215 is 1.8 %, of an XL330-M288 2.5 % (both BAM)."""
 
 
 @dataclass
 class AdoptedUrdf:
-    """The changed XML, the meshes to copy (new name -> file) and what was changed, for people."""
+    """The changed XML, the meshes to copy (new name -> file), what was changed, for people, and
+    what position limits (joint -> words) were taken for."""
 
     root: ET.Element
     meshes: dict[str, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    limits: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path, name: str) -> None:
         """Write the URDF as `name` into `folder`, its meshes beside it."""
@@ -39,6 +39,22 @@ class AdoptedUrdf:
         ET.indent(self.root)
         text = ET.tostring(self.root, encoding="unicode")
         (folder / name).write_text(f'<?xml version="1.0"?>\n{text}\n', encoding="utf-8")
+
+    def add_friction(self, friction_nm: Mapping[str, float]) -> None:
+        """Give joints (name -> N m) the friction that the file does not have."""
+        rubbed = []
+        for joint in self.root.findall("joint"):
+            name, dynamics = joint.get("name", ""), joint.find("dynamics")
+            if name not in friction_nm or (
+                dynamics is not None and float(dynamics.get("friction", 0)) > 0
+            ):
+                continue
+            if dynamics is None:
+                dynamics = ET.SubElement(joint, "dynamics", damping="0")
+            dynamics.set("friction", f"{friction_nm[name]:.3g}")
+            rubbed.append(name)
+        if rubbed:
+            self.notes.append(f"friction added to joint {', '.join(rubbed)}: no gear is without")
 
 
 def adopt_urdf(
@@ -65,6 +81,10 @@ def adopt_urdf(
     adopted = AdoptedUrdf(root, notes=notes)
     for name in weld:
         _weld(adopted, source, name)
+    adopted.limits = mend_limits(root)
+    for what in dict.fromkeys(adopted.limits.values()):
+        names = ", ".join(name for name, said in adopted.limits.items() if said == what)
+        adopted.notes.append(f"joint {names}: {what}")
     if guess_inertia:
         for link in adopted.root.findall("link"):
             _guess_inertia(adopted, link)
@@ -75,11 +95,6 @@ def adopt_urdf(
     for link in adopted.root.findall("link"):
         _take_meshes(adopted, link, problems, keep=meshes)
     problems.raise_any()
-    rubbed = [j.get("name", "") for j in adopted.root.findall("joint") if _add_friction(j)]
-    if rubbed:
-        adopted.notes.append(
-            f"friction of {FRICTION_SHARE:.0%} of its effort added to joint {', '.join(rubbed)}"
-        )
     return adopted
 
 
@@ -141,19 +156,6 @@ def _nearest_possible(local: FloatArray, kg: float) -> FloatArray:
 
 _TENSOR = (("ixx", "ixy", "ixz"), ("ixy", "iyy", "iyz"), ("ixz", "iyz", "izz"))
 _KEYS = ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
-
-
-def _add_friction(joint: ET.Element) -> bool:
-    """No gear is without friction: where the file has none and knows the effort, a share of it."""
-    limit, dynamics = joint.find("limit"), joint.find("dynamics")
-    effort = float(limit.get("effort", 0)) if limit is not None else 0.0
-    known = {} if dynamics is None else dynamics.attrib
-    if joint.get("type") not in TURNING or effort <= 0 or float(known.get("friction", 0)) > 0:
-        return False
-    if dynamics is None:
-        dynamics = ET.SubElement(joint, "dynamics", damping="0")
-    dynamics.set("friction", f"{FRICTION_SHARE * effort:.3g}")
-    return True
 
 
 def _take_meshes(adopted: AdoptedUrdf, link: ET.Element, problems: Problems, *, keep: bool) -> None:

@@ -13,16 +13,35 @@ import numpy as np
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.urdf.elements import UrdfJoint
 from robot_mbrl.contract.urdf.tree import Urdf
+from sim.adopt.believable_motor import BelievedMotor, believe_motors
 
 SPEED_RAD_S = 6.0
 """No-load speed where the file has none: that of a hobby servo (XL430: 57 rpm, 6 rad/s)."""
+LOADS = 4.0
+"""An unknown effort, a stall torque, is this many loads: a quarter of it is what servos can do for
+long (SO-101: 2.9 N m for .8 N m), and a servo that carries more sags by much."""
 ACCELERATION_RAD_S2 = 20.0
 """What a motor of unknown effort shall do beside holding its load."""
+LEAST_WEIGHTS = 0.25
+"""An unknown effort is at least this share of the robot's weight at the joint's reach: a wrist
+carries next to nothing, but has a motor like the rest."""
 TIME_CONSTANT_S = 0.03
 """Of a motor without load, J w0 / tau0; gives the rotor's inertia, which no URDF has. XL330-M288
 (data sheet, BAM): 1.8e-3 * 10.8 / .52 = 38 ms."""
 MOST_ROTOR_KG_M2 = 10.0
-"""What robot.toml takes; efforts of 1,000 N m stand in URDFs where nobody asked a motor."""
+"""What robot.toml takes."""
+FRICTION_SHARE = 0.02
+"""Of the effort: Coulomb friction of an STS3215 is 1.8 %, of an XL330-M288 2.5 % (both BAM)."""
+COMMAND_SPEED_RAD_S = 2.0
+COMMAND_SPEED_SHARE = 0.5
+"""Of the no-load speed: what is left goes into carrying and accelerating."""
+TIP_SPEED_M_S = 1.0
+"""What a joint moves is no faster by command; a hand beside it gets out of the way."""
+HOME_PER_S2, HOME_PER_S = 64.0, 12.0
+"""Home gains by the inertia that a motor feels: 8 rad/s, damping ratio .75, the stiffest that some
+50 ms between a motion and its answer allow; a set point of 1 rad/s makes them weak."""
+HOME_LOADS, HOME_MOST_PER_S2 = 2.0, 160.0
+"""Where that does not carry so many loads, friction among them, a rad: more, up to 13 rad/s."""
 FULL_AT_RAD = 0.2
 """Position error at which a servo pushes with all it has."""
 DAMPING_RATIO = 0.7
@@ -43,7 +62,10 @@ class JointGuess:
         effort_nm, effort_known: the motor's stall torque, and whether the URDF has it.
         speed_rad_s, speed_known: its no-load speed.
         rotor_kg_m2: reflected to the joint.
+        command_speed_rad_s: at which a position command moves.
+        friction_nm: Coulomb friction of the joint, a share of the effort where the URDF has none.
         stiffness_nm_rad, damping_nm_s_rad: of a position servo.
+        home_nm_rad, home_nm_s_rad: gains of the way home by torques.
         load_nm: the most that weight asks of it, over random poses.
     """
 
@@ -56,9 +78,13 @@ class JointGuess:
     effort_known: bool
     speed_rad_s: float
     speed_known: bool
+    command_speed_rad_s: float
+    friction_nm: float
     rotor_kg_m2: float
     stiffness_nm_rad: float
     damping_nm_s_rad: float
+    home_nm_rad: float
+    home_nm_s_rad: float
     load_nm: float
 
     @property
@@ -88,17 +114,21 @@ def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
     )
     body = _Body(urdf, model)
     load, inertia = body.worst_load(home, low, high), body.inertia(home)
-    effort = np.array([_known(j.effort_nm) for j in joints])
+    motors = believe_motors(urdf)
+    effort = np.array([motors[j.name].effort_nm for j in joints])
     effort_known = np.isfinite(effort)
-    needed = 2 * load + ACCELERATION_RAD_S2 * inertia
+    likely = LEAST_WEIGHTS * np.array([motors[j.name].weight_nm for j in joints])
+    needed = np.maximum(LOADS * load + ACCELERATION_RAD_S2 * inertia, likely)
     effort = np.where(effort_known, effort, [_round(max(t, 1e-3)) for t in needed])
     target = body.holdable_pose(home, low + margin, high - margin, HOLD_SHARE * effort)
+    speeds = np.array([motors[j.name].speed_rad_s for j in joints])
+    speeds_known = np.isfinite(speeds)
+    speeds = np.where(speeds_known, speeds, SPEED_RAD_S)
+    rotors = np.minimum(TIME_CONSTANT_S * effort / speeds, MOST_ROTOR_KG_M2)
+    free = body.free_inertia(home, rotors)
     guesses = []
     for k, joint in enumerate(joints):
-        speed = _known(joint.velocity_rad_s)
-        speed_known = math.isfinite(speed)
-        speed = speed if speed_known else SPEED_RAD_S
-        rotor = min(TIME_CONSTANT_S * effort[k] / speed, MOST_ROTOR_KG_M2)
+        motor, speed, rotor = motors[joint.name], float(speeds[k]), float(rotors[k])
         stiffness = effort[k] / FULL_AT_RAD
         critical = 2 * math.sqrt(stiffness * (inertia[k] + rotor))
         guesses.append(
@@ -111,11 +141,15 @@ def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
                 effort_nm=effort[k],
                 effort_known=bool(effort_known[k]),
                 speed_rad_s=speed,
-                speed_known=speed_known,
+                speed_known=bool(speeds_known[k]),
+                command_speed_rad_s=_command_speed_rad_s(speed, motor),
+                friction_nm=joint.friction_nm or _round(FRICTION_SHARE * effort[k]),
                 rotor_kg_m2=rotor,
                 stiffness_nm_rad=stiffness,
                 # back-EMF, effort / speed, damps as well
                 damping_nm_s_rad=max(0.0, DAMPING_RATIO * critical - effort[k] / speed),
+                home_nm_rad=_home_gain(free[k], load[k] + FRICTION_SHARE * effort[k]),
+                home_nm_s_rad=HOME_PER_S * free[k],
                 load_nm=load[k],
             )
         )
@@ -127,9 +161,16 @@ def ends(joint: UrdfJoint) -> tuple[float, float]:
     return joint.limit_rad if joint.kind == "revolute" else (-math.inf, math.inf)
 
 
-def _known(value: float) -> float:
-    """Exporters write 0 where they know nothing; 1e4 and more is not a motor either."""
-    return value if 0 < value < 1e4 else math.nan
+def _command_speed_rad_s(speed: float, motor: BelievedMotor) -> float:
+    """What a servo can follow under load, and a hand at its reach can get away from."""
+    tip = TIP_SPEED_M_S / motor.reach_m
+    return _round(min(COMMAND_SPEED_RAD_S, COMMAND_SPEED_SHARE * speed, tip))
+
+
+def _home_gain(inertia: float, load: float) -> float:
+    """Position gain in N m / rad of a motor that feels this inertia and this load."""
+    least = HOME_PER_S2 * inertia
+    return max(least, min(HOME_LOADS * load, HOME_MOST_PER_S2 * inertia))
 
 
 def _round(value: float) -> float:
@@ -162,11 +203,21 @@ class _Body:
 
     def inertia(self, q: FloatArray) -> FloatArray:
         """Diagonal of the mass matrix (J,)."""
+        diagonal: FloatArray = np.diag(self._mass_matrix(q))
+        return diagonal
+
+    def free_inertia(self, q: FloatArray, rotors: FloatArray) -> FloatArray:
+        """What each motor has to accelerate where the other joints give way, with its rotor, (J,)
+        in kg m2."""
+        free: FloatArray = 1 / np.diag(np.linalg.inv(self._mass_matrix(q) + np.diag(rotors)))
+        return free
+
+    def _mass_matrix(self, q: FloatArray) -> FloatArray:
         self.load(q)
         full = np.zeros((self._model.nv, self._model.nv))
         mujoco.mj_fullM(self._model, self._data, full)
-        diagonal: FloatArray = np.diag(full)[self._dof]
-        return diagonal
+        turning: FloatArray = full[np.ix_(self._dof, self._dof)]
+        return turning
 
     def holdable_pose(
         self, home: FloatArray, low: FloatArray, high: FloatArray, torque: FloatArray

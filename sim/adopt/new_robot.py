@@ -15,7 +15,7 @@ from robot_mbrl.contract.errors import DataError, SpecError
 from robot_mbrl.contract.urdf.tree import read_urdf
 from sim.adopt.adopt_urdf import AdoptedUrdf, adopt_urdf
 from sim.adopt.first_guess import JointGuess, guess_joints, soft_margin_rad
-from sim.adopt.robot_toml import robot_toml
+from sim.adopt.robot_toml import placeholder_notes, robot_toml
 from sim.envs.vec_env import SimVecEnv
 from sim.mujoco_engine.urdf_xml import physics_xml
 
@@ -82,8 +82,12 @@ def _write(
     except ValueError as error:
         raise SpecError(f"{source}: MuJoCo cannot build this robot: {error}") from error
     joints = guess_joints(urdf, model)
+    adopted.add_friction({g.joint.name: g.friction_nm for g in joints})
+    adopted.write(inside, f"{name}.urdf")
+    adopted.notes += placeholder_notes(joints)
     text = robot_toml(
         joints,
+        limits=adopted.limits,
         name=name,
         folder=str(folder),
         source=source.name,

@@ -3,15 +3,31 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sim.adopt.first_guess import FULL_AT_RAD, JointGuess
-from sim.adopt.toml_templates import HEADER, JOINT, POSITION, RANDOM, REST, TORQUE, WHY
+from sim.adopt.toml_templates import (
+    HEADER,
+    HOME_POSITION,
+    HOME_TORQUE,
+    JOINT,
+    POSITION,
+    RANDOM,
+    REST,
+    TORQUE,
+    WHY,
+)
+
+RAMP_S = {
+    "position": "0.5                 # a gentle start; then the command's own speed holds",
+    "torque": "0.1                 # no longer: without torque the robot falls",
+}
 
 
 def robot_toml(
     guesses: Sequence[JointGuess],
     *,
+    limits: Mapping[str, str],
     name: str,
     folder: str,
     source: str,
@@ -25,13 +41,14 @@ def robot_toml(
 
     Args:
         guesses: one per joint.
+        limits: what position limits of the URDF were taken for, by joint, in words.
         name, folder, source, urdf, root: of the robot, its folder, where the URDF came from, its
             copy's name, its root link.
         margin_rad: soft limit margin.
         command: "position" or "torque".
         notes: what was changed in the URDF.
     """
-    changed = "\n#\n# Changed in the copy of the URDF:" if notes else ""
+    changed = "\n#\n# Changed in the copy of the URDF, or not believed:" if notes else ""
     changed += "".join(f"\n#   {note}" for note in notes)
     head = HEADER.format(
         source=source,
@@ -43,23 +60,52 @@ def robot_toml(
         description=quote(f"{name}, {len(guesses)} joints, {command} command"),
         notes=WHY[command] + changed,
     )
-    parts = [head, *map(_joint, guesses)]
+    parts = [head, *(_joint(g, limits.get(g.joint.name, "")) for g in guesses)]
     parts += [_actuator(g, command) for g in guesses]
     return "".join([*parts, _rest(guesses, margin_rad, command), _randomization(guesses, command)])
 
 
-def _joint(g: JointGuess) -> str:
-    limit = "" if g.wraps else f"position_limit_rad = [{number(g.low_rad)}, {number(g.high_rad)}]\n"
+def _joint(g: JointGuess, taken: str) -> str:
+    doubt = f"    # MEASURE: the URDF's {taken}" if taken else ""
+    limit = f"position_limit_rad = [{number(g.low_rad)}, {number(g.high_rad)}]{doubt}\n"
     home = (
         f"\nhome_rad = {number(g.home_rad)}             # 0 is out of reach" if g.home_rad else ""
     )
     return JOINT.format(
         name=quote(g.joint.name),
-        wraps="true" if g.wraps else "false",
-        limit=limit,
+        wraps=f"true{doubt}" if g.wraps else "false",
+        limit="" if g.wraps else limit,
         velocity=number(1.5 * g.speed_rad_s),
+        velocity_comment="" if g.speed_known else "MEASURE: 1.5 times a guess; ",
         home=home,
     )
+
+
+def placeholder_notes(guesses: Sequence[JointGuess]) -> list[str]:
+    """Efforts and speeds of the URDF that no motor has, in words, each once."""
+    said: dict[str, list[str]] = {}
+    for g in guesses:
+        for what, known in ((_effort_said(g), g.effort_known), (_speed_said(g), g.speed_known)):
+            if what and not known:
+                said.setdefault(what, []).append(g.joint.name)
+    return [
+        f"joint {', '.join(names)}: {what} taken for a placeholder, by the robot's weight and "
+        "size; robot.toml has guesses, marked MEASURE"
+        for what, names in said.items()
+    ]
+
+
+def _effort_said(g: JointGuess) -> str:
+    return f"effort {g.joint.effort_nm:g} N m" if g.joint.effort_nm > 0 else ""
+
+
+def _speed_said(g: JointGuess) -> str:
+    return f"velocity {g.joint.velocity_rad_s:g} rad/s" if g.joint.velocity_rad_s > 0 else ""
+
+
+def _guessed(said: str) -> str:
+    """How a comment goes on where a number is a guess."""
+    return f"a guess; the URDF's {said} is a placeholder" if said else "a guess"
 
 
 def _actuator(g: JointGuess, command: str) -> str:
@@ -67,7 +113,7 @@ def _actuator(g: JointGuess, command: str) -> str:
     effort = (
         f"from the URDF; {load}"
         if g.effort_known
-        else f"MEASURE: stall torque by data sheet; a guess, {load}"
+        else f"MEASURE: stall torque by data sheet; {_guessed(_effort_said(g))}; {load}"
     )
     if g.effort_nm < g.load_nm:
         effort += ": too weak for some poses"
@@ -78,7 +124,10 @@ def _actuator(g: JointGuess, command: str) -> str:
         effort=number(g.effort_nm),
         effort_comment=effort,
         speed=number(g.speed_rad_s),
-        speed_comment="velocity in the URDF" if g.speed_known else "MEASURE: data sheet; a guess",
+        speed_comment="velocity in the URDF"
+        if g.speed_known
+        else f"MEASURE: data sheet; {_guessed(_speed_said(g))}",
+        command_speed=number(g.command_speed_rad_s),
         stiffness=f"{g.stiffness_nm_rad:.4g}",
         damping=f"{g.damping_nm_s_rad:.3g}",
         rotor=f"{g.rotor_kg_m2:.3g}",
@@ -86,17 +135,20 @@ def _actuator(g: JointGuess, command: str) -> str:
 
 
 def _rest(guesses: Sequence[JointGuess], margin_rad: float, command: str) -> str:
-    weakest = min(g.effort_nm for g in guesses)
-    position = command == "position"
     return REST.format(
         margin=number(margin_rad),
-        home_comment="Position commands go home by themselves; these gains are not used."
-        if position
-        else "A weak spring and a damper on every motor, N m / rad and N m s / rad.",
-        position_gain=number(0.5 * weakest),
-        velocity_gain=number(0.05 * weakest),
+        ramp=RAMP_S[command],
+        home=HOME_POSITION if command == "position" else HOME_TORQUE + _home_gains(guesses),
         sag=f"{FULL_AT_RAD:g}",
         targets="\n".join(f"{quote_key(g.joint.name)} = {number(g.target_rad)}" for g in guesses),
+    )
+
+
+def _home_gains(guesses: Sequence[JointGuess]) -> str:
+    return "".join(
+        f"\n[home.joints.{quote_key(g.joint.name)}]\nposition_gain = {g.home_nm_rad:.3g}\n"
+        f"velocity_gain = {g.home_nm_s_rad:.3g}\n"
+        for g in guesses
     )
 
 
@@ -105,7 +157,7 @@ def _randomization(guesses: Sequence[JointGuess], command: str) -> str:
     for g in guesses:
         joint, link = quote_key(g.joint.name), quote_key(g.joint.child)
         parts.append(f"[randomization.links.{link}]\nmass = {{ scale = [0.8, 1.2] }}\n")
-        rubs = [("damping", g.joint.damping_nm_s_rad), ("friction", g.joint.friction_nm)]
+        rubs = [("damping", g.joint.damping_nm_s_rad), ("friction", g.friction_nm)]
         scaled = [f"{key} = {{ log_scale = [0.33, 3] }}\n" for key, value in rubs if value > 0]
         if scaled:
             parts.append(f"[randomization.joints.{joint}]\n{''.join(scaled)}")

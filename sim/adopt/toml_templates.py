@@ -26,7 +26,7 @@ JOINT = """
 name = {name}
 wraps = {wraps}
 encoder_counts_per_rev = 4096   # MEASURE: data sheet of the encoder, after the gear
-{limit}velocity_limit_rad_s = {velocity}    # beyond it the supervisor stops{home}
+{limit}velocity_limit_rad_s = {velocity}    # {velocity_comment}beyond it the supervisor stops{home}
 velocity_filter_hz = 20
 """
 
@@ -36,6 +36,9 @@ name = {name}
 joint = {name}
 command = "position"
 limit_rad = {limit}    # what action 1 asks for; cut to the joint's soft limits
+# How fast the command itself moves, so that no jump of it makes the robot jump: at most 2 rad/s,
+# half the no-load speed (the rest carries and accelerates) and 1 m/s at the reach of the joint.
+command_speed_rad_s = {command_speed}
 latency_ms = 10    # MEASURE: time from a step of the command to the first motion
 
 [actuator.servo]
@@ -73,7 +76,7 @@ reply_timeout_ms = 4
 soft_limit_margin_rad = {margin}
 coast_ticks = 3
 hold_ticks = 0
-ramp_s = 0.1
+ramp_s = {ramp}
 watchdog_ms = 80
 deadline_ms = 5
 deadline_misses = 2
@@ -81,13 +84,10 @@ max_temperature_c = 70       # MEASURE: data sheet of the motors
 false_stops_per_hour = 0.5
 
 [home]
-# {home_comment}
-position_gain = {position_gain}
-velocity_gain = {velocity_gain}
 position_tolerance_rad = 0.25   # weight makes a servo sag by up to {sag} rad
 velocity_tolerance_rad_s = 0.3
 timeout_s = 60
-
+{home}
 [task]
 name = "reach_pose"          # reward and success: robot_mbrl/tasks/reach_pose.py
 
@@ -97,6 +97,20 @@ hold_s = 2
 
 [task.parameters.target_rad] # any pose within the limits; this one the motors can hold
 {targets}
+"""
+
+HOME_POSITION = """\
+# Position commands go home by themselves, at command_speed_rad_s; these gains are not used.
+position_gain = 0
+velocity_gain = 0
+"""
+
+HOME_TORQUE = """\
+# Springs and dampers by inertia, pulled by a set point that moves slowly: weak and slow. MEASURE:
+# raise a position_gain where a joint stops before it is home, lower both where it shakes.
+speed_rad_s = 1.0               # of the set point
+position_gain = 0               # of joints that have none below, N m / rad
+velocity_gain = 0               # N m s / rad
 """
 
 RANDOM = """

@@ -70,7 +70,7 @@ def test_killed_it_goes_on_to_the_same_bits(make: suite.Make, tmp_path: Path) ->
 
 @MAKE
 def test_a_finished_run_is_loaded_whatever_agent_it_is_of(make: suite.Make, tmp_path: Path) -> None:
-    spec: Any = SimpleNamespace(name="slide", folder=tmp_path, fingerprint="0")
+    spec: Any = SimpleNamespace(name="slide", folder=tmp_path, fingerprint="0", calibration={})
 
     def load() -> Agent:
         folder = RunFolder(tmp_path)

@@ -15,7 +15,9 @@ from tests.support.coasting import biased, coast
 def make_run(path, parent=None):
     path.mkdir()
     folder = RunFolder(path)
-    folder.write_json("config.json", {"lineage": {"run": str(parent)}} if parent else {})
+    head = {"robot": "furuta", "robot_folder": ".", "fingerprint": "f", "seed": 0}
+    lineage = {"lineage": {"run": str(parent)}} if parent else {}
+    folder.write_json("config.json", head | lineage)
     folder.write_json("state.json", {})
     return path
 

@@ -28,7 +28,7 @@ from robot_mbrl.contract.observation.neutral_command import neutral_command
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
 from robot_mbrl.onboard import SafeRobot
-from tests.conformance.drive import DriveConformance, Make
+from tests.conformance.drive import DriveConformance, Make, count
 from tests.conformance.robot import RobotConformance, assert_neutral
 from tests.support.lockstep_rig import IntegratorPlant, quiet
 
@@ -191,6 +191,20 @@ class ProtocolConformance(RobotConformance, DriveConformance):
         robot.arm()
         assert robot.read().faults == 0
 
+    def test_a_position_is_that_of_the_calibrated_joint(self, spec: RobotSpec) -> None:
+        """Commands and samples share the offset: what is held does not jump by it."""
+        offsets = tuple(0.1 * (k + 1) * (-1) ** k for k in range(len(spec.joints)))
+        rig = make_rig(replace(spec, joint_offset_rad=offsets), spec, start=0.2)
+        rig.driver.connect()
+        rig.driver.arm()
+        before = rig.driver.read()
+        asked = neutral_command(spec, before.q_rad)
+        np.testing.assert_allclose(before.applied, asked, atol=1e-5)
+        np.testing.assert_allclose(rig.driver.send(Command(asked)).value, asked, atol=1e-5)
+        rig.wait(0.5e-3 * spec.safety.watchdog_ms)
+        np.testing.assert_allclose(rig.driver.read().q_rad, before.q_rad, atol=count(spec))
+        rig.driver.close()
+
     def test_the_device_says_which_watchdog_it_goes_by(
         self, rig: Rig, spec: RobotSpec, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -227,41 +241,46 @@ class ProtocolConformance(RobotConformance, DriveConformance):
     # --- a bad wire ---------------------------------------------------------------------------
 
     @pytest.mark.parametrize("fault", ["drop_replies", "corrupt_replies"])
-    def test_a_bad_reply_costs_its_deadline_and_no_more(
+    def test_bad_replies_cost_two_deadlines_and_no_more(
         self, robot: Driver, rig: Rig, spec: RobotSpec, fault: str
     ) -> None:
         timeout_s = spec.link.reply_timeout_ms * 1e-3
+        robot.read()
+        robot.send(self.command(spec, 0.0))  # at once: there is time to ask again
         for _ in range(20):  # another byte is wrong each time
-            setattr(rig.plan, fault, 1)
+            setattr(rig.plan, fault, 2)
             start = rig.clock.now()
             with pytest.raises(LinkTimeout, match=f"within {1e3 * timeout_s:g} ms"):
                 robot.read()
-            assert rig.clock.now() - start == pytest.approx(timeout_s)
+            assert rig.clock.now() - start == pytest.approx(2 * timeout_s)
             assert robot.read().fresh
             robot.send(self.command(spec, 0.0))
-        assert robot.statistics.lost == 20
+        assert robot.statistics.lost == 40
         assert (robot.statistics.frame_errors > 0) == (fault == "corrupt_replies")
 
     @pytest.mark.parametrize("when", ["read", "send"])
     @pytest.mark.parametrize("fault", ["drop_replies", "corrupt_replies"])
-    def test_a_bad_reply_costs_the_supervisor_one_tick(
-        self, rig: Rig, spec: RobotSpec, fault: str, when: str
+    @pytest.mark.parametrize("replies", [1, 2])
+    def test_a_bad_reply_is_asked_for_again_and_two_cost_the_supervisor_one_tick(
+        self, rig: Rig, spec: RobotSpec, fault: str, when: str, replies: int
     ) -> None:
         safe, action = SafeRobot(rig.driver, spec, rig.clock), np.zeros(len(spec.actuators))
         safe.arm()
         flags, due_s = [], rig.clock.now()
         for tick in range(30):
             if when == "read" and tick % 3 == 1:
-                setattr(rig.plan, fault, 1)
+                setattr(rig.plan, fault, replies)
             safe.read()
             if when == "send" and tick % 3 == 1:
-                setattr(rig.plan, fault, 1)
+                setattr(rig.plan, fault, replies)
             safe.send(action)
             flags.append(safe.flags & (TickFlag.STALE | TickFlag.SEND_FAILED))
             due_s += spec.control.dt
             rig.clock.wait_until(due_s)
         bad = TickFlag.STALE if when == "read" else TickFlag.SEND_FAILED
-        assert flags == [bad if tick % 3 == 1 else TickFlag(0) for tick in range(30)]
+        assert flags == [
+            bad if replies > 1 and tick % 3 == 1 else TickFlag(0) for tick in range(30)
+        ]
         safe.close()
 
     def test_a_late_reply_is_never_taken_for_the_next(

@@ -1,3 +1,4 @@
+import re
 import shutil
 from pathlib import Path
 
@@ -23,3 +24,20 @@ def controller(tmp_path: Path, spec: RobotSpec) -> Path:
 def robot_folder(tmp_path: Path) -> Path:
     """A copy of the furuta's folder, to break."""
     return Path(shutil.copytree(BUILT_IN / "furuta", tmp_path / "furuta"))
+
+
+@pytest.fixture
+def patient_robot(robot_folder: Path) -> Path:
+    """The furuta with deadlines that a busy test machine keeps too."""
+    path = robot_folder / "robot.toml"
+    text = path.read_text(encoding="utf-8")
+    for key, value in {
+        "rate_hz": 10,
+        "reply_timeout_ms": 50.0,
+        "watchdog_ms": 1000.0,
+        "deadline_ms": 90.0,
+        "deadline_misses": 20,
+    }.items():
+        text = re.sub(rf"(?m)^{key} = [0-9.]+", f"{key} = {value}", text)
+    path.write_text(text, encoding="utf-8")
+    return robot_folder

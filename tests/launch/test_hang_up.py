@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pty
-import re
 import signal
 import subprocess
 import sys
@@ -86,23 +85,6 @@ def test_under_nohup_it_goes_on(tmp_path: Path) -> None:
     finally:
         child.kill()
     assert child.returncode == 0 and "stopped by the operator. Drive is off." in out
-
-
-@pytest.fixture
-def patient_robot(robot_folder: Path) -> Path:
-    """The furuta with deadlines that a busy test machine keeps too."""
-    path = robot_folder / "robot.toml"
-    text = path.read_text(encoding="utf-8")
-    for key, value in {
-        "rate_hz": 10,
-        "reply_timeout_ms": 50.0,
-        "watchdog_ms": 1000.0,
-        "deadline_ms": 90.0,
-        "deadline_misses": 20,
-    }.items():
-        text = re.sub(rf"(?m)^{key} = [0-9.]+", f"{key} = {value}", text)
-    path.write_text(text, encoding="utf-8")
-    return robot_folder
 
 
 @pytest.mark.slow

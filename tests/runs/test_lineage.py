@@ -20,7 +20,8 @@ def make_run(path: Path, lineage: dict[str, Any] | None, kept_out: list[str]) ->
     path.mkdir()
     folder = RunFolder(path)
     head = {"lineage": lineage} if lineage else {}
-    folder.write_json("config.json", head | {"seed": 3})
+    robot = {"robot": "furuta", "robot_folder": ".", "fingerprint": "f", "seed": 3}
+    folder.write_json("config.json", head | robot)
     folder.write_json("state.json", {"finished": True})
     if lineage:
         folder.write_json("finetune.json", {"holdout_episodes": kept_out})

@@ -74,9 +74,11 @@ def _read(path: Path) -> dict[str, Any]:
         return parse_json_object(text, str(path), CalibrationError)
     try:
         found = read_toml(path).raw()
+        return dict(json.loads(json.dumps(found, default=str)))  # dates become text
     except SpecError as error:
         raise CalibrationError(str(error)) from error
-    return dict(json.loads(json.dumps(found, default=str)))  # dates become text
+    except ValueError as error:  # numbers of thousands of digits
+        raise CalibrationError(f"{path}: {error}") from error
 
 
 def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:

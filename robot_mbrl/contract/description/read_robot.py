@@ -230,12 +230,18 @@ def _home(t: TomlTable, joints: Sequence[JointSpec]) -> HomeSpec:
     def number(key: str, low: float, high: float, unit: str, there: bool) -> float:
         return t.number(key, low, high, unit) if there else 0.0
 
+    def speed(key: str, unit: str) -> float:
+        return t.number(key, 1e-3, 100, unit) if t.has(key) else math.inf
+
     spec = HomeSpec(
         position_gain=number("position_gain", 0, 1e6, "command unit / rad", hinges),
         velocity_gain=number("velocity_gain", 0, 1e6, "command unit s / rad", hinges),
         position_tolerance_rad=number("position_tolerance_rad", 1e-4, 10, "rad", hinges),
         velocity_tolerance_rad_s=number("velocity_tolerance_rad_s", 1e-4, 100, "rad/s", hinges),
         timeout_s=t.number("timeout_s", 0.1, 600, "s"),
+        speed_rad_s=speed("speed_rad_s", "rad/s"),
+        speed_m_s=speed("speed_m_s", "m/s"),
+        joint_gains=_joint_gains(t.table("joints", optional=True), joints),
         slide_position_gain=number("slide_position_gain", 0, 1e6, "command unit / m", sliders),
         slide_velocity_gain=number("slide_velocity_gain", 0, 1e6, "command unit s / m", sliders),
         position_tolerance_m=number("position_tolerance_m", 1e-5, 10, "m", sliders),
@@ -243,6 +249,21 @@ def _home(t: TomlTable, joints: Sequence[JointSpec]) -> HomeSpec:
     )
     t.finish()
     return spec
+
+
+def _joint_gains(t: TomlTable, joints: Sequence[JointSpec]) -> dict[str, tuple[float, float]]:
+    """[home.joints.NAME]: gains of a joint's own."""
+    found = {}
+    for joint in joints:
+        if t.has(joint.name):
+            own = t.table(joint.name)
+            found[joint.name] = (
+                own.number("position_gain", 0, 1e6, f"command unit / {joint.unit}"),
+                own.number("velocity_gain", 0, 1e6, f"command unit s / {joint.unit}"),
+            )
+            own.finish()
+    t.finish()
+    return found
 
 
 def _kinds(joints: Sequence[JointSpec]) -> tuple[bool, bool]:

@@ -215,7 +215,9 @@ class SafetySpec:
 class HomeSpec:
     """The way back to the start: a weak PD on each actuated joint until all joints rest.
 
-    Gains are in command unit / rad and command unit s / rad, those of sliders per m.
+    Gains are in command unit / rad and command unit s / rad, those of sliders per m. The speeds are
+    those of the set point on the way, infinite where it is home at once. `joint_gains` are position
+    and velocity gain of joints that have their own, by name.
     """
 
     position_gain: float
@@ -227,9 +229,14 @@ class HomeSpec:
     slide_velocity_gain: float = 0.0
     position_tolerance_m: float = 0.0
     velocity_tolerance_m_s: float = 0.0
+    speed_rad_s: float = math.inf
+    speed_m_s: float = math.inf
+    joint_gains: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def gains(self, joint: JointSpec) -> tuple[float, float]:
         """Position and velocity gain of a joint, in command unit by its own."""
+        if joint.name in self.joint_gains:
+            return self.joint_gains[joint.name]
         if joint.kind == "slide":
             return self.slide_position_gain, self.slide_velocity_gain
         return self.position_gain, self.velocity_gain
@@ -239,6 +246,10 @@ class HomeSpec:
         if joint.kind == "slide":
             return self.position_tolerance_m, self.velocity_tolerance_m_s
         return self.position_tolerance_rad, self.velocity_tolerance_rad_s
+
+    def speed(self, joint: JointSpec) -> float:
+        """Speed of the set point of a joint, in its own unit / s."""
+        return self.speed_m_s if joint.kind == "slide" else self.speed_rad_s
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,17 @@ class TomlTable:
             raise self.fail(key, expected)
         return value
 
+    def numbers(self, key: str, low: float, high: float) -> tuple[float, ...]:
+        """A list of finite numbers within [low, high]."""
+        expected = f"a list of numbers from {low:g} to {high:g}"
+        value = self._get(key, None, expected)
+        if not isinstance(value, (list, tuple)):
+            raise self.fail(key, expected)
+        for one in value:
+            if isinstance(one, bool) or not isinstance(one, (int, float)) or not low <= one <= high:
+                raise self.fail(key, expected)
+        return tuple(float(one) for one in value)
+
     def names(self, key: str) -> tuple[str, ...]:
         """A list of different non-empty strings; () where it is absent."""
         value, expected = self._get(key, (), "a list of different names"), "a list of names"

@@ -16,6 +16,7 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.files.read_file import read_bytes
 from robot_mbrl.contract.urdf.dialects import declare_world, refuse_xacro
 from robot_mbrl.contract.urdf.elements import UrdfJoint, UrdfLink, UrdfReader
 from robot_mbrl.contract.urdf.problems import Problems
@@ -56,14 +57,11 @@ def parse_xml(path: Path) -> ET.Element:
 
 def parse_any_xml(path: Path) -> ET.Element:
     """The XML of a robot, whatever dialect it is in; raises SpecError."""
+    if not path.exists():
+        raise SpecError(f"{path}: no such URDF; [robot] urdf is relative to the robot folder")
+    data = read_bytes(path, SpecError)
     try:
-        root = ET.parse(path).getroot()
-    except FileNotFoundError as error:
-        raise SpecError(
-            f"{path}: no such URDF; [robot] urdf is relative to the robot folder"
-        ) from error
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read ({error.strerror})") from error
+        root = ET.fromstring(data)
     except (ET.ParseError, ValueError, LookupError) as error:
         raise SpecError(f"{path}: not valid XML: {error}{_hint(str(error))}") from error
     if root.tag != "robot":

@@ -1,6 +1,7 @@
 """A measured log as arrays: one CSV with named columns, checked row by row."""
 
 import csv
+import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ import numpy as np
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import read_text
 from robot_mbrl.data.formats.log_columns import SECONDS, Column, LogColumns, template
 
 DELIMITERS = ",;\t"
+MOST_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,12 @@ def read_log(path: Path, columns: LogColumns, spec: RobotSpec) -> LogTable:
 
 def _read_rows(path: Path) -> tuple[list[str], list[Row], bool]:
     """Names, rows with something in them, and whether a last row was cut."""
+    text = read_text(path, most=MOST_BYTES)
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, ""), delimiter=max(DELIMITERS, key=first.count))
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            delimiter = max(DELIMITERS, key=first.count)
-            reader = csv.reader(file, delimiter=delimiter)
-            rows = [Row(reader.line_num, cells) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = [Row(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
         raise DataError(f"{path}: cannot be read as CSV ({error})") from error
     rows = [row for row in rows if any(cell.strip() for cell in row.cells)]
     names = [name.strip() for name in rows[0].cells] if rows else []

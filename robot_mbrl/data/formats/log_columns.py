@@ -9,6 +9,7 @@ from typing import Any
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import read_text
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 TIMES = ("time", "t", "timestamp")
@@ -88,11 +89,10 @@ class LogColumns:
 def read_columns(path: Path, spec: RobotSpec) -> LogColumns:
     """Read a TOML file with `time`, `time_unit` and the tables [positions], [commanded] and
     [measured]; raises DataError naming the file, the key and what is allowed."""
+    text = read_text(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid TOML: {error}") from error
     known = {
         "positions": [joint.name for joint in spec.joints],

@@ -1,10 +1,10 @@
 """A measured log on the control grid of a robot, with an account of what was left out."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
@@ -15,11 +15,12 @@ from robot_mbrl.data.formats.log_resampling import (
     ROUNDING,
     LogSegment,
     resample,
-    split_at_gaps,
+    split_rows,
 )
 
 MEASURED, DESIRED = ".measured.csv", ".desired.csv"
 MAX_OVER_LIMIT_SHARE = 0.2
+IMPOSSIBLE_SPEED = 10  # times a joint's velocity limit
 
 
 @dataclass(frozen=True)
@@ -55,36 +56,75 @@ def lay_out(
     log = read_log(path, columns, spec)
     command, chosen = choose_command(log, columns, source, spec)
     dt, time = spec.control.dt, log.time_s - min(0.0, log.time_s[0])
-    pieces = split_at_gaps(time, max_gap_s)
-    laid = [resample(time[s], log.q_rad[s], command[s], dt) for s in pieces if _rows(s) > 1]
+    q, gaps = whole_turns(log.q_rad, spec), np.diff(time) > max_gap_s
+    jumps = _jumps(log, q, spec) & ~gaps
+    pieces = split_rows(len(time), gaps | jumps)
+    laid = [resample(time[s], q[s], command[s], dt) for s in pieces if _rows(s) > 1]
     segments = [segment for segment in laid if len(segment.time_s) > 1]
     possible = int((time[-1] - time[0]) / dt + ROUNDING)
-    run = LogImport(log, chosen, segments, possible, 0, _dropped(log, pieces, max_gap_s, dt))
+    dropped = _dropped(log, gaps, max_gap_s, jumps) + _short(log, pieces, dt)
+    run = LogImport(log, chosen, segments, possible, 0, dropped)
     if not segments:
         raise DataError(_nothing(run, spec, max_gap_s))
     return replace(run, over=_over_limit(run, spec))
+
+
+def whole_turns(q: FloatArray, spec: RobotSpec) -> FloatArray:
+    """Positions (N, J) that go on beyond a turn where a joint wraps and the log jumps by one."""
+    wraps = [joint.wraps for joint in spec.joints]
+    return np.where(wraps, np.unwrap(q, axis=0), q)
+
+
+def _jumps(log: LogTable, q: FloatArray, spec: RobotSpec) -> npt.NDArray[np.bool_]:
+    """Steps (N - 1,) that no joint can make; raises DataError where many are too fast for
+    radians."""
+    limits = np.array([joint.velocity_limit_rad_s for joint in spec.joints])
+    speed = np.abs(np.diff(q, axis=0)) / np.diff(log.time_s)[:, None]
+    for joint, count in zip(spec.joints, (speed > limits).sum(0).tolist(), strict=True):
+        if count > MAX_OVER_LIMIT_SHARE * len(speed):
+            column = log.columns.positions[joint.name].name
+            raise DataError(
+                f"{log.path}: in {count} of {len(speed)} steps {joint.name!r} is faster than its "
+                f"limit of {joint.velocity_limit_rad_s:g} rad/s; is {column!r} in rad? Give it a "
+                "scale in --columns, such as 0.01745329 for degrees"
+            )
+    return np.asarray((speed > IMPOSSIBLE_SPEED * limits).any(1))
 
 
 def _rows(rows: slice) -> int:
     return int(rows.stop - rows.start)
 
 
-def _dropped(log: LogTable, pieces: list[slice], max_gap_s: float, dt: float) -> list[str]:
-    """What of a log is not in its segments."""
-    time, found = log.time_s, []
+def _dropped(
+    log: LogTable,
+    gaps: npt.NDArray[np.bool_],
+    max_gap_s: float,
+    jumps: npt.NDArray[np.bool_],
+) -> list[str]:
+    """What lies between the pieces of a log."""
+    time, steps, found = log.time_s, np.diff(log.time_s), []
     if log.cut:
         found.append("the last row, which is cut short")
-    if len(pieces) > 1:
-        gaps = [time[b.start] - time[a.stop - 1] for a, b in pairwise(pieces)]
-        worst = int(np.argmax(gaps))
+    if gaps.any():
+        worst = int(np.argmax(steps))
         found.append(
-            f"{sum(gaps):.3f} s in {len(gaps)} gaps, steps of more than {1e3 * max_gap_s:.0f} ms "
-            f"(the longest {gaps[worst]:.3f} s after {time[pieces[worst].stop - 1]:.3f} s)"
+            f"{steps[gaps].sum():.3f} s in {gaps.sum()} gaps, steps of more than "
+            f"{1e3 * max_gap_s:.0f} ms (the longest {steps[worst]:.3f} s after {time[worst]:.3f} s)"
         )
-    short = [p for p in pieces if time[p.stop - 1] - time[p.start] < (2 - ROUNDING) * dt]
-    if short:
-        found.append(f"{sum(map(_rows, short))} rows between gaps, less than two ticks together")
+    if jumps.any():
+        found.append(
+            f"{jumps.sum()} jumps of more than {IMPOSSIBLE_SPEED} times a joint's velocity limit "
+            f"(the first after {time[int(np.argmax(jumps))]:.3f} s)"
+        )
     return found
+
+
+def _short(log: LogTable, pieces: list[slice], dt: float) -> list[str]:
+    """The pieces that are too short to be segments."""
+    time = log.time_s
+    short = [p for p in pieces if time[p.stop - 1] - time[p.start] < (2 - ROUNDING) * dt]
+    rows = sum(map(_rows, short))
+    return [f"{rows} rows between them, less than two ticks together"] if rows else []
 
 
 def _nothing(run: LogImport, spec: RobotSpec, max_gap_s: float) -> str:
@@ -92,7 +132,9 @@ def _nothing(run: LogImport, spec: RobotSpec, max_gap_s: float) -> str:
     step_s, rate_hz = float(np.median(np.diff(run.log.time_s))), spec.control.rate_hz
     clock = run.log.columns
     hint = (
-        f'; if {clock.time!r} is in ms, say time_unit = "ms" in --columns' if step_s > 0.5 else ""
+        f'; if {clock.time!r} is in ms, say time_unit = "ms" in a --columns file'
+        if step_s > 0.5
+        else ""
     )
     return (
         f"{run.log.path}: 0 of {run.possible} ticks can be kept. Rows are {1e3 * step_s:.4g} ms "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from robot_mbrl.contract.arrays import FloatArray
 
@@ -37,9 +38,9 @@ class LogSegment:
     command: FloatArray
 
 
-def split_at_gaps(time: FloatArray, max_gap_s: float) -> list[slice]:
-    """Slices of rows whose steps are all at most `max_gap_s`."""
-    cuts = [0, *(np.flatnonzero(np.diff(time) > max_gap_s) + 1).tolist(), len(time)]
+def split_rows(rows: int, apart: npt.NDArray[np.bool_]) -> list[slice]:
+    """Slices of N rows between those steps (N - 1,) that are `apart`."""
+    cuts = [0, *(np.flatnonzero(apart) + 1).tolist(), rows]
     return [slice(a, b) for a, b in pairwise(cuts)]
 
 

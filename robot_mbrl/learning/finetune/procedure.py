@@ -146,7 +146,7 @@ def new_thresholds(
     parent: Path,
 ) -> tuple[dict[str, Any] | None, str]:
     """Thresholds for the new model from the real segments, or the parent's with the reason why."""
-    known = RunFolder(parent).read_json(THRESHOLDS) if (parent / THRESHOLDS).exists() else None
+    known = RunFolder(parent).read_object(THRESHOLDS) if (parent / THRESHOLDS).exists() else None
     if not report.accepted:
         return known, "of the parent: rolled back"
     try:

@@ -13,10 +13,13 @@ import onnxruntime
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import Float32, FloatArray, check_finite, check_shape
 from robot_mbrl.contract.errors import DataError, NotFiniteError, PlannerError
+from robot_mbrl.contract.files.read_file import read_bytes
 from robot_mbrl.onboard.controller.metadata import ControllerMetadata
+from robot_mbrl.onboard.controller.model_seal import check_seal
 from robot_mbrl.onboard.controller.output import INPUTS, METADATA_KEY, OUTPUTS, ControllerOutput
 
 ERROR_ONLY = 3
+MOST_BYTES = 512 * 2**20
 
 
 class OnnxController:
@@ -108,11 +111,11 @@ def load_controller(
         ContractMismatchError: made for another robot description, naming what differs.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file, expected an exported controller (.onnx)")
+    data = read_bytes(path, most=MOST_BYTES)
+    check_seal(data, str(path))
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=_one_thread(), providers=["CPUExecutionProvider"]
+            data, sess_options=_one_thread(), providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors share no public base
         raise DataError(f"{path}: not a readable ONNX model ({error})") from error

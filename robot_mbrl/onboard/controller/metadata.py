@@ -6,8 +6,12 @@ from typing import Any
 
 from robot_mbrl.contract import ObservationLayout, RobotSpec
 from robot_mbrl.contract.errors import ContractMismatchError, DataError
+from robot_mbrl.contract.files.read_file import parse_json_object, shown
+from robot_mbrl.contract.files.toml_table import TomlTable
+from robot_mbrl.data.header import read_action
 
 FORMAT = 1
+TABLES = ("planner", "thresholds", "lineage", "versions", "tolerance", "ties", "calibration")
 
 
 @dataclass(frozen=True)
@@ -67,24 +71,27 @@ class ControllerMetadata:
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "ControllerMetadata":
-        """The inverse of `to_json`; raises DataError naming missing keys."""
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"{source}: controller metadata is not valid JSON ({error})") from error
-        names = [f.name for f in fields(cls)]
-        if isinstance(values, dict):
-            values.setdefault("calibration", {})
-        missing = [n for n in names if not isinstance(values, dict) or n not in values]
+        """The inverse of `to_json`; raises DataError naming what is missing or wrong."""
+        place = f"{source}: controller metadata"
+        values = parse_json_object(text, place)
+        values.setdefault("calibration", {})
+        missing = [f.name for f in fields(cls) if f.name not in values]
         if missing:
-            raise DataError(f"{source}: controller metadata lacks {', '.join(missing)}")
+            raise DataError(f"{place} lacks {', '.join(missing)}")
         if values["format"] != FORMAT:
             raise DataError(
-                f"{source}: controller format {values['format']!r}, this version reads {FORMAT}; "
-                "export it again"
+                f"{source}: controller format {shown(values['format'])}, this version reads "
+                f"{FORMAT}; export it again"
             )
-        values["columns"], values["actions"] = tuple(values["columns"]), tuple(values["actions"])
-        return cls(**{n: values[n] for n in names})
+        table = TomlTable(values, place, error=DataError)
+        return cls(
+            robot=table.text("robot"),
+            fingerprint=table.text("fingerprint"),
+            columns=table.names("columns"),
+            actions=tuple(read_action(action) for action in table.tables("actions")),
+            rate_hz=table.number("rate_hz", 1e-3, 1e6, "Hz"),
+            **{name: table.table(name).raw() for name in TABLES},
+        )
 
     def check_robot(self, spec: RobotSpec, source: str) -> None:
         """Raise ContractMismatchError naming every difference from this robot."""

@@ -13,6 +13,11 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import shown
+from robot_mbrl.contract.files.toml_table import TomlTable
+
+LEAST, MOST = 1e-12, 1e12
+"""Of any number here: neither divides by zero nor is infinite when squared."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,19 @@ class MonitorThresholds:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "MonitorThresholds":
-        """The inverse of `to_json`; raises DataError naming missing keys."""
+        """The inverse of `to_json`; raises DataError naming what is missing or wrong."""
+        if not isinstance(values, dict):
+            raise DataError(f"thresholds: expected a JSON object, got {shown(values)}")
         missing = [f.name for f in fields(cls) if f.name not in values]
         if missing:
             raise DataError(f"thresholds: missing {', '.join(missing)}; calibrate and export again")
-        return cls(**{f.name: _tuple(values[f.name]) for f in fields(cls)})
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+        table = TomlTable(values, "thresholds", error=DataError)
+        positive = ("cap", "disagreement_scale")
+        others = ("slack", "square_slack", "disagreement_center", "disagreement_slack")
+        return cls(
+            z_scale=table.numbers("z_scale", LEAST, MOST),
+            limits=table.numbers("limits", LEAST, MOST),
+            evidence=table.table("evidence").raw(),
+            **{name: table.number(name, LEAST, MOST) for name in positive},
+            **{name: table.number(name, -MOST, MOST) for name in others},
+        )

@@ -1,5 +1,6 @@
 """Logs of any robot, as other programs write them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.data import Column, Episode, LogColumns, import_csv, read_columns, read_episode
+from robot_mbrl.data.formats.log_layout import lay_out
 from tests.data.formats.test_csv_import import sine, write_csv
 
 
@@ -170,3 +172,58 @@ def test_runs_of_the_same_name(pendulum: RobotSpec, tmp_path: Path) -> None:
     ]
     with pytest.raises(DataError, match="given twice"):
         import_csv([csvs[0], csvs[0]], pendulum, tmp_path / "again")
+
+
+def test_angles_that_start_anew_each_turn(pendulum: RobotSpec, tmp_path: Path) -> None:
+    """Of a joint that wraps they are the same as those that go on."""
+    rows = sine()
+    whole = one(write_csv(tmp_path / "a.csv", rows), pendulum)
+    assert np.ptp(whole.q_rad) > np.pi
+    for name, low in (("b", -np.pi), ("c", 0.0)):
+        rows[:, 1] = (rows[:, 1] - low) % (2 * np.pi) + low
+        episode = one(write_csv(tmp_path / f"{name}.csv", rows), pendulum)
+        np.testing.assert_allclose(episode.observations, whole.observations, atol=1e-6)
+
+
+def test_degrees_are_noticed(pendulum: RobotSpec, tmp_path: Path) -> None:
+    rows = sine()
+    rows[:, 1] = np.rad2deg(rows[:, 1])
+    with pytest.raises(DataError, match="faster than its limit of"):
+        one(write_csv(tmp_path / "a.csv", rows), pendulum)
+
+
+def test_a_value_that_no_joint_can_have_is_left_out(pendulum: RobotSpec, tmp_path: Path) -> None:
+    rows = sine()
+    rows[500, 1] = 1e9
+    episode = one(write_csv(tmp_path / "a.csv", rows), pendulum)
+    assert np.abs(episode.q_rad).max() < 4.1 and len(episode.segments()) == 2
+    jumps, alone = episode.metadata.extra["dropped"]
+    assert jumps.startswith("2 jumps of more than 10 times") and "0.998 s" in jumps
+    assert alone.startswith("1 rows between them")
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a folder"])
+def test_what_is_no_file_is_refused_at_once(pendulum: RobotSpec, tmp_path: Path, what: str) -> None:
+    path = tmp_path / "thing"
+    os.mkfifo(path) if what == "a pipe" else path.mkdir()
+    with pytest.raises(DataError, match=f"it is {what}"):
+        one(path, pendulum)
+    with pytest.raises(DataError, match=f"it is {what}"):
+        read_columns(path, pendulum)
+
+
+def test_broken_files_end_in_one_message(pendulum: RobotSpec, tmp_path: Path) -> None:
+    """Flipped bits, cuts and nonsense: an episode or a DataError, nothing else."""
+    rng, outcomes = np.random.default_rng(0), set()
+    whole = write_csv(tmp_path / "a.csv", sine(50.0, 1.0)).read_bytes()
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        (tmp_path / "b.csv").write_bytes(data[: rng.integers(1, len(data) + 1)])
+        try:
+            lay_out(tmp_path / "b.csv", pendulum, LogColumns(), "auto", 0.06)
+            outcomes.add("kept")
+        except DataError:
+            outcomes.add("refused")
+    assert outcomes == {"kept", "refused"}

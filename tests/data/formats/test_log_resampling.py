@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_mbrl.data.formats.log_resampling import resample, split_at_gaps
+from robot_mbrl.data.formats.log_resampling import resample, split_rows
 
 DT = 0.02
 DATA = Path(__file__).parents[1] / "realaigym_simple_pendulum"
@@ -61,4 +61,4 @@ def test_a_command_holds_until_the_next_row() -> None:
 
 def test_gaps() -> None:
     time = np.array([0.0, 0.02, 0.04, 0.5, 0.52, 2.0])
-    assert split_at_gaps(time, 0.06) == [slice(0, 3), slice(3, 5), slice(5, 6)]
+    assert split_rows(len(time), np.diff(time) > 0.06) == [slice(0, 3), slice(3, 5), slice(5, 6)]

@@ -45,7 +45,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def run(tmp_path: Path) -> Path:
     """As much of a run folder as the study itself reads."""
     fingerprint = load_robot("furuta").fingerprint
-    head = {"robot_folder": str(BUILT_IN / "furuta"), "fingerprint": fingerprint}
+    head = {"robot": "furuta", "robot_folder": str(BUILT_IN / "furuta"), "seed": 0}
+    head["fingerprint"] = fingerprint
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(head))
     return tmp_path / "run"

@@ -63,7 +63,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path, capsys: pytest.CaptureFixtu
         "99 of 200 ticks",
         "left out: the last row, which is cut short",
         "left out: 2.010 s in 2 gaps, steps of more than 60 ms (the longest 1.010 s after 0.990 s)",
-        "left out: 1 rows between gaps",
+        "left out: 1 rows between them",
         "not to learn from: 2 commands beyond the limit",
     ):
         assert part in text

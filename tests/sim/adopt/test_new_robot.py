@@ -95,7 +95,7 @@ def test_zero_out_of_reach_starts_in_the_middle(urdf: Path, tmp_path: Path) -> N
 
 
 def test_welding_and_guessing_mend_what_is_refused(urdf: Path, tmp_path: Path) -> None:
-    broken = TWO_LINKS.replace('ixx="0.0007"', 'ixx="0.1"').replace('"fixed"', '"prismatic"')
+    broken = TWO_LINKS.replace('ixx="0.0007"', 'ixx="0.1"').replace('"fixed"', '"planar"')
     urdf.write_text(broken)
     with pytest.raises(SpecError, match="--weld grip"):
         new_robot(urdf, tmp_path / "robot")

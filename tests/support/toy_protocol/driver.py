@@ -24,10 +24,11 @@ class ToyDriver(PortDriver):
         insist(lambda: self._ask("clear"))
 
     def read(self) -> RobotState:
-        return self._ask("read")
+        return self._resend.read(lambda: self._ask("read"))
 
     def send(self, command: Command) -> Command:
-        return Command(self._ask("drive", *self._clamped(command).tolist()).applied)
+        values = self._clamped(command).tolist()
+        return Command(self._resend.send(lambda: self._ask("drive", *values)).applied)
 
     def _identify(self) -> Identity:
         words = insist(lambda: self._words("who"))
