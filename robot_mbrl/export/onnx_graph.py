@@ -1,5 +1,6 @@
 """A torch module -> a plain ONNX graph, and a graph ready to run."""
 
+import io
 import tempfile
 import warnings
 
@@ -8,6 +9,7 @@ import onnxruntime
 import torch
 from torch import nn
 
+from robot_mbrl.contract.errors import DataError
 from robot_mbrl.onboard.controller.output import INPUTS, OUTPUTS
 
 
@@ -18,11 +20,10 @@ def to_onnx(module: nn.Module, shapes: dict[str, tuple[int, ...]]) -> onnx.Model
     folding take 3 s for that, the newer graph-capturing exporter half a minute, for the same graph.
     """
     module, example = module.eval(), tuple(torch.zeros(shapes[name]) for name in INPUTS)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter(
-            "ignore"
-        )  # deprecation of the tracing exporter, constants in the trace
-        traced, folded = f"{folder}/traced.onnx", f"{folder}/folded.onnx"
+    traced = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        # deprecation of the tracing exporter, constants in the trace
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
             example,
@@ -32,13 +33,22 @@ def to_onnx(module: nn.Module, shapes: dict[str, tuple[int, ...]]) -> onnx.Model
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
         )
-        options = onnxruntime.SessionOptions()
-        # Basic folds and stays within the ONNX standard, so any runtime can load the file.
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = folded
-        options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        return _fold(traced.getvalue(), f"{folder}/folded.onnx")
+
+
+def _fold(traced: bytes, path: str) -> onnx.ModelProto:
+    """The graph with its constants folded, by way of a temporary file."""
+    options = onnxruntime.SessionOptions()
+    # Basic folds and stays within the ONNX standard, so any runtime can load the file.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = path
+    options.log_severity_level = 3
+    try:
         onnxruntime.InferenceSession(traced, options, providers=["CPUExecutionProvider"])
-        return onnx.load(folded)
+        return onnx.load(path)
+    except Exception as error:  # onnxruntime's errors share no public base
+        raise DataError(f"{path}: cannot be written or read back ({error})") from error
 
 
 def open_graph(graph: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
