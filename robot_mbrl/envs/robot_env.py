@@ -181,7 +181,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             raise ResetNeeded(
                 "step: no episode is running; call reset() first, and after each one that ended"
             )
-        applied = self.layout.hold(np.array(self._state.q_rad))  # where nothing is sent
+        applied = self.layout.hold(self._observer.q)  # where nothing is sent
         try:
             with self._priority():
                 applied = self.safe.send(np.asarray(action, dtype=np.float64))

@@ -15,9 +15,11 @@ INSIDE_COUNTS = 4
 
 
 class LimitRecovery:
-    """Watches joints that were beyond their limit, or at it, when homing began, until each is inside
-    again. Where the drive was off, a joint may rest on its very limit, and its encoder has it now
-    inside, now outside: so inside means by a few counts.
+    """Watches joints that were beyond their limit, or at it, when homing began, until each is
+    inside again.
+
+    Where the drive was off, a joint may rest on its very limit, and its encoder has it now inside,
+    now outside: so inside means by a few counts.
 
     Such a joint first has to slow down, without drive. From there it may only go inwards: further
     out than where it was slow (by the soft margin), or fast, is a violation; so a motor that turns
