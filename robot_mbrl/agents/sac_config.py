@@ -52,7 +52,8 @@ class SacConfig:
         check_range(self, 1, 4096, "actor_hidden", "critic_hidden")
         check_range(self, 1, 100, "critics")
         check_range(self, 1, 1e6, "batch", "policy_delay")
-        check_range(self, 1e-12, 10, "lr", "final_lr", "temperature")
+        check_range(self, 0, 10, "lr", "final_lr")
+        check_range(self, 1e-12, 1e3, "temperature")
         check_range(self, 0, 1, "decay_from", "gamma", "tau", "actor_average")
         if not 0 <= self.subset <= self.critics:
             raise SettingsError(

@@ -62,7 +62,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         check_range(self, 0, 1e9, "steps", "weight_decay", "input_noise", "multistep_weight")
         check_range(self, 1, 1e6, "batch", "check_every", "patience", "elites", "multistep_batch")
-        check_range(self, 1e-12, 10, "lr")
+        check_range(self, 0, 10, "lr")
         check_range(self, 1e-12, math.inf, "multistep_cap")
 
 
