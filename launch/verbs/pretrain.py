@@ -9,9 +9,10 @@ import tyro
 
 import sim
 from launch.terminal import progress
-from launch.verb import Outcome, Verb
+from launch.verb import OK, REJECTED, Outcome, Verb
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.calibration import calibrate
+from robot_mbrl.envs.unlearned import UnlearnedReport
 from robot_mbrl.learning.pretrain import PretrainConfig, PretrainReport, how_to_resume, pretrain
 
 
@@ -43,7 +44,28 @@ def run(settings: Settings) -> Outcome:
         f"{settings.out}: policy alone {report.evaluation['success']:.0%} success in "
         f"{report.evaluation['episodes']:.0f} unseen worlds, {report.transitions} transitions"
     )
-    return Outcome({"run": settings.out} | report.to_json())
+    if report.unlearned is not None and not report.learned:
+        print(nothing_learned(settings, report.evaluation, report.unlearned), file=sys.stderr)
+    result = {"run": settings.out} | report.to_json()
+    return Outcome(result, OK if report.learned else REJECTED)
+
+
+def nothing_learned(
+    settings: Settings, evaluation: dict[str, float], unlearned: UnlearnedReport
+) -> str:
+    """What to say and to try where the policy is no better than none."""
+    worth = unlearned.summary
+    return (
+        f"{settings.out}: NOTHING LEARNED: no success in {evaluation['episodes']:.0f} unseen "
+        f"worlds, and a return of {evaluation['return']:.3g} is no better than doing nothing "
+        f"({worth['idle']:.3g}) or random actions ({worth['random']:.3g}). Try, in a new folder:\n"
+        f"  more --updates (this run: {settings.config.updates}; the default: "
+        f"{PretrainConfig().updates})\n"
+        "  --randomization none: if the one nominal robot is learned, ranges are too wide\n"
+        "  an easier task in robot.toml: a nearer target, a wider tolerance, fewer joints\n"
+        f"  robot-mbrl sim --robot {settings.robot} --view: can it do the task at all? Efforts, "
+        "limits and command_speed_rad_s (2 rad/s suits small servos) decide"
+    )
 
 
 def pretrain_here(spec: RobotSpec, config: PretrainConfig, out: Path) -> PretrainReport:

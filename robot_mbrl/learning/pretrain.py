@@ -23,6 +23,7 @@ from robot_mbrl.contract.files.folder_lock import FolderLock
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.envs.episodes import evaluate
+from robot_mbrl.envs.unlearned import UnlearnedReport, evaluate_unlearned
 from robot_mbrl.learning.adaptive_ranges import (
     AutomaticConfig,
     AutomaticRanges,
@@ -112,15 +113,23 @@ class PretrainConfig:
 
 @dataclass(frozen=True)
 class PretrainReport:
-    """What pretraining reached: the last evaluation of the policy alone and the model's fit."""
+    """What pretraining reached: the last evaluation of the policy alone, the model's fit, and, if
+    the policy had no success, what the same worlds are worth to who has learned nothing."""
 
     evaluation: dict[str, float]
     fit: FitReport
     transitions: int
+    unlearned: UnlearnedReport | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the policy had any success, or beats doing nothing and random actions."""
+        return self.unlearned is None or self.unlearned.beaten_by(self.evaluation["return"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
+            "learned": self.learned,
             "evaluation": self.evaluation,
             "transitions": self.transitions,
             "holdout_nll": self.fit.holdout_nll,
@@ -193,7 +202,7 @@ class Pretraining:
         fit = self._fit_model(progress)
         self._calibrate_alarms()
         self._save(finished=True)
-        return PretrainReport(self.evaluation, fit, len(self.agent.real))
+        return PretrainReport(self.evaluation, fit, len(self.agent.real), self._unlearned())
 
     def _create(self) -> None:
         config = self.config
@@ -274,6 +283,15 @@ class Pretraining:
         progress(
             "policy", min(self.done, self.config.updates), self.config.updates, self.evaluation
         )
+
+    def _unlearned(self) -> UnlearnedReport | None:
+        """What the worlds of the evaluation are worth untrained; None after any success."""
+        if self.evaluation["success"] > 0:
+            return None
+        env = self.make_env(self.spec, self.config.evaluation_worlds, seed=0)
+        report = evaluate_unlearned(env, seed=10_000 + self.config.seed, task=self.task)
+        env.close()
+        return report
 
     def _fit_model(self, progress: Progress) -> FitReport:
         """Fit the ensemble to everything seen, with whole spans of time held out."""

@@ -91,7 +91,9 @@ def adopt_urdf(
     problems = Problems(source)
     find_problems(adopted.root, problems)
     if all(joint.get("type") == "fixed" for joint in adopted.root.findall("joint")):
-        problems.add("", "", "no joint moves (revolute or continuous): nothing to control")
+        problems.add(
+            "", "", "no joint moves (revolute, continuous or prismatic): nothing to control"
+        )
     for link in adopted.root.findall("link"):
         _take_meshes(adopted, link, problems, keep=meshes)
     problems.raise_any()

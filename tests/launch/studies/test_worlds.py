@@ -25,7 +25,7 @@ TINY = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learned nothing."""
     run = tmp_path_factory.mktemp("worlds") / "run"
-    assert main(["pretrain", "--out", str(run), *TINY]) == 0
+    assert main(["pretrain", "--out", str(run), *TINY]) in (0, 4)  # 4: it learned nothing
     return run
 
 

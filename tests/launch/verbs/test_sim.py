@@ -133,7 +133,8 @@ def test_a_new_robot_pretrains_without_an_edit(tmp_path, capsys):
     urdf.write_text(ARM)
     assert main(["new-robot", str(urdf), "--out", str(folder)]) == 0
     assert "numbers marked MEASURE" in capsys.readouterr().out
-    assert main(["pretrain", "--robot", str(folder), "--out", str(tmp_path / "run"), *TINY]) == 0
+    ended = main(["pretrain", "--robot", str(folder), "--out", str(tmp_path / "run"), *TINY])
+    assert ended in (0, 4)  # so short a training may well learn nothing
     assert (tmp_path / "run" / "weights.safetensors").is_file()
 
 
