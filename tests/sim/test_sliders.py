@@ -74,7 +74,7 @@ def test_back_emf_ends_the_run_of_a_motor_on_a_rack(backend: str, tmp_path: Path
 def test_servos_hold_a_place_and_a_speed_within_their_force(backend: str, tmp_path: Path) -> None:
     place, speed = run(start(one_slider(tmp_path / "a", "position"), backend), 0.75, 1500)
     assert (place, speed) == pytest.approx((0.3, 0.0), abs=1e-4)
-    _, speed = run(start(one_slider(tmp_path / "b", "velocity"), backend), 0.4, 500)
+    _, speed = run(start(one_slider(tmp_path / "b", "velocity"), backend), 0.4, 1000)
     assert speed == pytest.approx(0.2, abs=1e-4)
     toml = slider_toml("position")
     toml["actuator"][0]["servo"]["force_limit_n"] = 3.0
