@@ -162,6 +162,8 @@ def print_episode(result: EpisodeResult, number: int, count: int) -> None:
         f"late p99 {report.lateness_ms.p99:.2f} max {report.lateness_ms.max:.2f} ms, "
         f"plan p99 {report.plan_ms.p99:.1f} ms, {report.missed_deadlines} missed"
     )
+    if report.counts["clock"]:
+        timing += f", the device's clock corrected {report.counts['clock']} times"
     alarm = f", alarm {result.alarm}" if result.alarm else ""
     print(
         f"episode {number}/{count}: {verdict}, return {score.returns:.1f}, "

@@ -71,7 +71,7 @@ class ChangedDriver:
 
 
 class StuckDriver(ChangedDriver):
-    """A driver that sends full drive whatever it is asked for, and confirms what it was asked for."""
+    """A driver that sends full drive, and confirms what it was asked for."""
 
     def __init__(self, robot: Driver, spec: RobotSpec, begun: Callable[[], bool]) -> None:
         super().__init__(robot, robot.read)

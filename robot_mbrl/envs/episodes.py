@@ -16,7 +16,8 @@ class EvaluationReport:
     """One episode in each of B worlds.
 
     Attributes:
-        success: at the goal for the task's final `hold_s`, without termination, (B,).
+        success: at the goal for the task's final `hold_s`, without termination, (B,); never where
+            the physics blew up.
         returns: undiscounted sum of rewards, (B,).
         terminated: ended by the task's termination, (B,).
     """
@@ -50,7 +51,7 @@ def evaluate(
     """
     obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
     worlds = len(obs)
-    running, terminated = np.ones(worlds, bool), np.zeros(worlds, bool)
+    running, terminated, unstable = np.ones(worlds, bool), *np.zeros((2, worlds), bool)
     returns, held = np.zeros(worlds), np.zeros(worlds, np.int64)
     needed = round(task.hold_s * env.robot_spec.control.rate_hz)
     while running.any():
@@ -59,8 +60,9 @@ def evaluate(
         returns += reward * running
         held = np.where(running, np.where(task.at_goal(last), held + 1, 0), held)
         terminated |= running & ended
+        unstable |= running & info.get("unstable", False)
         running &= ~(ended | truncated)
-    return EvaluationReport((held >= needed) & ~terminated, returns, terminated)
+    return EvaluationReport((held >= needed) & ~terminated & ~unstable, returns, terminated)
 
 
 def record_worlds(
@@ -69,7 +71,7 @@ def record_worlds(
     """Run one whole episode in every world of a vector environment.
 
     Arguments as in `evaluate`; `parameters` (B,) each are set instead of drawn. Returns one segment
-    a world.
+    a world, without the tick in which the physics blew up.
     """
     obs, _ = env.reset(seed=seed, options={"parameters": parameters or {}})
     seen, done, running = [obs], [], np.ones(len(obs), bool)
@@ -80,7 +82,7 @@ def record_worlds(
         ended = (terminated | truncated)[:, None]
         seen.append(np.where(ended, info.get("final_obs", obs), obs))
         done.append(action)
-        lengths += running
+        lengths += running & ~np.asarray(info.get("unstable", False))
         running &= ~ended[:, 0]
     stacked, actions = np.stack(seen, 1), np.stack(done, 1)
     return [Segment(o[: n + 1], a[:n]) for o, a, n in zip(stacked, actions, lengths, strict=True)]

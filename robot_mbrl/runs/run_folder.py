@@ -5,9 +5,11 @@ TensorBoard; while it is unfinished, checkpoint.safetensors and checkpoint-repla
 Everything needed to continue or to finetune is in it, and nothing in it is pickled.
 """
 
+import contextlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +89,8 @@ class RunFolder:
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Read a safetensors file of the run. Raises DataError, also for NaN in it."""
         path = self.path / name
-        os.close(open_regular(path))
-        try:
-            tensors = load_file(path)
-        except UNREADABLE as error:
-            raise DataError(f"{path}: cannot be read: {error}") from error
+        with _descriptor(path) as name_of_it:
+            tensors = load_file(name_of_it)
         for key, tensor in tensors.items():
             if tensor.is_floating_point() and bool(tensor.isnan().any()):
                 raise DataError(f"{path}: {key} holds NaN; the file is damaged")
@@ -100,12 +99,8 @@ class RunFolder:
     def read_state(self, name: str) -> dict[str, Any]:
         """The JSON that a checkpoint carries beside its tensors. Raises DataError."""
         path = self.path / name
-        os.close(open_regular(path))
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-        except UNREADABLE as error:
-            raise DataError(f"{path}: cannot be read: {error}") from error
+        with _descriptor(path) as name_of_it, safe_open(name_of_it, "pt") as file:
+            metadata = file.metadata() or {}
         return parse_json_object(metadata.get("state", ""), str(path))
 
     def remove(self, *names: str) -> None:
@@ -131,3 +126,18 @@ class RunFolder:
         """Drop lines of a continued run that will be logged again: later updates, and the fit."""
         kept = [m for m in self.metrics() if m.get("updates", math.inf) <= updates]
         write_whole(self.path / METRICS, "".join(json.dumps(m) + "\n" for m in kept))
+
+
+@contextlib.contextmanager
+def _descriptor(path: Path) -> Iterator[str]:
+    """A name for an open file that safetensors reads, which knows no paths that are not UTF-8.
+
+    Raises DataError for what is no ordinary file, or cannot be read within.
+    """
+    handle = open_regular(path)
+    try:
+        yield f"/dev/fd/{handle}"
+    except UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    finally:
+        os.close(handle)

@@ -97,3 +97,23 @@ def test_recorded_worlds_end_with_their_true_last_observation() -> None:
         [0, 0, 0, 0, 0, 1],
     ]
     assert [s.action.shape for s in episodes] == [(5, 2), (3, 2), (5, 2)]
+
+
+class BlowsUp(Scripted):
+    """World 0 blows up in its third tick."""
+
+    def step(self, action: np.ndarray) -> tuple[Any, ...]:
+        *shown, info = super().step(action)
+        first = np.arange(len(self.scripts)) == 0
+        return *shown, info | {"unstable": first & (self.tick == 3)}
+
+
+def test_a_world_that_blew_up_is_no_success_and_its_last_tick_no_data() -> None:
+    scripts = ["ggg", "ggggg"]
+    env = BlowsUp(scripts, [False, False])
+    report = evaluate(env, lambda obs: np.zeros((2, 1)), seed=0, task=TASK)
+    assert report.success.tolist() == [False, True]
+    assert not report.terminated.any()
+    env = BlowsUp(scripts, [False, False])
+    segments = record_worlds(env, lambda obs: np.zeros((2, 1)), seed=0)
+    assert [len(segment) for segment in segments] == [2, 5]

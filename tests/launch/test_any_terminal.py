@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from launch.main import main
 
 ROOT = Path(__file__).parents[2]
 NAME = os.fsdecode(b"na\xefve \xff")
@@ -44,3 +47,15 @@ def test_help_on_an_ascii_terminal() -> None:
     )
     assert child.returncode == 0, child.stderr
     assert child.stdout.isascii()
+
+
+def test_every_kind_of_file_in_such_a_folder(tmp_path: Path) -> None:
+    """A run is read and exported, its controller read, pages and a robot's folder written."""
+    here = tmp_path / NAME
+    shutil.copytree(ROOT / "tests/data/before_the_move", here)
+    file, urdf = here / "new.onnx", "robot_mbrl/robots/furuta/furuta.urdf"
+    assert main(["export", "--run", str(here / "run"), "--out", str(file)]) == 0
+    assert main(["sim", "--controller", str(file), "--seconds", "0.1"]) == 0
+    assert main(["report", "--run", str(here / "run")]) == 0
+    assert main(["new-robot", str(ROOT / urdf), "--out", str(here / "robot")]) == 0
+    assert (here / "run" / "report.html").stat().st_size > 1000

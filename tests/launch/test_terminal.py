@@ -1,12 +1,15 @@
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from launch.terminal import Lines, LiveLine, format_numbers, progress
+from launch.terminal import Lines, LiveLine, format_numbers, print_episode, progress
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.onboard import SafeRobot
+from robot_mbrl.data.score import EpisodeScore
+from robot_mbrl.onboard import EpisodeResult, LoopReport, SafeRobot, StopReason
 from robot_mbrl.onboard.controller.watched import WatchedController
+from robot_mbrl.onboard.loop_report import Histogram
 from robot_mbrl.onboard.session import EpisodeView
 from tests.support.onboard_fakes import FakeController, FakeRobot, LockstepClock
 
@@ -48,3 +51,22 @@ def test_the_live_line_says_what_the_robot_does(spec: RobotSpec) -> None:
     parts = line.text().split(" | ")
     assert parts[1] == "  1.0 of 2.0 s" and parts[-1] == "action +0.25"
     assert len(parts) == 4 + len(line._layout.block)
+
+
+@pytest.mark.parametrize("corrected", [0, 3])
+def test_a_clock_that_had_to_be_corrected_is_told(capsys, corrected: int) -> None:
+    report = LoopReport(
+        ticks=400,
+        stop_reason=StopReason.FINISHED,
+        message="",
+        lateness_ms=Histogram(),
+        plan_ms=Histogram(),
+        round_trip_ms=Histogram(),
+        skipped_periods=1,
+        counts={"missed": 2, "clock": corrected},
+    )
+    score = EpisodeScore(success=True, returns=1.0, at_goal_s=0.0)
+    print_episode(EpisodeResult(Path("e.mcap"), report, score), 1, 2)
+    line = capsys.readouterr().out
+    assert "2 missed" in line
+    assert ("clock corrected 3 times" in line) == (corrected == 3)

@@ -176,6 +176,7 @@ def _slider(t: TomlTable) -> JointSpec:
         velocity_limit_rad_s=t.number("velocity_limit_m_s", 1e-4, 1e4, "m/s"),
         velocity_filter_hz=t.number("velocity_filter_hz", 0.1, 1e5, "Hz"),
         home_rad=t.number("home_m", -100, 100, "m", default=0.0),
+        absolute_encoder=t.flag("absolute_encoder", default=False),
         kind="slide",
     )
     low, high = spec.position_limit_rad

@@ -38,8 +38,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a text (UTF-8) or bytes whole or not at all; raises DataError as `whole_file`."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write a text (UTF-8) or bytes whole or not at all; raises DataError as `whole_file`.
+
+    What is no text, such as a file name of other bytes that the text quotes, is escaped.
+    """
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with whole_file(path) as beside:
         beside.write_bytes(data)
 

@@ -91,6 +91,7 @@ class ControllerMetadata:
             actions=tuple(read_action(action) for action in table.tables("actions")),
             rate_hz=table.number("rate_hz", 1e-3, 1e6, "Hz"),
             **{name: table.table(name).raw() for name in TABLES},
+            format=FORMAT,
         )
 
     def check_robot(self, spec: RobotSpec, source: str) -> None:

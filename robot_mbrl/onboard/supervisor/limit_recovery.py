@@ -12,10 +12,16 @@ DRIVE_SHARE = 0.4
 """Of the full drive, while a joint is beyond its limit; of the speed of a position command."""
 SPEED_SHARE = 0.05
 """Of the joint's velocity limit: most that a velocity or position command asks for meanwhile."""
+INSIDE_COUNTS = 4
+"""Of its encoder, by which a joint has to be inside of its limit: more than noise and rounding."""
 
 
 class LimitRecovery:
-    """Watches joints that were beyond their limit when homing began, until each is inside again.
+    """Watches joints that were beyond their limit, or at it, when homing began, until each is
+    inside again.
+
+    Where the drive was off, a joint may rest on its very limit, and its encoder has it now inside,
+    now outside: so inside means by a few counts.
 
     Such a joint first has to slow down, without drive. From there it may only go inwards: further
     out than where it was slow (by the soft margin), or fast, is a violation; so a motor that turns
@@ -28,8 +34,9 @@ class LimitRecovery:
         self._last = np.array(q, dtype=np.float64)
         self._time_s: float | None = None
         self._turned = np.full(len(q), np.inf)
-        self.outside = self._excess(self._last) > 0
         self._weak = np.array([self._share(a) for a in range(len(spec.actuators))])
+        self._inside = -INSIDE_COUNTS * np.array([j.rad_per_count for j in spec.joints])
+        self.outside = self._excess(self._last) > self._inside
 
     @property
     def settling(self) -> bool:
@@ -43,7 +50,7 @@ class LimitRecovery:
         speed = np.abs(q - self._last) / elapsed if elapsed > 0 else np.full(len(q), np.nan)
         self._last, self._time_s = q, state.device_time_s
         excess = self._excess(q)
-        self.outside &= excess > 0
+        self.outside &= excess > self._inside
         for j in np.flatnonzero(self.outside):
             joint = self._spec.joints[j]
             where = f"homing: joint {joint.name!r} is at {q[j]:.3f} {joint.unit}, beyond its limit"
@@ -87,7 +94,7 @@ class LimitRecovery:
         return DRIVE_SHARE
 
     def _excess(self, q: FloatArray) -> FloatArray:
-        """How far beyond its limits each joint is, (J,) rad or m; 0 inside."""
+        """How far beyond its limits each joint is, (J,) rad or m; negative inside."""
         low, high = np.array([j.position_limit_rad for j in self._spec.joints]).T
-        excess: FloatArray = np.maximum(0.0, np.maximum(q - high, low - q))
+        excess: FloatArray = np.maximum(q - high, low - q)
         return excess

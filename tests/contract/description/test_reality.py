@@ -114,6 +114,8 @@ def test_changes_multiply_from_their_time_on(spec: RobotSpec, tmp_path: Path) ->
             r"fault\[0\].drop_replies: expected an integer",
         ),
         ("[[fault]]\nat_s = 1\nlose_encoders = true", "lose_encoders: unknown key"),
+        ("[[fault]]\nat_s = 1\nclock_rate = -1", r"clock_rate: expected a number from 0"),
+        ("[[fault]]\nat_s = 1\nclock_bits = 65", r"fault\[0\].clock_bits: expected an integer"),
         ("[effects]\nstiction = 1", "effects.stiction: unknown key"),
         ("[effects.joints.leg]\nbacklash_rad = 0", "effects.joints.leg: unknown.*arm, pendulum"),
         (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,9 +26,9 @@ def swing(tick: int, period: int = 10) -> float:
 class Machine:
     """A mock behind its supervisor."""
 
-    def __init__(self, spec: RobotSpec) -> None:
+    def __init__(self, spec: RobotSpec, port: str = "mock") -> None:
         self.spec = spec
-        self.connection: Connection = open_connection(spec, "mock")
+        self.connection: Connection = open_connection(spec, port)
         assert self.connection.device is not None
         self.board = self.connection.device.board
         self.plan: FaultPlan = self.board.plan
@@ -242,6 +243,28 @@ def test_a_reading_that_fails_once_is_bridged(machine: Machine) -> None:
 def test_a_motor_without_a_sensor_has_none(machine: Machine) -> None:
     machine.plan.lose_temperature = True
     assert machine.run(200, lambda _: 0.0)[0] is None
+
+
+# --- as a reality file says it ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "period"),
+    [
+        ("reboot = true", StopReason.REBOOT, 10),
+        ("dead_encoders = true", StopReason.SENSOR, 25),
+        ("lose_temperature = true", StopReason.SENSOR, 10),
+        ("echo_share = 0.0", StopReason.ECHO, 10),
+    ],
+)
+def test_a_reality_file_can_tell_each_lie(
+    spec: RobotSpec, tmp_path: Path, fault: str, reason: StopReason, period: int
+) -> None:
+    file = tmp_path / "liar.toml"
+    file.write_text(f"[[fault]]\nat_s = 1.0\n{fault}\n")
+    machine = Machine(spec, f"mock:{file}")
+    found, seconds = machine.run(300, lambda tick: swing(tick, 10 if tick < 50 else period))
+    assert found is reason and 0.9 < seconds < 2.5
 
 
 # --- callers ---------------------------------------------------------------------------------
