@@ -56,8 +56,11 @@ def run(settings: Settings) -> Outcome:
     if not metadata.thresholds:
         print("  the run holds no thresholds.json: deploy will not watch the innovation")
     if metadata.calibration:
-        offsets = metadata.calibration.get("joint_offset_rad", {})
-        said = ", ".join(f"{joint} {rad:g} rad" for joint, rad in offsets.items()) or "none"
-        print(f"  holds a calibration, joint offsets: {said}; deploy uses it")
+        said = ", ".join(
+            f"{joint} {offset:g} {unit}"
+            for unit in ("rad", "m")
+            for joint, offset in metadata.calibration.get(f"joint_offset_{unit}", {}).items()
+        )
+        print(f"  holds a calibration, joint offsets: {said or 'none'}; deploy uses it")
     result = {"path": settings.out, "bytes": size, "metadata": dataclasses.asdict(metadata)}
     return Outcome(result)

@@ -46,6 +46,7 @@ class Settings(Verb):
 def run(settings: Settings) -> Outcome:
     """Finetune and print the verdict."""
     episodes = load_episodes(settings.episodes, recover=settings.recover)
+    spec = robot_of(settings.run, named_robot(settings.robot), settings.calibration)
     with progress("finetune") as report_progress:
         result = finetune_run(
             settings.run,
@@ -54,17 +55,18 @@ def run(settings: Settings) -> Outcome:
             settings.config,
             resimulate=resimulator,
             progress=report_progress,
-            spec=robot_of(settings.run, named_robot(settings.robot), settings.calibration),
+            spec=spec,
         )
-    print_verdict(settings.out, result)
+    units = dict.fromkeys(joint.unit for joint in spec.joints)
+    print_verdict(settings.out, result, " and ".join(units))
     return Outcome({"run": settings.out} | result, OK if result["accepted"] else REJECTED)
 
 
-def print_verdict(out: Path, result: dict[str, Any]) -> None:
-    """Accepted or rolled back, with the numbers that decided."""
+def print_verdict(out: Path, result: dict[str, Any], unit: str = "rad") -> None:
+    """Accepted or rolled back, with the numbers that decided; `unit` is that of the joints."""
     before, after = result["error_before_rad"], result["error_after_rad"]
     held = f"{result['holdout_transitions']} transitions kept out"
-    numbers = f"held-out error {before:.4f} -> {after:.4f} rad ({held})"
+    numbers = f"held-out error {before:.4f} -> {after:.4f} {unit} ({held})"
     if result["accepted"]:
         print(f"{out}: accepted, {numbers}")
         print(f"  thresholds: {result['thresholds']}")

@@ -27,7 +27,9 @@ class Settings(Verb):
     command: Literal["position", "torque"] = "position"
     """what its motors take"""
     weld: tuple[str, ...] = ()
-    """joints to make fixed, such as sliding fingers"""
+    """joints to make fixed, such as fingers"""
+    passive: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """a joint without a motor, such as a pole on a cart; once for each"""
     guess_inertia: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """replace inertias that no body can have by rough ones"""
     no_meshes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -42,16 +44,18 @@ def run(settings: Settings) -> Outcome:
         name=settings.name,
         command=settings.command,
         weld=settings.weld,
+        passive=settings.passive,
         guess_inertia=settings.guess_inertia,
         meshes=not settings.no_meshes,
     )
     for note in made.notes:
         print(f"  {note}")
     for guess in made.joints:
-        if guess.effort_nm < guess.load_nm:
+        if not guess.passive and guess.effort_nm < guess.load_nm:
+            unit = guess.scale.effort
             print(
-                f"  joint {guess.joint.name!r}: its effort of {guess.effort_nm:.3g} N m does not "
-                f"carry its load of {guess.load_nm:.3g} N m in every pose"
+                f"  joint {guess.joint.name!r}: its effort of {guess.effort_nm:.3g} {unit} does "
+                f"not carry its load of {guess.load_nm:.3g} {unit} in every pose"
             )
     toml = settings.out / "robot.toml"
     marks = toml.read_text(encoding="utf-8").count("# MEASURE") - 1  # one explains the word

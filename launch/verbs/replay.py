@@ -127,6 +127,7 @@ def measures(
     return [
         {
             "joint": joint.name,
+            "unit": joint.unit,
             "moved_rad": float(np.ptp(paths[:, j])),
             "whole_rms_rad": _rms(astray[:, j]),
             "window_rms_rad": _rms(q[:, j]),
@@ -159,13 +160,18 @@ def print_measures(rows: list[dict[str, Any]], ticks: int, windows: int) -> None
     for head in HEADS.values():
         table.add_column(head, justify="right")
     for row in rows:
-        table.add_row(row["joint"], *(f"{row[name]:.4f}" for name in HEADS))
+        table.add_row(_shown(row), *(f"{row[name]:.4f}" for name in HEADS))
     Console(width=120).print(table)
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """The joint, and that it slides: its numbers are in m where the heads say rad."""
+    return row["joint"] if row["unit"] == "rad" else f"{row['joint']} (m for rad)"
 
 
 def page_table(rows: list[dict[str, Any]]) -> Table:
     """The same for the page."""
-    cells = tuple((row["joint"], *(f"{row[name]:.4f}" for name in HEADS)) for row in rows)
+    cells = tuple((_shown(row), *(f"{row[name]:.4f}" for name in HEADS)) for row in rows)
     return Table(("joint", *HEADS.values()), cells)
 
 

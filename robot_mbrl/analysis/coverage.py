@@ -9,6 +9,7 @@ import numpy as np
 from robot_mbrl.analysis.recordings import Recording
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.observation.protocol import joint_units
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
 from robot_mbrl.models.ensemble.uncertainty import Uncertainty, estimate_uncertainty
@@ -84,7 +85,8 @@ class CoverageReport:
         calibrated: scales from the calibrating episodes.
         epistemic: median standard deviation of the elites' means, normalized units, (J,).
         aleatoric: median predicted noise, as the run scales it, normalized units, (J,).
-        epistemic_rad, aleatoric_rad: the same in rad per tick.
+        epistemic_rad, aleatoric_rad: the same in rad per tick, of sliders in m.
+        units: of the joints, "rad" or "m".
         calibrating_episodes, judging_episodes: how many.
     """
 
@@ -100,6 +102,7 @@ class CoverageReport:
     aleatoric_rad: FloatArray
     calibrating_episodes: int
     judging_episodes: int
+    units: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def measure_coverage(
         aleatoric_rad=aleatoric,
         calibrating_episodes=len(calibrate),
         judging_episodes=len(test),
+        units=joint_units(model.layout),
     )
 
 

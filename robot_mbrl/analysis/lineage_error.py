@@ -8,6 +8,7 @@ import numpy as np
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.observation.protocol import joint_units
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.uncertainty import estimate_uncertainty
 from robot_mbrl.models.judging.open_loop import open_loop_error
@@ -24,12 +25,14 @@ class LineageError:
     Attributes:
         runs: folders.
         joints: names of the columns.
+        units: of the columns, "rad" or "m".
         error_rad: root mean square position error after `TICKS` ticks, (runs, J).
         disagreement: median over windows, (runs,), in each run's own unit.
     """
 
     runs: tuple[Path, ...]
     joints: tuple[str, ...]
+    units: tuple[str, ...]
     error_rad: FloatArray
     disagreement: FloatArray
 
@@ -47,4 +50,6 @@ def measure_lineage_error(
         errors.append(open_loop_error(model, short).rms_rad[-1])
         uncertainty = estimate_uncertainty(model, short.obs[:, 0], short.action[:, 0])
         spreads.append(np.median(uncertainty.disagreement))
-    return LineageError(tuple(line), agent.layout.joints, np.stack(errors), np.array(spreads))
+    units = joint_units(agent.layout)
+    found = np.stack(errors), np.array(spreads)
+    return LineageError(tuple(line), agent.layout.joints, units, *found)

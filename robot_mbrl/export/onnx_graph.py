@@ -27,7 +27,7 @@ def to_onnx(module: nn.Module, shapes: dict[str, tuple[int, ...]]) -> onnx.Model
         torch.onnx.export(
             module,
             example,
-            traced,
+            traced,  # type: ignore[arg-type]  # files are taken too
             dynamo=False,
             opset_version=18,
             input_names=list(INPUTS),

@@ -14,6 +14,7 @@ from robot_mbrl.analysis.novelty import Novelty
 from robot_mbrl.analysis.returns import ReturnError
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.report.drawing import BLUE, GREEN, GREY, JOINT_COLORS, ORANGE, RED, draw
+from robot_mbrl.report.joint_units import SHOWN, axis_label
 
 NOTHING_ABOVE = 1e-9
 
@@ -152,10 +153,12 @@ def drift_figure(drift: LineageError) -> str | None:
 
     def plot(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
-        for j, joint in enumerate(drift.joints):
-            left.plot(place, np.rad2deg(drift.error_rad[:, j]), "o-", color=JOINT_COLORS[j % 6])
-            left.annotate(f" {joint}", (place[-1], np.rad2deg(drift.error_rad[-1, j])))
-        left.set(ylabel=f"error after {TICKS} ticks (deg)", yscale="log")
+        for j, (joint, unit) in enumerate(zip(drift.joints, drift.units, strict=True)):
+            error = SHOWN[unit].factor * drift.error_rad[:, j]
+            left.plot(place, error, "o-", color=JOINT_COLORS[j % 6])
+            left.annotate(f" {joint}", (place[-1], error[-1]))
+        label = axis_label(drift.units, f"error after {TICKS} ticks")
+        left.set(ylabel=label, yscale="log")
         right.plot(place, drift.disagreement, "o-", color=BLUE)
         right.set(ylabel="median disagreement", yscale="log")
         for axes in (left, right):

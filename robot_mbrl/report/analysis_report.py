@@ -12,6 +12,7 @@ from robot_mbrl.analysis.returns import ReturnError
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.report import analysis_figures as figures
 from robot_mbrl.report.html import Table, draw_table, section, write_page
+from robot_mbrl.report.joint_units import SHOWN
 
 GROWTH = (
     "Read off how many ticks ahead the blue line stays below the error your task forgives: plan no "
@@ -118,8 +119,9 @@ def _coverage_table(c: CoverageReport) -> str:
         "coverage."
     )
     spreads = ((j, f"{c.epistemic[k]:.3g}", f"{c.aleatoric[k]:.3g}",
-                f"{np.rad2deg(c.epistemic_rad[k]):.3g}°", f"{np.rad2deg(c.aleatoric_rad[k]):.3g}°")
-               for k, j in enumerate(c.joints))  # fmt: skip
+                *(f"{SHOWN[unit].factor * x[k]:.3g}{SHOWN[unit].sign}"
+                  for x in (c.epistemic_rad, c.aleatoric_rad)))
+               for k, (j, unit) in enumerate(zip(c.joints, c.units, strict=True)))  # fmt: skip
     unit = ("joint", "epistemic (normalized)", "aleatoric", "epistemic (per tick)", "aleatoric")
     about = "median standard deviation: what the elites disagree about, and the noise they predict"
     return draw_table(Table(head, tuple(rows), caption)) + draw_table(

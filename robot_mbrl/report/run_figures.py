@@ -10,10 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import FloatArray
+from robot_mbrl.contract.description.spec import JointSpec
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data import Episode
 from robot_mbrl.models.judging.open_loop import OpenLoopError
 from robot_mbrl.report.drawing import BLUE, GREEN, GREY, JOINT_COLORS, OUTSIDE, RED, draw
+from robot_mbrl.report.joint_units import SHOWN, axis_label
 
 SHOWN_SIGMA = 20.0  # an innovation beyond this is drawn at the edge
 MOST_TURNS = 3  # a joint that spins more is drawn wrapped
@@ -36,22 +38,25 @@ def learning_curve(metrics: Sequence[dict[str, Any]]) -> str | None:
     return draw(plot, 9, 2.8)
 
 
-def prediction_error(errors: dict[str, OpenLoopError], joints: Sequence[str], dt: float) -> str:
+def prediction_error(
+    errors: dict[str, OpenLoopError], joints: Sequence[JointSpec], dt: float
+) -> str:
     """Root mean square position error over the prediction's length, one panel a joint."""
     colors = dict(zip(errors, (GREY, BLUE) if len(errors) == 2 else (BLUE,), strict=False))
 
     def plot(figure: Figure) -> None:
         panels = np.atleast_1d(figure.subplots(1, len(joints)))
         for j, (axes, joint) in enumerate(zip(panels, joints, strict=True)):
+            unit = SHOWN[joint.unit]
             for label, error in errors.items():
-                degrees = np.rad2deg(error.rms_rad[:, j])
-                time_ms = 1e3 * dt * np.arange(1, len(degrees) + 1)
-                axes.plot(time_ms, degrees, color=colors[label], label=label)
-                axes.annotate(
-                    f"{degrees[-1]:.3g}°", (time_ms[-1], degrees[-1]), color=colors[label]
-                )
-            axes.set(title=joint, xlabel="predicted ahead (ms)", yscale="log")
-        panels[0].set_ylabel("error, root mean square (deg)")
+                shown = unit.factor * error.rms_rad[:, j]
+                time_ms = 1e3 * dt * np.arange(1, len(shown) + 1)
+                axes.plot(time_ms, shown, color=colors[label], label=label)
+                last = f"{shown[-1]:.3g}{unit.sign}"
+                axes.annotate(last, (time_ms[-1], shown[-1]), color=colors[label])
+            axes.set(title=joint.name, xlabel="predicted ahead (ms)", yscale="log")
+            if j == 0 or joint.unit != joints[j - 1].unit:
+                axes.set_ylabel(f"error, root mean square ({unit.name})")
         panels[0].legend(frameon=False)
 
     return draw(plot, 9, 3.0)
@@ -89,12 +94,12 @@ def _plot_angles(
         time_s, 0, 1, where=goal > 0, transform=axes.get_xaxis_transform(), color=GREEN, alpha=0.12
     )
     for j, joint in enumerate(spec.joints):
-        degrees = np.rad2deg(episode.q_rad[:, j])
+        degrees = SHOWN[joint.unit].factor * episode.q_rad[:, j]  # or mm
         if joint.wraps and np.ptp(degrees) > MOST_TURNS * 360:
             degrees = (degrees + 90) % 360 - 90  # hanging (0) and upright (180) away from the seam
             degrees = np.where(np.abs(np.diff(degrees, prepend=degrees[:1])) > 180, np.nan, degrees)
         axes.plot(time_s, degrees, color=JOINT_COLORS[j % 6], label=joint.name)
-    axes.set(ylabel="angle (deg)")
+    axes.set(ylabel=axis_label([joint.unit for joint in spec.joints]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 1.8, 3, 4.5, 9, 10]))
     axes.legend(**OUTSIDE)
 

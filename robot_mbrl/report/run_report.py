@@ -4,8 +4,6 @@ import html
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.errors import DataError
 from robot_mbrl.contract.files.toml_table import TomlTable
@@ -16,6 +14,7 @@ from robot_mbrl.models.judging.open_loop import OpenLoopError, open_loop_error
 from robot_mbrl.report import run_figures as figures
 from robot_mbrl.report.episode_section import episode_section
 from robot_mbrl.report.html import Table, draw_table, section, write_page
+from robot_mbrl.report.joint_units import common_error
 from robot_mbrl.runs.lineage import FINETUNE, learned_from, parent_of, path_in, without
 from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import RunFolder
@@ -49,7 +48,7 @@ def write_report(
     shown = _learned_from(run, head) if episodes is None else episodes
     check_episodes(shown, spec)
     parts = [_title(run, spec, head), draw_table(summary) if summary else ""]
-    parts.append(_finetuning(folder))
+    parts.append(_finetuning(folder, spec))
     parts.append(section("Learning in simulation", figures.learning_curve(_metrics(run))))
     parts.append(_errors(run, shown, spec))
     parts += episode_section(shown, spec, agent.task, folder)
@@ -84,7 +83,7 @@ def _title(run: Path, spec: RobotSpec, head: dict[str, Any]) -> str:
     )
 
 
-def _finetuning(folder: RunFolder) -> str:
+def _finetuning(folder: RunFolder, spec: RobotSpec) -> str:
     if not (folder.path / FINETUNE).exists():
         return ""
     result = TomlTable(folder.read_object(FINETUNE), str(folder.path / FINETUNE), error=DataError)
@@ -93,11 +92,12 @@ def _finetuning(folder: RunFolder) -> str:
         if result.flag("accepted")
         else "<span class=bad>rejected and rolled back: this is the parent's model</span>"
     )
+    units = [joint.unit for joint in spec.joints]
     before, after = (
-        np.rad2deg(result.number(f"error_{k}_rad", 0, 1e9)) for k in ("before", "after")
+        common_error(result.number(f"error_{k}_rad", 0, 1e9), units) for k in ("before", "after")
     )
     return (
-        f"<h2>Finetuning</h2><p>{verdict}: held-out error {before:.2f}° before, {after:.2f}° "
+        f"<h2>Finetuning</h2><p>{verdict}: held-out error {before} before, {after} "
         f"after, on {len(result.names('holdout_episodes'))} episodes kept out; learned from "
         f"{result.integer('train_transitions', 0, 2**53)} transitions.</p>"
     )
@@ -115,8 +115,7 @@ def _errors(run: Path, shown: dict[str, Episode], spec: RobotSpec) -> str:
     except DataError as error:
         return f"<h2>Prediction error</h2><p class=note>{html.escape(str(error))}</p>"
     note = f"open loop, on {len(unseen)} episodes that the model did not learn from"
-    joints = [j.name for j in spec.joints]
-    picture = figures.prediction_error(errors, joints, spec.control.dt)
+    picture = figures.prediction_error(errors, spec.joints, spec.control.dt)
     return section("Prediction error", picture, note)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from robot_mbrl.contract import ObservationLayout
 from robot_mbrl.contract.errors import SpecError
+from robot_mbrl.contract.observation.protocol import joint_units
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class ReachPose:
                 raise SpecError(
                     f"{key}: no joint {name!r}; joints: {', '.join(self.layout.joints)}"
                 )
-            right = f"target_{self.layout.unit(self.layout.joints.index(name))}"
+            right = f"target_{joint_units(self.layout)[self.layout.joints.index(name)]}"
             if right != key:
                 raise SpecError(f"{key}: joint {name!r} belongs into {right}")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.urdf.elements import MOVABLE
 from robot_mbrl.contract.urdf.problems import Problems
 from robot_mbrl.contract.urdf.tree import find_problems, possible_inertia
 from sim.adopt.placeholder_limits import mend_limits
@@ -90,8 +91,11 @@ def adopt_urdf(
             _guess_inertia(adopted, link)
     problems = Problems(source)
     find_problems(adopted.root, problems)
-    if all(joint.get("type") == "fixed" for joint in adopted.root.findall("joint")):
-        problems.add("", "", "no joint moves (revolute or continuous): nothing to control")
+    joints = adopted.root.findall("joint")
+    if not any(j.get("type") in MOVABLE and j.find("mimic") is None for j in joints):
+        problems.add(
+            "", "", "no joint moves (revolute, continuous or prismatic): nothing to control"
+        )
     for link in adopted.root.findall("link"):
         _take_meshes(adopted, link, problems, keep=meshes)
     problems.raise_any()

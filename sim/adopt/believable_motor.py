@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_mbrl.contract.urdf.tree import Urdf, composite_inertia
+from sim.adopt.joint_scale import scale_of
 
 GRAVITY_M_S2 = 9.81
 MOST_WEIGHTS = 5.0
@@ -19,7 +20,6 @@ LEAST_REACH = 0.25
 """Of the robot's largest reach: wrists are built like the rest."""
 MOST_TIP_SPEED_M_S = 30.0
 """Of what a joint moves, at its reach: a hip of the Unitree A1 has 29."""
-MOST_SPEED_RAD_S = 500.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class BelievedMotor:
 
     Attributes:
         effort_nm, speed_rad_s: of the URDF; NaN where it has none to believe.
-        reach_m: how far what the joint moves can be from it; of wrists, what the rest makes likely.
+        reach_m: how far what the joint moves can be from it; of wrists, what the rest makes likely;
+            of a slider 1, as its effort is a force and its speed that of what it moves.
         weight_nm: torque of the robot's whole weight at that reach.
     """
 
@@ -46,10 +47,11 @@ def believe_motors(urdf: Urdf) -> dict[str, BelievedMotor]:
     weight = GRAVITY_M_S2 * sum(link.mass_kg for link in urdf.links.values())
     reach = {joint.name: _reach_m(urdf, joint.child) for joint in urdf.moving}
     least = max(LEAST_REACH * max(reach.values(), default=0.0), 1e-6)
-    reach = {name: max(r, least) for name, r in reach.items()}
+    reach = {j.name: 1.0 if j.slides else max(reach[j.name], least) for j in urdf.moving}
     efforts, speeds = set(), set()
     for j in urdf.moving:
-        if not 0 < j.velocity_rad_s <= min(MOST_SPEED_RAD_S, MOST_TIP_SPEED_M_S / reach[j.name]):
+        fastest = min(scale_of(j).fastest, MOST_TIP_SPEED_M_S / reach[j.name])
+        if not 0 < j.velocity_rad_s <= fastest:
             speeds.add(j.velocity_rad_s)
         if not 0 < j.effort_nm <= MOST_WEIGHTS * weight * reach[j.name]:
             efforts.add(j.effort_nm)
@@ -76,5 +78,6 @@ def _reach_m(urdf: Urdf, link: str) -> float:
         for joint in urdf.joints:
             if joint.moves and joint.parent == part.name:
                 start = float(np.linalg.norm(place + turn @ joint.origin_m))
-                ends.append(start + _reach_m(urdf, joint.child))
+                way = max(map(abs, joint.limit_rad)) if joint.slides else 0.0
+                ends.append(start + way + _reach_m(urdf, joint.child))
     return max(ends)

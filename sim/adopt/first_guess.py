@@ -5,6 +5,7 @@ to be replaced by a measured one.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import mujoco
@@ -14,14 +15,11 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.urdf.elements import UrdfJoint
 from robot_mbrl.contract.urdf.tree import Urdf
 from sim.adopt.believable_motor import BelievedMotor, believe_motors
+from sim.adopt.joint_scale import JointScale, scale_of
 
-SPEED_RAD_S = 6.0
-"""No-load speed where the file has none: that of a hobby servo (XL430: 57 rpm, 6 rad/s)."""
 LOADS = 4.0
 """An unknown effort, a stall torque, is this many loads: a quarter of it is what servos can do for
 long (SO-101: 2.9 N m for .8 N m), and a servo that carries more sags by much."""
-ACCELERATION_RAD_S2 = 20.0
-"""What a motor of unknown effort shall do beside holding its load."""
 LEAST_WEIGHTS = 0.25
 """An unknown effort is at least this share of the robot's weight at the joint's reach: a wrist
 carries next to nothing, but has a motor like the rest."""
@@ -32,7 +30,8 @@ MOST_ROTOR_KG_M2 = 10.0
 """What robot.toml takes."""
 FRICTION_SHARE = 0.02
 """Of the effort: Coulomb friction of an STS3215 is 1.8 %, of an XL330-M288 2.5 % (both BAM)."""
-COMMAND_SPEED_RAD_S = 2.0
+FREE_FRICTION_SHARE = 0.005
+"""Of its load: friction of a joint without a motor, so that it comes to rest. Ball bearings."""
 COMMAND_SPEED_SHARE = 0.5
 """Of the no-load speed: what is left goes into carrying and accelerating."""
 TIP_SPEED_M_S = 1.0
@@ -42,9 +41,11 @@ HOME_PER_S2, HOME_PER_S = 64.0, 12.0
 50 ms between a motion and its answer allow; a set point of 1 rad/s makes them weak."""
 HOME_LOADS, HOME_MOST_PER_S2 = 2.0, 160.0
 """Where that does not carry so many loads, friction among them, a rad: more, up to 13 rad/s."""
-FULL_AT_RAD = 0.2
-"""Position error at which a servo pushes with all it has."""
 DAMPING_RATIO = 0.7
+NUDGE, REST_STEPS, ROUNDS = 0.05, (0.03, 3e-3, 3e-4), 150
+"""How a free joint is let fall: away from where it may balance, then down in ever finer steps."""
+LEAST_LOAD = 1e-9
+"""In N m or N: less is rounding."""
 POSES = 64
 HOLD_SHARE = 0.7
 """Of the effort may be needed to hold the pose that the task asks for."""
@@ -52,12 +53,14 @@ HOLD_SHARE = 0.7
 
 @dataclass(frozen=True)
 class JointGuess:
-    """First numbers of one joint.
+    """First numbers of one joint; of a slider in m and N.
 
     Attributes:
         joint: what the URDF says.
+        passive: whether no motor moves it; what is said of motors then means nothing.
         low_rad, high_rad: its ends, infinite where it wraps.
-        home_rad: 0, or the middle where 0 is out of reach.
+        home_rad: 0, or the middle where 0 is out of reach; of a passive joint where it rests.
+        velocity_limit_rad_s: of the supervisor.
         target_rad: of the task.
         effort_nm, effort_known: the motor's stall torque, and whether the URDF has it.
         speed_rad_s, speed_known: its no-load speed.
@@ -70,10 +73,12 @@ class JointGuess:
     """
 
     joint: UrdfJoint
+    passive: bool
     low_rad: float
     high_rad: float
     home_rad: float
     target_rad: float
+    velocity_limit_rad_s: float
     effort_nm: float
     effort_known: bool
     speed_rad_s: float
@@ -92,64 +97,86 @@ class JointGuess:
         """Whether the joint turns for ever."""
         return self.joint.kind == "continuous"
 
+    @property
+    def scale(self) -> JointScale:
+        """What is usual for its kind."""
+        return scale_of(self.joint)
 
-def soft_margin_rad(urdf: Urdf) -> float:
-    """Margin of the soft limits: 0.1 rad, less where a joint has little room."""
-    room = [j.limit_rad[1] - j.limit_rad[0] for j in urdf.moving if j.kind == "revolute"]
-    return float(f"{min([0.1, *(0.1 * r for r in room)]):.2g}")
+
+def soft_margin(urdf: Urdf, scale: JointScale) -> float:
+    """Margin of the soft limits of hinges or sliders: less where one of them has little room."""
+    room = [
+        j.limit_rad[1] - j.limit_rad[0]
+        for j in urdf.moving
+        if j.kind != "continuous" and scale_of(j) is scale
+    ]
+    return float(f"{min([scale.margin, *(0.1 * r for r in room)]):.2g}")
 
 
-def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
-    """First numbers for every joint that turns, in the order of `urdf.moving`.
+def guess_joints(
+    urdf: Urdf, model: mujoco.MjModel, passive: Collection[str] = ()
+) -> tuple[JointGuess, ...]:
+    """First numbers for every joint that moves, in the order of `urdf.moving`.
 
     Args:
         urdf: the robot.
         model: the same, compiled without motors.
+        passive: names of the joints without a motor.
     """
-    margin, joints = soft_margin_rad(urdf), urdf.moving
+    joints = urdf.moving
+    scales, free = [scale_of(j) for j in joints], np.array([j.name in passive for j in joints])
+    margin = np.array([soft_margin(urdf, scale) for scale in scales])
     low, high = np.array([ends(j) for j in joints]).T
     inside = (low + margin <= 0) & (high - margin >= 0)
     home = np.array(
         [0.0 if ok else _round((a + b) / 2) for ok, a, b in zip(inside, low, high, strict=True)]
     )
     body = _Body(urdf, model)
+    home = np.array([_round(x) for x in body.rest(home, free, low + margin, high - margin)])
     load, inertia = body.worst_load(home, low, high), body.inertia(home)
     motors = believe_motors(urdf)
     effort = np.array([motors[j.name].effort_nm for j in joints])
     effort_known = np.isfinite(effort)
     likely = LEAST_WEIGHTS * np.array([motors[j.name].weight_nm for j in joints])
-    needed = np.maximum(LOADS * load + ACCELERATION_RAD_S2 * inertia, likely)
+    acceleration = np.array([scale.acceleration for scale in scales])
+    needed = np.maximum(LOADS * load + acceleration * inertia, likely)
     effort = np.where(effort_known, effort, [_round(max(t, 1e-3)) for t in needed])
-    target = body.holdable_pose(home, low + margin, high - margin, HOLD_SHARE * effort)
+    step = np.array([0.0 if f else s.step for f, s in zip(free, scales, strict=True)])
+    strength = np.where(free, np.inf, HOLD_SHARE * effort)
+    target = body.holdable_pose(home, low + margin, high - margin, strength, step)
     speeds = np.array([motors[j.name].speed_rad_s for j in joints])
     speeds_known = np.isfinite(speeds)
-    speeds = np.where(speeds_known, speeds, SPEED_RAD_S)
+    speeds = np.where(speeds_known, speeds, [scale.speed for scale in scales])
     rotors = np.minimum(TIME_CONSTANT_S * effort / speeds, MOST_ROTOR_KG_M2)
-    free = body.free_inertia(home, rotors)
+    felt = body.free_inertia(home, np.where(free, 0.0, rotors))
     guesses = []
     for k, joint in enumerate(joints):
         motor, speed, rotor = motors[joint.name], float(speeds[k]), float(rotors[k])
-        stiffness = effort[k] / FULL_AT_RAD
+        stiffness = effort[k] / scales[k].full_at
         critical = 2 * math.sqrt(stiffness * (inertia[k] + rotor))
         guesses.append(
             JointGuess(
                 joint=joint,
+                passive=bool(free[k]),
                 low_rad=low[k],
                 high_rad=high[k],
                 home_rad=home[k],
                 target_rad=target[k],
+                velocity_limit_rad_s=_free_speed(load[k], inertia[k], scales[k])
+                if free[k]
+                else 1.5 * speed,
                 effort_nm=effort[k],
                 effort_known=bool(effort_known[k]),
                 speed_rad_s=speed,
                 speed_known=bool(speeds_known[k]),
-                command_speed_rad_s=_command_speed_rad_s(speed, motor),
-                friction_nm=joint.friction_nm or _round(FRICTION_SHARE * effort[k]),
+                command_speed_rad_s=_command_speed(speed, motor, scales[k]),
+                friction_nm=joint.friction_nm or _friction(joint, effort[k], load[k], free[k]),
                 rotor_kg_m2=rotor,
                 stiffness_nm_rad=stiffness,
                 # back-EMF, effort / speed, damps as well
                 damping_nm_s_rad=max(0.0, DAMPING_RATIO * critical - effort[k] / speed),
-                home_nm_rad=_home_gain(free[k], load[k] + FRICTION_SHARE * effort[k]),
-                home_nm_s_rad=HOME_PER_S * free[k],
+                home_nm_rad=_home_gain(felt[k], load[k] + FRICTION_SHARE * effort[k]),
+                home_nm_s_rad=HOME_PER_S * felt[k],
                 load_nm=load[k],
             )
         )
@@ -157,14 +184,26 @@ def guess_joints(urdf: Urdf, model: mujoco.MjModel) -> tuple[JointGuess, ...]:
 
 
 def ends(joint: UrdfJoint) -> tuple[float, float]:
-    """Limits of a joint in rad, infinite where it wraps."""
-    return joint.limit_rad if joint.kind == "revolute" else (-math.inf, math.inf)
+    """Limits of a joint in rad, of a slider in m, infinite where it wraps."""
+    return (-math.inf, math.inf) if joint.kind == "continuous" else joint.limit_rad
 
 
-def _command_speed_rad_s(speed: float, motor: BelievedMotor) -> float:
+def _command_speed(speed: float, motor: BelievedMotor, scale: JointScale) -> float:
     """What a servo can follow under load, and a hand at its reach can get away from."""
     tip = TIP_SPEED_M_S / motor.reach_m
-    return _round(min(COMMAND_SPEED_RAD_S, COMMAND_SPEED_SHARE * speed, tip))
+    return _round(min(scale.command_speed, COMMAND_SPEED_SHARE * speed, tip))
+
+
+def _free_speed(load: float, inertia: float, scale: JointScale) -> float:
+    """Velocity limit of a joint without a motor: well above what falling through its lowest point
+    gives a pendulum, 2 sqrt(m g l / I)."""
+    return _round(max(scale.free_speed, 6 * math.sqrt(load / inertia)))
+
+
+def _friction(joint: UrdfJoint, effort: float, load: float, free: bool) -> float:
+    if not free:
+        return _round(FRICTION_SHARE * effort)
+    return 0.0 if joint.damping_nm_s_rad else _round(FREE_FRICTION_SHARE * load)
 
 
 def _home_gain(inertia: float, load: float) -> float:
@@ -188,10 +227,28 @@ class _Body:
 
     def load(self, q: FloatArray) -> FloatArray:
         """Torque (J,) in N m that holds positions q (J,) in rad, without its sign."""
+        return np.abs(self._weight(q))
+
+    def _weight(self, q: FloatArray) -> FloatArray:
         self._data.qpos[self._qpos] = q
         mujoco.mj_forward(self._model, self._data)
-        load: FloatArray = np.abs(self._data.qfrc_bias[self._dof])
-        return load
+        weight: FloatArray = self._data.qfrc_bias[self._dof].copy()
+        return weight
+
+    def rest(
+        self, q: FloatArray, free: np.ndarray, low: FloatArray, high: FloatArray
+    ) -> FloatArray:
+        """Where the free joints (J,) of bool come to rest, the others staying at q (J,)."""
+        if not free.any():
+            return q
+        # an upright pole stands for ever, and what weighs nothing stays anywhere
+        nudged = np.clip(np.where(free, q + NUDGE, q), low, high)
+        falls = free & (self.load(nudged) > LEAST_LOAD)
+        q = np.where(falls, nudged, q)
+        for step in REST_STEPS:
+            for _ in range(ROUNDS):
+                q = np.where(falls, np.clip(q - step * np.sign(self._weight(q)), low, high), q)
+        return np.where(falls & (np.abs(q) < 2 * REST_STEPS[-1]), 0.0, q)
 
     def worst_load(self, home: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
         """The largest load of each joint (J,) in N m over random poses."""
@@ -220,12 +277,18 @@ class _Body:
         return turning
 
     def holdable_pose(
-        self, home: FloatArray, low: FloatArray, high: FloatArray, torque: FloatArray
+        self,
+        home: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        torque: FloatArray,
+        most: FloatArray,
     ) -> FloatArray:
-        """A pose up to 0.8 rad from home, towards the farther end, less if too heavy to hold."""
+        """A pose up to `most` (J,) from home, towards the farther end, less if too heavy to
+        hold."""
         up = high - home >= home - low
         room = np.where(up, high - home, home - low)
-        step = np.where(up, 1.0, -1.0) * np.minimum(0.8, 0.5 * room)
+        step = np.where(up, 1.0, -1.0) * np.minimum(most, 0.5 * room)
         for share in (1.0, 0.5, 0.25, 0.1):
             pose: FloatArray = home + share * step
             if (self.load(pose) <= torque).all():

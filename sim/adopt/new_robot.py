@@ -11,11 +11,12 @@ import mujoco
 import numpy as np
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.errors import DataError, SpecError
+from robot_mbrl.contract.errors import DataError, SettingsError, SpecError
 from robot_mbrl.contract.files.whole_file import write_whole
-from robot_mbrl.contract.urdf.tree import read_urdf
+from robot_mbrl.contract.urdf.tree import Urdf, read_urdf
 from sim.adopt.adopt_urdf import AdoptedUrdf, adopt_urdf
-from sim.adopt.first_guess import JointGuess, guess_joints, soft_margin_rad
+from sim.adopt.first_guess import JointGuess, guess_joints, soft_margin
+from sim.adopt.joint_scale import HINGE, SLIDE
 from sim.adopt.robot_toml import placeholder_notes, robot_toml
 from sim.envs.vec_env import SimVecEnv
 from sim.mujoco_engine.urdf_xml import physics_xml
@@ -39,6 +40,7 @@ def new_robot(
     name: str | None = None,
     command: str = "position",
     weld: Sequence[str] = (),
+    passive: Sequence[str] = (),
     guess_inertia: bool = False,
     meshes: bool = True,
 ) -> NewRobot:
@@ -49,11 +51,13 @@ def new_robot(
         folder: made new; must not hold anything yet.
         name: of the robot; the URDF's file name by default.
         command: what motors take, "position" or "torque".
+        passive: joints without a motor.
         weld, guess_inertia, meshes: see adopt_urdf.
 
     Raises:
         SpecError: the URDF cannot be simulated: file, element and remedy.
-        SettingsError: a joint of `weld` that the robot does not have.
+        SettingsError: a joint of `weld` or `passive` that the robot does not have, or no joint
+            that has a motor.
         DataError: the folder is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -65,7 +69,7 @@ def new_robot(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-robot-") as made:
         inside = Path(made) / "robot"
         inside.mkdir()
-        joints = _write(adopted, urdf, folder, inside, name, command)
+        joints = _write(adopted, urdf, folder, inside, name, command, passive)
         try_out(load_robot(inside), urdf)
         if folder.exists():
             folder.rmdir()
@@ -74,16 +78,23 @@ def new_robot(
 
 
 def _write(
-    adopted: AdoptedUrdf, source: Path, folder: Path, inside: Path, name: str, command: str
+    adopted: AdoptedUrdf,
+    source: Path,
+    folder: Path,
+    inside: Path,
+    name: str,
+    command: str,
+    passive: Sequence[str],
 ) -> tuple[JointGuess, ...]:
     adopted.write(inside, f"{name}.urdf")
     urdf = read_urdf(inside / f"{name}.urdf")
+    _check_passive(urdf, source, passive)
     try:
         model = mujoco.MjModel.from_xml_string(physics_xml(urdf.path))
     except ValueError as error:
         raise SpecError(f"{source}: MuJoCo cannot build this robot: {error}") from error
-    joints = guess_joints(urdf, model)
-    adopted.add_friction({g.joint.name: g.friction_nm for g in joints})
+    joints = guess_joints(urdf, model, passive)
+    adopted.add_friction({g.joint.name: g.friction_nm for g in joints if g.friction_nm})
     adopted.write(inside, f"{name}.urdf")
     adopted.notes += placeholder_notes(joints)
     text = robot_toml(
@@ -94,12 +105,26 @@ def _write(
         source=source.name,
         urdf=f"{name}.urdf",
         root=urdf.root,
-        margin_rad=soft_margin_rad(urdf),
+        margins={s.unit: soft_margin(urdf, s) for s in (HINGE, SLIDE)},
         command=command,
         notes=adopted.notes,
     )
     write_whole(inside / "robot.toml", text)
     return joints
+
+
+def _check_passive(urdf: Urdf, source: Path, passive: Sequence[str]) -> None:
+    movable = [joint.name for joint in urdf.moving]
+    for name in passive:
+        if name not in movable:
+            raise SettingsError(
+                f"{source}: --passive {name}: no such movable joint; it has: {', '.join(movable)}"
+            )
+    if set(passive) == set(movable):
+        raise SettingsError(
+            f"{source}: --passive {' '.join(passive)}: no joint is left that has a motor; leave "
+            "one of them out"
+        )
 
 
 def try_out(spec: RobotSpec, source: Path) -> None:

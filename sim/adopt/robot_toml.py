@@ -5,7 +5,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from sim.adopt.first_guess import FULL_AT_RAD, JointGuess
+from sim.adopt.first_guess import JointGuess
+from sim.adopt.joint_scale import HINGE, SLIDE, JointScale
+from sim.adopt.slide_templates import SLIDE_FORCE, SLIDE_JOINT, SLIDE_POSITION
 from sim.adopt.toml_templates import (
     HEADER,
     HOME_POSITION,
@@ -17,6 +19,13 @@ from sim.adopt.toml_templates import (
     TORQUE,
     WHY,
 )
+
+ACTUATOR = {
+    ("rad", "position"): POSITION,
+    ("rad", "torque"): TORQUE,
+    ("m", "position"): SLIDE_POSITION,
+    ("m", "torque"): SLIDE_FORCE,
+}
 
 RAMP_S = {
     "position": "0.5                 # a gentle start; then the command's own speed holds",
@@ -33,7 +42,7 @@ def robot_toml(
     source: str,
     urdf: str,
     root: str,
-    margin_rad: float,
+    margins: Mapping[str, float],
     command: str,
     notes: Sequence[str],
 ) -> str:
@@ -44,8 +53,8 @@ def robot_toml(
         limits: what position limits of the URDF were taken for, by joint, in words.
         name, folder, source, urdf, root: of the robot, its folder, where the URDF came from, its
             copy's name, its root link.
-        margin_rad: soft limit margin.
-        command: "position" or "torque".
+        margins: soft limit margin by unit, "rad" and "m".
+        command: "position" or "torque" (of sliders force).
         notes: what was changed in the URDF.
     """
     changed = "\n#\n# Changed in the copy of the URDF, or not believed:" if notes else ""
@@ -61,22 +70,23 @@ def robot_toml(
         notes=WHY[command] + changed,
     )
     parts = [head, *(_joint(g, limits.get(g.joint.name, "")) for g in guesses)]
-    parts += [_actuator(g, command) for g in guesses]
-    return "".join([*parts, _rest(guesses, margin_rad, command), _randomization(guesses, command)])
+    parts += [_actuator(g, command) for g in guesses if not g.passive]
+    return "".join([*parts, _rest(guesses, margins, command), _randomization(guesses, command)])
 
 
 def _joint(g: JointGuess, taken: str) -> str:
     doubt = f"    # MEASURE: the URDF's {taken}" if taken else ""
-    limit = f"position_limit_rad = [{number(g.low_rad)}, {number(g.high_rad)}]{doubt}\n"
-    home = (
-        f"\nhome_rad = {number(g.home_rad)}             # 0 is out of reach" if g.home_rad else ""
-    )
-    return JOINT.format(
+    unit = g.scale.unit
+    limit = f"position_limit_{unit} = [{number(g.low_rad)}, {number(g.high_rad)}]{doubt}\n"
+    why = "where it comes to rest" if g.passive else "0 is out of reach"
+    home = f"\nhome_{unit} = {number(g.home_rad)}             # {why}" if g.home_rad else ""
+    guess = "" if g.speed_known else "MEASURE: 1.5 times a guess; "
+    return (SLIDE_JOINT if g.joint.slides else JOINT).format(
         name=quote(g.joint.name),
         wraps=f"true{doubt}" if g.wraps else "false",
         limit="" if g.wraps else limit,
-        velocity=number(1.5 * g.speed_rad_s),
-        velocity_comment="" if g.speed_known else "MEASURE: 1.5 times a guess; ",
+        velocity=number(g.velocity_limit_rad_s),
+        velocity_comment="no motor: above what falling gives; " if g.passive else guess,
         home=home,
     )
 
@@ -85,6 +95,8 @@ def placeholder_notes(guesses: Sequence[JointGuess]) -> list[str]:
     """Efforts and speeds of the URDF that no motor has, in words, each once."""
     said: dict[str, list[str]] = {}
     for g in guesses:
+        if g.passive:
+            continue
         for what, known in ((_effort_said(g), g.effort_known), (_speed_said(g), g.speed_known)):
             if what and not known:
                 said.setdefault(what, []).append(g.joint.name)
@@ -96,11 +108,12 @@ def placeholder_notes(guesses: Sequence[JointGuess]) -> list[str]:
 
 
 def _effort_said(g: JointGuess) -> str:
-    return f"effort {g.joint.effort_nm:g} N m" if g.joint.effort_nm > 0 else ""
+    return f"effort {g.joint.effort_nm:g} {g.scale.effort}" if g.joint.effort_nm > 0 else ""
 
 
 def _speed_said(g: JointGuess) -> str:
-    return f"velocity {g.joint.velocity_rad_s:g} rad/s" if g.joint.velocity_rad_s > 0 else ""
+    said = f"velocity {g.joint.velocity_rad_s:g} {g.scale.unit}/s"
+    return said if g.joint.velocity_rad_s > 0 else ""
 
 
 def _guessed(said: str) -> str:
@@ -109,7 +122,7 @@ def _guessed(said: str) -> str:
 
 
 def _actuator(g: JointGuess, command: str) -> str:
-    load = f"its weight asks for up to {float(f'{g.load_nm:.3f}'):g} N m"
+    load = f"its weight asks for up to {float(f'{g.load_nm:.3f}'):g} {g.scale.effort}"
     effort = (
         f"from the URDF; {load}"
         if g.effort_known
@@ -118,7 +131,7 @@ def _actuator(g: JointGuess, command: str) -> str:
     if g.effort_nm < g.load_nm:
         effort += ": too weak for some poses"
     reach = math.pi if g.wraps else max(abs(g.low_rad), abs(g.high_rad))
-    return (POSITION if command == "position" else TORQUE).format(
+    return ACTUATOR[g.scale.unit, command].format(
         name=quote(g.joint.name),
         limit=number(reach),
         effort=number(g.effort_nm),
@@ -134,22 +147,61 @@ def _actuator(g: JointGuess, command: str) -> str:
     )
 
 
-def _rest(guesses: Sequence[JointGuess], margin_rad: float, command: str) -> str:
+def _rest(guesses: Sequence[JointGuess], margins: Mapping[str, float], command: str) -> str:
+    kinds = [scale for scale in (HINGE, SLIDE) if any(g.scale is scale for g in guesses)]
+    driven = [g for g in guesses if not g.passive]
+    aims = [s for s in kinds if any(g.scale is s for g in driven)]
     return REST.format(
-        margin=number(margin_rad),
+        margins="\n".join(f"soft_limit_margin_{s.unit} = {number(margins[s.unit])}" for s in kinds),
         ramp=RAMP_S[command],
-        home=HOME_POSITION if command == "position" else HOME_TORQUE + _home_gains(guesses),
-        sag=f"{FULL_AT_RAD:g}",
-        targets="\n".join(f"{quote_key(g.joint.name)} = {number(g.target_rad)}" for g in guesses),
+        near="\n".join(map(_near, kinds)),
+        home=HOME_POSITION + "".join(_home(s, "") for s in kinds)
+        if command == "position"
+        else HOME_TORQUE + "".join(_home(s, SET_POINT[s.unit]) for s in kinds) + _gains(driven),
+        tolerances="\n".join(TOLERANCE[s.unit] for s in aims),
+        targets="\n\n".join(_targets(s, [g for g in driven if g.scale is s]) for s in aims),
     )
 
 
-def _home_gains(guesses: Sequence[JointGuess]) -> str:
+TOLERANCE = {
+    "rad": "tolerance_rad = 0.1          # success: every joint this near for the last hold_s",
+    "m": "tolerance_m = 0.01           # and every slider this near",
+}
+SET_POINT = {"rad": "speed_rad_s = 1.0", "m": "speed_m_s = 0.1"}
+
+
+def _near(scale: JointScale) -> str:
+    """What joints of one kind need to be at home."""
+    unit = scale.unit
+    sag = f"   # weight makes a servo sag by up to {scale.full_at:g} {unit}"
+    return (
+        f"position_tolerance_{unit} = {scale.tolerance:g}{sag}\n"
+        f"velocity_tolerance_{unit}_s = {scale.slow:g}"
+    )
+
+
+def _home(scale: JointScale, set_point: str) -> str:
+    """How joints of one kind go home, where they have no gains of their own."""
+    slide = "slide_" if scale is SLIDE else ""
+    by = f"   # of joints that have none below, {scale.effort} / {scale.unit}" if set_point else ""
+    speed = f"{set_point}               # of the set point\n" if set_point else ""
+    return f"{speed}{slide}position_gain = 0{by}\n{slide}velocity_gain = 0\n"
+
+
+def _gains(driven: Sequence[JointGuess]) -> str:
     return "".join(
         f"\n[home.joints.{quote_key(g.joint.name)}]\nposition_gain = {g.home_nm_rad:.3g}\n"
         f"velocity_gain = {g.home_nm_s_rad:.3g}\n"
-        for g in guesses
+        for g in driven
     )
+
+
+def _targets(scale: JointScale, driven: Sequence[JointGuess]) -> str:
+    """The poses that the task asks for, of the joints of one kind that have a motor."""
+    lines = [f"{quote_key(g.joint.name)} = {number(g.target_rad)}" for g in driven]
+    head = f"[task.parameters.target_{scale.unit}]"
+    hint = " # any pose within the limits; this one the motors can hold"
+    return "\n".join([head + hint, *lines])
 
 
 def _randomization(guesses: Sequence[JointGuess], command: str) -> str:
@@ -167,13 +219,15 @@ def _randomization(guesses: Sequence[JointGuess], command: str) -> str:
             if command == "position"
             else "torque_constant = { scale = [0.85, 1.15] }\n"
         )
-        parts.append(
-            f"[randomization.actuators.{joint}]\n{motor}latency_ms = {{ range = [0, 20] }}\n"
-        )
-        low, high = max(g.home_rad - 0.2, g.low_rad), min(g.home_rad + 0.2, g.high_rad)
+        if not g.passive:
+            parts.append(
+                f"[randomization.actuators.{joint}]\n{motor}latency_ms = {{ range = [0, 20] }}\n"
+            )
+        start = g.scale.start
+        low, high = max(g.home_rad - start, g.low_rad), min(g.home_rad + start, g.high_rad)
         tenth = 0.1 * (high - low)
         initial.append(
-            f"\n[randomization.initial.{joint}]\nposition_rad = {{ range = "
+            f"\n[randomization.initial.{joint}]\nposition_{g.scale.unit} = {{ range = "
             f"[{number(low + tenth)}, {number(high - tenth)}] }}\n"
         )
     return RANDOM.format(parts="\n".join(parts), initial="".join(initial))

@@ -73,7 +73,7 @@ baudrate = 921600
 reply_timeout_ms = 4
 
 [safety]
-soft_limit_margin_rad = {margin}
+{margins}
 coast_ticks = 3
 hold_ticks = 0
 ramp_s = {ramp}
@@ -84,33 +84,26 @@ max_temperature_c = 70       # MEASURE: data sheet of the motors
 false_stops_per_hour = 0.5
 
 [home]
-position_tolerance_rad = 0.25   # weight makes a servo sag by up to {sag} rad
-velocity_tolerance_rad_s = 0.3
+{near}
 timeout_s = 60
 {home}
 [task]
 name = "reach_pose"          # reward and success: robot_mbrl/tasks/reach_pose.py
 
 [task.parameters]
-tolerance_rad = 0.1          # success: every joint this near for the last hold_s seconds
+{tolerances}
 hold_s = 2
 
-[task.parameters.target_rad] # any pose within the limits; this one the motors can hold
 {targets}
 """
 
 HOME_POSITION = """\
-# Position commands go home by themselves, at command_speed_rad_s; these gains are not used.
-position_gain = 0
-velocity_gain = 0
+# Position commands go home by themselves, at their command speed; these gains are not used.
 """
 
 HOME_TORQUE = """\
 # Springs and dampers by inertia, pulled by a set point that moves slowly: weak and slow. MEASURE:
 # raise a position_gain where a joint stops before it is home, lower both where it shakes.
-speed_rad_s = 1.0               # of the set point
-position_gain = 0               # of joints that have none below, N m / rad
-velocity_gain = 0               # N m s / rad
 """
 
 RANDOM = """

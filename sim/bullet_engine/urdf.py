@@ -2,8 +2,9 @@
 
 PyBullet can change a mass at run time, but neither where a joint sits nor where a centre of mass
 is; so each world is written as a URDF of its own. PyBullet also misreads a link without inertia,
-which would weigh 1 kg, and one without mass, whose <inertia> it counts: what weighs nothing is a
-frame, no body. What is wrong with a URDF `contract.urdf` has refused before.
+which would weigh 1 kg, an axis that is not of unit length, by which a slider goes further, and a
+link without mass, whose <inertia> it counts: what weighs nothing is a frame, no body. What is wrong
+with a URDF `contract.urdf` has refused before.
 """
 
 import copy
@@ -45,7 +46,10 @@ class UrdfWriter:
         urdf = read_urdf(spec.urdf)
         self._centres = {link: composite_inertia(urdf, link)[1] for link in spec.links}
         self._dynamics = {}
+        axes = {joint.name: joint.axis for joint in urdf.joints}
         for joint in self._root.findall("joint"):
+            for axis in joint.findall("axis"):
+                axis.set("xyz", " ".join(repr(x) for x in axes[joint.get("name", "")].tolist()))
             dynamics = joint.find("dynamics")
             values = (_number(dynamics, "damping"), _number(dynamics, "friction"))
             self._dynamics[joint.get("name", "")] = values

@@ -129,7 +129,7 @@ class SimulatedRobot:
     def _neutral(self) -> FloatArray:
         """The neutral command (A,) where the joints are now, as their encoders show it."""
         given = {path: np.array([value]) for path, value in self.parameters.items()}
-        paths = [f"joints.{joint.name}.encoder_offset_rad" for joint in self.spec.joints]
+        paths = [joint.path("encoder_offset_rad") for joint in self.spec.joints]
         zero = np.concatenate([effect_values(given, path, 1) for path in paths])
         return neutral_command(self.spec, self.worlds.true_state()[0][0] - zero)
 

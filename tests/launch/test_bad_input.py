@@ -55,7 +55,11 @@ def test_urdf_joint_missing(robot_folder, capsys):
     text = urdf.read_text().replace('joint name="pendulum"', 'joint name="pendel"')
     urdf.write_text(text)
     error = fails(capsys, [*STILL, "--robot", str(robot_folder), "--port", "mock"])
-    assert "'pendulum' is not a movable joint" in error and "pendel" in error
+    assert (
+        "2 problems" in error
+        and "'pendulum': is not a movable joint" in error
+        and "pendel" in error
+    )
 
 
 def test_wrong_port(tmp_path, capsys):

@@ -14,19 +14,24 @@ from robot_mbrl.contract.description.spec import ActuatorSpec, JointSpec, MotorS
 from robot_mbrl.contract.parameters.effects import EFFECTS, effect_of
 
 PAGES = sorted(BUILT_IN.glob("*.md"))
-REALITIES = sorted((BUILT_IN / "furuta" / "realities").glob("*.toml"))
+ROBOTS = ("furuta", "cart_pole")  # those with realities, in the order of the page
+REALITIES = [p for name in ROBOTS for p in sorted((BUILT_IN / name / "realities").glob("*.toml"))]
 
 
-def rows(page: str, first: str) -> list[list[str]]:
-    """Cells of the table whose head begins with `first`, without the head."""
-    table = page.split(f"| {first} |")[1].split("\n\n")[0].splitlines()[2:]
+def robot_of(path: Path) -> str:
+    return path.parent.parent.name
+
+
+def rows(page: str, first: str, number: int) -> list[list[str]]:
+    """Cells of a table whose head begins with `first`, without the head."""
+    table = page.split(f"| {first} |")[1 + number].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("| ").split("|")] for line in table]
 
 
-def shipped() -> dict[str, list[str]]:
+def shipped(robot: str) -> dict[str, list[str]]:
     """The cells beside each reality that the page lists."""
     page = (BUILT_IN / "reality.md").read_text(encoding="utf-8")
-    return {name.strip("`"): cells for name, *cells in rows(page, "file")}
+    return {name.strip("`"): cells for name, *cells in rows(page, "file", ROBOTS.index(robot))}
 
 
 def outside(reality: Reality, spec: RobotSpec) -> dict[str, float]:
@@ -39,14 +44,18 @@ def outside(reality: Reality, spec: RobotSpec) -> dict[str, float]:
 
 
 def test_the_page_lists_every_shipped_reality() -> None:
-    assert list(shipped()) == [path.name for path in REALITIES]
+    assert {path.parent for path in BUILT_IN.glob("*/realities/*.toml")} == {
+        path.parent for path in REALITIES
+    }
+    for robot in ROBOTS:
+        assert list(shipped(robot)) == [p.name for p in REALITIES if robot_of(p) == robot]
 
 
-@pytest.mark.parametrize("path", REALITIES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", REALITIES, ids=lambda p: f"{robot_of(p)} {p.stem}")
 def test_the_page_says_what_lies_outside_the_randomized_range(path: Path) -> None:
-    spec = load_robot("furuta")
+    spec = load_robot(robot_of(path))
     reality = load_reality(path, spec)
-    differs, ranges, effects = shipped()[path.name]
+    differs, ranges, effects = shipped(spec.name)[path.name]
     said = {p: float(v) for p, v in re.findall(r"`([\w.]+)` ([\d.]+)", ranges)}
     assert said == outside(reality, spec)
     unknown = reality.parameters.keys() - spec.nominal.keys()
@@ -57,10 +66,10 @@ def test_the_page_says_what_lies_outside_the_randomized_range(path: Path) -> Non
     assert (f"{100 * lost:.1f} % lost frames" in differs) == (lost > 0)
 
 
-@pytest.mark.parametrize("path", REALITIES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", REALITIES, ids=lambda p: f"{robot_of(p)} {p.stem}")
 def test_comparisons_in_the_comments_of_realities_are_true(path: Path) -> None:
     """They are written as "pendulum mass x1.4 against at most x1.2"."""
-    spec, text = load_robot("furuta"), path.read_text(encoding="utf-8")
+    spec, text = load_robot(robot_of(path)), path.read_text(encoding="utf-8")
     reality = load_reality(path, spec)
     comment = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
     for part, key, value, bound in re.findall(
@@ -77,7 +86,7 @@ def test_keys_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     known = {key for group in EFFECTS.values() for key in group}
     known |= {f.name for spec in (JointSpec, ActuatorSpec, MotorSpec) for f in fields(spec)}
-    for name in ("furuta", "simple_pendulum", "arm"):
+    for name in ("furuta", "simple_pendulum", "arm", "cart_pole"):
         known |= {p.rsplit(".", 1)[-1] for p in load_robot(name).nominal}
         known |= set(re.findall(r"^\s*(\w+) =", (BUILT_IN / name / "robot.toml").read_text(), re.M))
     for example in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):

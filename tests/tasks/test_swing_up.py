@@ -12,7 +12,7 @@ from robot_mbrl.tasks import make_task
 from tests.support.upright import state
 
 
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "cart_pole"])
 def test_goal_is_within_15_degrees_of_upright(name: str) -> None:
     task = make_task(load_robot(name))
     for degrees, reached in [(0, True), (14.9, True), (-14.9, True), (15.1, False), (180, False)]:
@@ -20,7 +20,7 @@ def test_goal_is_within_15_degrees_of_upright(name: str) -> None:
         assert bool(task.at_goal(obs)) == reached
 
 
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "cart_pole"])
 def test_numpy_and_torch_agree_on_any_leading_shape(name: str) -> None:
     spec = load_robot(name)
     task: Task = make_task(spec)

@@ -4,6 +4,7 @@ robot = "furuta"
 fingerprint = "0123456789abcdef"    # optional: of the description it was made with
 [joint_offset_rad]
 pendulum = -0.02
+[joint_offset_m]                    # of joints that slide
 [parameters.links.pendulum]         # the vocabulary of [randomization] and of reality files
 mass = { mean = 1.12, interval = [1.05, 1.19] }
 [parameters.actuators.motor]
@@ -44,8 +45,9 @@ def calibrate(spec: RobotSpec, path: Path | None) -> RobotSpec:
 
 
 def describe_offsets(spec: RobotSpec) -> str:
-    """The joint offsets of a robot for people, such as "arm 0, pendulum -0.02 rad"."""
-    return ", ".join(f"{name} {rad:g}" for name, rad in spec.offsets_rad.items()) + " rad"
+    """The joint offsets of a robot for people, such as "arm 0 rad, pendulum -0.02 rad"."""
+    offsets = spec.offsets_rad
+    return ", ".join(f"{joint.name} {offsets[joint.name]:g} {joint.unit}" for joint in spec.joints)
 
 
 def check_calibration(
@@ -60,7 +62,7 @@ def check_calibration(
         raise CalibrationError(f"{source}: expected a table, got {shown(raw)}")
     table = TomlTable(raw, source, error=CalibrationError)
     _check_owner(spec, raw, source)
-    offsets = _offsets(spec, table.table("joint_offset_rad", optional=True), source)
+    offsets = _offsets(spec, table, source)
     try:
         ranges = _ranges(spec, table.table("parameters", optional=True))
     except SpecError as error:
@@ -96,11 +98,15 @@ def _check_owner(spec: RobotSpec, raw: dict[str, Any], source: str) -> None:
 
 
 def _offsets(spec: RobotSpec, table: TomlTable, source: str) -> tuple[float, ...]:
-    known = [j.name for j in spec.joints]
-    for name in table.keys():  # noqa: SIM118
-        if name not in known:
-            raise CalibrationError(f"{source} names joint {name!r}; known: {known}")
-    return tuple(table.number(name, -1e3, 1e3, "rad", default=0.0) for name in known)
+    found = dict.fromkeys((joint.name for joint in spec.joints), 0.0)
+    for unit in ("rad", "m"):
+        offsets = table.table(f"joint_offset_{unit}", optional=True)
+        known = [joint.name for joint in spec.joints if joint.unit == unit]
+        for name in offsets.keys():  # noqa: SIM118
+            if name not in known:
+                raise CalibrationError(f"{source} names joint {name!r}; known in {unit}: {known}")
+            found[name] = offsets.number(name, -1e3, 1e3, unit)
+    return tuple(found.values())
 
 
 def _ranges(spec: RobotSpec, table: TomlTable) -> dict[str, Variation]:

@@ -72,6 +72,11 @@ class AngleLayout:
         """No velocity is filtered."""
         return (1.0,) * len(self.joints)
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """None is known."""
+        return ()
+
     def velocities(self, obs: Any, axis: int = -1) -> Any:
         """Zero (..., J): the model predicts the whole change."""
         return 0.0 * columns(obs, 0, len(self.joints), axis)

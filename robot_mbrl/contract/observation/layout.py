@@ -82,10 +82,6 @@ class ObservationLayout:
             ),
         )
 
-    def unit(self, joint: int) -> str:
-        """Unit of a joint's position, of which its velocity is this per second."""
-        return self.units[joint] if self.units else "rad"
-
     @cached_property
     def block(self) -> tuple[str, ...]:
         """Columns of one measurement block."""

@@ -43,6 +43,11 @@ class PlainLayout:
         """No velocity is filtered."""
         return (1.0,) * self.size
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """None is known."""
+        return ()
+
     def velocities(self, obs: Any, axis: int = -1) -> Any:
         """Zero (..., O): the model predicts the whole change."""
         return 0.0 * obs

@@ -17,6 +17,7 @@ class Layout(Protocol):
         action_size: A.
         dt: seconds per tick.
         alpha: filter gains of the velocities.
+        units: of the coordinates, see `joint_units`.
     """
 
     @property
@@ -43,6 +44,10 @@ class Layout(Protocol):
     def alpha(self) -> tuple[float, ...]:
         """Filter gain of each velocity, J of them; 1 is unfiltered."""
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each coordinate, "rad" or "m", J of them; () where all are rad, or have none."""
+
     def velocities(self, obs: Any, axis: int = -1) -> Any:
         """Velocities (..., J) of observations (..., O)."""
 
@@ -55,3 +60,8 @@ class Layout(Protocol):
 
     def increments(self, obs: FloatArray, next_obs: FloatArray) -> FloatArray:
         """Invert `advance`: (..., J)."""
+
+
+def joint_units(layout: Layout) -> tuple[str, ...]:
+    """Unit of each coordinate's position, "rad" or "m"; its velocity is in this per second."""
+    return layout.units or ("rad",) * len(layout.joints)

@@ -49,7 +49,7 @@ class LogColumns:
     Attributes:
         time: the name of the clock's column.
         time_unit: "s", "ms", "us" or "ns"; that at the end of the column's name by default, or s.
-        positions: by joint, in rad, not wrapped, zero and sign as in the URDF.
+        positions: by joint, in rad, of sliders in m, not wrapped, zero and sign as in the URDF.
         commanded: by actuator, what was asked of it, in its physical unit.
         measured: by actuator, what it did, as measured, in its physical unit.
     """
@@ -112,7 +112,7 @@ def read_columns(path: Path, spec: RobotSpec) -> LogColumns:
 def template(spec: RobotSpec) -> str:
     """A mapping file for people to fill in."""
     lines = ['time = "..."', 'time_unit = "s"  # or ms, us, ns', "[positions]"]
-    lines += [f'{joint.name} = "..."  # rad' for joint in spec.joints]
+    lines += [f'{joint.name} = "..."  # {joint.unit}' for joint in spec.joints]
     lines += ["[commanded]  # or [measured]"]
     lines += [f'{actuator.name} = "..."  # {actuator.unit}' for actuator in spec.actuators]
     return "\n".join(f"    {line}" for line in lines)

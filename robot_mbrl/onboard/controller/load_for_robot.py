@@ -51,7 +51,8 @@ def calibrate_for(
     if calibration is None:
         return own
     given = spec.with_calibration(load_calibration(calibration, spec))
-    if stored.get("joint_offset_rad") and own.offsets_rad != given.offsets_rad:
+    named = any(stored.get(f"joint_offset_{unit}") for unit in ("rad", "m"))
+    if named and own.offsets_rad != given.offsets_rad:
         raise CalibrationError(
             f"joint offsets: {source} was made with {describe_offsets(own)}, {calibration} has "
             f"{describe_offsets(given)}. If this calibration is newer, export the controller again "

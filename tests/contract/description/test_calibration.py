@@ -10,7 +10,11 @@ import pytest
 from scipy import stats
 
 from robot_mbrl.contract import RobotSpec, load_robot
-from robot_mbrl.contract.description.calibration import check_calibration, load_calibration
+from robot_mbrl.contract.description.calibration import (
+    check_calibration,
+    describe_offsets,
+    load_calibration,
+)
 from robot_mbrl.contract.description.spec import Calibration
 from robot_mbrl.contract.errors import CalibrationError
 from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
@@ -152,3 +156,18 @@ def test_unreadable_files_are_named(
     with pytest.raises(CalibrationError, match=message) as caught:
         load_calibration(tmp_path / name, furuta)
     assert name in str(caught.value)
+
+
+def test_a_slider_has_its_offset_in_metres() -> None:
+    cart_pole = load_robot("cart_pole")
+    raw = {
+        "robot": "cart_pole",
+        "joint_offset_m": {"cart": 0.012},
+        "joint_offset_rad": {"pole": -0.02},
+    }
+    spec = cart_pole.with_calibration(check_calibration(raw, cart_pole))
+    assert spec.joint_offset_rad == (0.012, -0.02)
+    assert describe_offsets(spec) == "cart 0.012 m, pole -0.02 rad"
+    wrong = raw | {"joint_offset_rad": {"cart": 0.012}}
+    with pytest.raises(CalibrationError, match=r"names joint 'cart'; known in rad: \['pole'\]"):
+        check_calibration(wrong, cart_pole)

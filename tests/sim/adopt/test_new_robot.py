@@ -168,3 +168,76 @@ def test_names_that_need_quotes(urdf: Path, tmp_path: Path) -> None:
     spec = load_robot(new_robot(urdf, tmp_path / "robot").spec.folder)
     assert spec.joints[0].name == "left arm/shoulder.1"
     assert "links.u.p.mass" in spec.randomization
+
+
+CART_POLE = f"""<robot name="cart_pole"><link name="rail"/>
+<link name="cart">{INERTIAL.format(c=0.0, m=0.5, i=1e-3)}</link>
+<link name="pole">{INERTIAL.format(c=-0.2, m=0.1, i=1.4e-3)}</link>
+<joint name="slide" type="prismatic"><parent link="rail"/><child link="cart"/>
+<axis xyz="1 0 0"/><limit lower="-0.4" upper="0.4" effort="8" velocity="2"/>
+<dynamics damping="0.5" friction="0.3"/></joint>
+<joint name="pole" type="continuous"><parent link="cart"/><child link="pole"/>
+<axis xyz="0 1 0"/></joint></robot>"""
+
+
+@pytest.mark.parametrize(("command", "unit"), [("position", "m"), ("torque", "N")])
+def test_a_cart_slides_and_its_pole_has_no_motor(
+    command: str, unit: str, urdf: Path, tmp_path: Path
+) -> None:
+    urdf.write_text(CART_POLE)
+    made = new_robot(urdf, tmp_path / "robot", command=command, passive=["pole"])
+    slide, pole = made.spec.joints
+    assert (slide.kind, slide.position_limit_rad) == ("slide", (-0.4, 0.4))
+    assert (pole.kind, pole.wraps, pole.home_rad) == ("hinge", True, 0.0)
+    [motor] = made.spec.actuators
+    assert (motor.joint, motor.unit, motor.latency_ms) == ("slide", unit, {"m": 10, "N": 5}[unit])
+    assert dict(made.spec.task.parameters)["target_m"] == {"slide": pytest.approx(0.1)}
+    assert "target_rad" not in made.spec.task.parameters
+    falling = 2 * np.sqrt(0.1 * 9.81 * 0.2 / (1.4e-3 + 0.1 * 0.04))
+    assert pole.velocity_limit_rad_s > 1.5 * falling
+    rubs = {j.name: j.friction_nm for j in read_urdf(made.spec.urdf).moving}
+    assert rubs == {"slide": 0.3, "pole": pytest.approx(0.005 * 0.1 * 9.81 * 0.2, rel=0.1)}
+    assert not [path for path in made.spec.randomization if "actuators.pole" in path]
+
+
+def test_a_pole_that_stands_at_zero_is_at_home_where_it_hangs(urdf: Path, tmp_path: Path) -> None:
+    urdf.write_text(CART_POLE.replace('xyz="0 0 -0.2"', 'xyz="0 0 0.2"'))
+    spec = new_robot(urdf, tmp_path / "robot", passive=["pole"]).spec
+    assert abs(spec.joints[1].home_rad) == pytest.approx(np.pi, abs=0.05)
+
+
+def test_joints_without_a_motor_exist_and_are_not_all(urdf: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="--passive pole: no such movable joint; it has: should"
+    ):
+        new_robot(urdf, tmp_path / "robot", passive=["pole"])
+    with pytest.raises(SettingsError, match="no joint is left that has a motor"):
+        new_robot(urdf, tmp_path / "robot", passive=["shoulder", "elbow"])
+    assert not (tmp_path / "robot").exists()
+
+
+def test_a_slider_and_hinges_side_by_side(urdf: Path, tmp_path: Path) -> None:
+    """Each kind has its own limits, tolerances, gains and targets, and the folder pretrains."""
+    lift = '<limit lower="0" upper="0.3" effort="0" velocity="0"/>'
+    text = TWO_LINKS.replace('name="grip" type="fixed"', 'name="grip" type="prismatic"')
+    urdf.write_text(
+        text.replace('xyz="0 0 0.1"/></joint></robot>', f'xyz="0 0 0.1"/>{lift}</joint></robot>')
+    )
+    made = new_robot(urdf, tmp_path / "robot")
+    grip = made.joints[2]
+    assert (grip.scale.unit, grip.effort_known, grip.home_rad) == ("m", False, 0.15)
+    assert grip.effort_nm > grip.load_nm
+    assert (
+        made.spec.safety.margin(made.spec.joints[2]),
+        made.spec.safety.margin(made.spec.joints[0]),
+    ) == (0.01, 0.1)
+    assert set(made.spec.task.parameters) >= {"target_rad", "target_m", "tolerance_m"}
+    env = sim.make_vec_env(made.spec, 3, threads=1)
+    env.reset(seed=0)
+    targets = {**env.task.target_rad, **env.task.target_m}  # type: ignore[attr-defined]
+    action = np.array([[targets[a.joint] / a.limit for a in made.spec.actuators]] * 3)
+    for _ in range(200):
+        _, reward, *_ = env.step(action)
+    far = np.abs(env.worlds.true_state()[0] - [targets[j.name] for j in made.spec.joints])
+    assert (far < [0.25, 0.25, 0.025]).all()
+    assert (reward > 0.4).all()

@@ -100,8 +100,8 @@ class EncoderCheck:
         return float(min(1.0, max(-1.0, action)))
 
     def _where(self, j: int) -> str:
-        name, q = self._spec.joints[j].name, self._moved_at[j]
-        return f"the encoder of joint {name!r} stands still at {q:.3f} rad"
+        joint, q = self._spec.joints[j], self._moved_at[j]
+        return f"the encoder of joint {joint.name!r} stands still at {q:.3f} {joint.unit}"
 
 
 class _Pushes:
