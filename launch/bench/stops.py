@@ -29,6 +29,7 @@ from robot_mbrl.onboard import (
     load_for_robot,
     run_episode,
 )
+from robot_mbrl.tasks import draw_goals, make_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,9 @@ def run_case(
         return case is not None and case.operator and clock.now() - start >= case.at_s
 
     ticks = round(8.0 * spec.control.rate_hz)
-    observer = Observer(ObservationLayout.from_spec(spec))
+    goals = draw_goals(make_task(spec), np.random.default_rng(seed), 1)
+    goal = None if goals is None else goals[0]
+    observer = Observer(ObservationLayout.from_spec(spec), goal=goal)
     report = run_episode(
         safe, clock, acting, observer, None, ticks, stop_requested=asked, monitor=obeyed
     )

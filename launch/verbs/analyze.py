@@ -37,7 +37,7 @@ class Settings(Verb):
     episodes: tuple[Path, ...] = ()
     """folders with .mcap files, or files; by default the policy acts in unseen simulated worlds"""
     recover: bool = False
-    """read episodes that were cut up to their last tick"""
+    """read episodes that were cut or damaged up to there"""
     config: Annotated[AnalysisConfig, tyro.conf.arg(name="")] = field(
         default_factory=AnalysisConfig
     )

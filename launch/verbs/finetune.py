@@ -32,11 +32,11 @@ class Settings(Verb):
     """.toml or .json of what was measured on this robot, joint offsets above all; the one the run
     was made with by default"""
     episodes: tuple[Path, ...]
-    """folders with .mcap files, or files"""
+    """folders with .mcap files, or files; what cannot be read in a folder is named and left out"""
     out: Path
     """run folder to write; must not exist"""
     recover: bool = False
-    """read episodes that were cut (power loss, kill -9, full disk) up to their last tick"""
+    """read episodes that were cut (power loss, kill -9, full disk) or damaged up to there"""
     config: Annotated[FinetuneConfig, tyro.conf.arg(name="")] = field(
         default_factory=FinetuneConfig
     )

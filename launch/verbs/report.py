@@ -28,7 +28,7 @@ class Settings(Verb):
     out: Path | None = None
     """the file to write; report.html in the run folder by default"""
     recover: bool = False
-    """read episodes that were cut up to their last tick"""
+    """read episodes that were cut or damaged up to there"""
 
 
 def run(settings: Settings) -> Outcome:

@@ -111,7 +111,7 @@ class Sac:
         """Learning rate at a fraction of training in [0, 1]: constant, then geometric decay."""
         c = self.config
         late = max(0.0, progress - c.decay_from) / max(1 - c.decay_from, 1e-9)
-        return c.lr * math.pow(c.final_lr / c.lr, late)
+        return c.lr * math.pow(c.final_lr / c.lr, late) if c.lr else 0.0
 
     @property
     def temperature(self) -> float:

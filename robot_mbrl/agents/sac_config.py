@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.errors import SettingsError, check_range
 
 
 @dataclass(frozen=True)
 class SacConfig:
     """Settings of the agent; the defaults learned the Furuta pendulum.
 
-    Raises SettingsError for a subset that is larger than the number of critics, or a dropout
-    outside [0, 1).
+    Raises SettingsError for a number out of its range, a subset that is larger than the number of
+    critics, or a dropout outside [0, 1).
     """
 
     actor_hidden: int = 64
@@ -49,6 +49,12 @@ class SacConfig:
     """decay of the averaged actor that is evaluated and deployed"""
 
     def __post_init__(self) -> None:
+        check_range(self, 1, 4096, "actor_hidden", "critic_hidden")
+        check_range(self, 1, 100, "critics")
+        check_range(self, 1, 1e6, "batch", "policy_delay")
+        check_range(self, 0, 10, "lr", "final_lr")
+        check_range(self, 1e-12, 1e3, "temperature")
+        check_range(self, 0, 1, "decay_from", "gamma", "tau", "actor_average")
         if not 0 <= self.subset <= self.critics:
             raise SettingsError(
                 f"sac.subset: expected 0 (all) to {self.critics}, the number of critics, got "

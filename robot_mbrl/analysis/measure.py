@@ -21,7 +21,7 @@ from robot_mbrl.analysis.novelty import Novelty, measure_novelty
 from robot_mbrl.analysis.recordings import Recording, of_episode, segments_of, split
 from robot_mbrl.analysis.returns import ReturnError, measure_return_error
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, check_range
 from robot_mbrl.data import Episode
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.envs.episodes import record_worlds
@@ -49,6 +49,12 @@ class AnalysisConfig:
     """requested rate of the conformal thresholds"""
     seed: int = 0
     """of every generator"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 2, 1e6, "worlds")
+        check_range(self, 1, 1e4, "horizon")
+        check_range(self, 1, 1e6, "starts")
+        check_range(self, 1e-3, 0.999, "level", "false_alarm_rate")
 
 
 @dataclass(frozen=True)

@@ -115,3 +115,11 @@ class UncertaintyExceeded(SafetyError):
 def how_to_install(extra: str) -> str:
     """The command that installs an extra of pyproject.toml, for the end of an error's message."""
     return f"in the folder of robot-mbrl's source: pip install '.[{extra}]'"
+
+
+def check_range(settings: object, low: float, high: float, *names: str) -> None:
+    """Raise SettingsError unless each of these numbers of `settings` is within [low, high]."""
+    for name in names:
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise SettingsError(f"{name}: expected {low:g} to {high:g}, got {value:g}")

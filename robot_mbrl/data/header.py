@@ -32,6 +32,8 @@ class EpisodeHeader:
         extra: anything else, e.g. the source of an imported log.
         joint_offset_rad: offset of each joint that was added to what its encoder showed; empty
             where that is not known: in imported logs, and in files of before.
+        joint_units: "rad", or "m" where it slides, of each joint's position; empty, for rad, in
+            files of before.
         format: version of this record.
     """
 
@@ -46,6 +48,7 @@ class EpisodeHeader:
     lineage: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     joint_offset_rad: dict[str, float] = field(default_factory=dict)
+    joint_units: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     @classmethod
@@ -75,6 +78,7 @@ class EpisodeHeader:
             lineage=lineage or {},
             extra=extra or {},
             joint_offset_rad={} if kind == "import" else spec.offsets_rad,
+            joint_units={joint.name: joint.unit for joint in spec.joints},
         )
 
     def to_strings(self) -> dict[str, str]:
@@ -85,7 +89,7 @@ class EpisodeHeader:
     def from_strings(cls, strings: dict[str, str], source: str) -> "EpisodeHeader":
         """The inverse of `to_strings`; raises DataError naming what is missing or wrong."""
         names = [f.name for f in fields(cls)]
-        strings = {"joint_offset_rad": "{}"} | strings
+        strings = {"joint_offset_rad": "{}", "joint_units": "{}"} | strings
         missing = [n for n in names if n not in strings]
         if missing:
             raise DataError(f"{source}: the header lacks {', '.join(missing)}")
@@ -109,12 +113,17 @@ class EpisodeHeader:
             lineage=table.table("lineage").raw(),
             extra=table.table("extra").raw(),
             joint_offset_rad=_offsets(table.table("joint_offset_rad")),
+            joint_units=_units(table.table("joint_units")),
             format=values["format"],
         )
 
 
 def _offsets(table: TomlTable) -> dict[str, float]:
     return {joint: table.number(joint, -1e6, 1e6, "rad") for joint in table.keys()}  # noqa: SIM118
+
+
+def _units(table: TomlTable) -> dict[str, str]:
+    return {joint: table.text(joint, ("rad", "m")) for joint in table.keys()}  # noqa: SIM118
 
 
 def read_action(table: TomlTable) -> dict[str, Any]:

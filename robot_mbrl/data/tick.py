@@ -44,7 +44,7 @@ class Tick:
         host_time_s: host clock at the tick's start.
         device_time_s: the device's clock at the sample, without its jumps and in the host's
             seconds.
-        q_rad: measured joint positions, unwrapped, (J,).
+        q_rad: measured joint positions, unwrapped, (J,); in m of sliders.
         observation: (O,), see `ObservationLayout`.
         proposed: what the controller asked for, (A,).
         applied: what the machine confirmed, (A,) in [-1, 1].

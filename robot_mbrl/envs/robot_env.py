@@ -181,7 +181,7 @@ class RobotEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             raise ResetNeeded(
                 "step: no episode is running; call reset() first, and after each one that ended"
             )
-        applied = np.zeros(self.layout.action_size)
+        applied = self.layout.hold(self._observer.q)  # where nothing is sent
         try:
             with self._priority():
                 applied = self.safe.send(np.asarray(action, dtype=np.float64))

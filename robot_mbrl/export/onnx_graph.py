@@ -1,6 +1,5 @@
 """A torch module -> a plain ONNX graph, and a graph ready to run."""
 
-import io
 import tempfile
 import warnings
 
@@ -19,36 +18,43 @@ def to_onnx(module: nn.Module, shapes: dict[str, tuple[int, ...]]) -> onnx.Model
     The horizon is unrolled into thousands of nodes. The tracing exporter and onnxruntime's own
     folding take 3 s for that, the newer graph-capturing exporter half a minute, for the same graph.
     """
-    module, example = module.eval(), tuple(torch.zeros(shapes[name]) for name in INPUTS)
-    traced = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        traced, folded = f"{folder}/traced.onnx", f"{folder}/folded.onnx"
+        try:
+            _trace(module.eval(), shapes, traced)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
+        return _fold(traced, folded)
+
+
+def _trace(module: nn.Module, shapes: dict[str, tuple[int, ...]], path: str) -> None:
+    example = tuple(torch.zeros(shapes[name]) for name in INPUTS)
     with warnings.catch_warnings(), torch.no_grad():
         # deprecation of the tracing exporter, constants in the trace
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
             example,
-            traced,  # type: ignore[arg-type]  # files are taken too
+            path,
             dynamo=False,
             opset_version=18,
             input_names=list(INPUTS),
             output_names=list(OUTPUTS),
         )
-    with tempfile.TemporaryDirectory() as folder:
-        return _fold(traced.getvalue(), f"{folder}/folded.onnx")
 
 
-def _fold(traced: bytes, path: str) -> onnx.ModelProto:
-    """The graph with its constants folded, by way of a temporary file."""
+def _fold(traced: str, folded: str) -> onnx.ModelProto:
+    """The graph with its constants folded, by way of a second file."""
     options = onnxruntime.SessionOptions()
     # Basic folds and stays within the ONNX standard, so any runtime can load the file.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = path
+    options.optimized_model_filepath = folded
     options.log_severity_level = 3
     try:
         onnxruntime.InferenceSession(traced, options, providers=["CPUExecutionProvider"])
-        return onnx.load(path)
+        return onnx.load(folded)
     except Exception as error:  # onnxruntime's errors share no public base
-        raise DataError(f"{path}: cannot be written or read back ({error})") from error
+        raise DataError(f"{folded}: cannot be written or read back ({error})") from error
 
 
 def open_graph(graph: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:

@@ -14,7 +14,7 @@ import numpy as np
 
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.arrays import Parameters
-from robot_mbrl.contract.errors import DataError, SettingsError
+from robot_mbrl.contract.errors import DataError, SettingsError, check_range
 from robot_mbrl.contract.interface import Policy
 from robot_mbrl.contract.parameters.variation import Variation, sample_parameters
 from robot_mbrl.contract.parameters.vocabulary import parameter_limits
@@ -43,6 +43,11 @@ class AutomaticConfig:
     """how far it moves, as a share of what robot.toml states; Delta"""
     widest: float = 2.0
     """it stops at so many times what robot.toml states"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1e9, "every", "worlds", "episodes")
+        check_range(self, 0, 1, "widen_at", "narrow_at")
+        check_range(self, 0, 1e3, "step", "widest")
 
 
 @dataclass

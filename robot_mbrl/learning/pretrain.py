@@ -18,7 +18,7 @@ import torch
 from robot_mbrl.agents.agent import AgentConfig, with_model
 from robot_mbrl.agents.registry import AGENTS, default_config, make_agent
 from robot_mbrl.contract import RobotSpec
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, check_range
 from robot_mbrl.contract.files.folder_lock import FolderLock
 from robot_mbrl.contract.noise import correlated_noise
 from robot_mbrl.data.transitions import Transitions
@@ -90,6 +90,13 @@ class PretrainConfig:
     """the ensemble's fit"""
     seed: int = 0
     """of every generator"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1_000_000, "num_envs", "evaluation_worlds", "alarm_worlds")
+        check_range(self, 1, 1e9, "updates", "updates_per_step", "checkpoint_every")
+        check_range(self, 1, 1e9, "warmup_steps", "kept_transitions")
+        check_range(self, 0, 1, "anywhere", "model_holdout")
+        check_range(self, 1e-3, 3600, "episode_s")
 
     @property
     def capacity(self) -> int:

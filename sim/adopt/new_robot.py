@@ -63,7 +63,8 @@ def new_robot(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: exists already; choose another --out, or remove it")
     adopted = adopt_urdf(urdf, weld=weld, guess_inertia=guess_inertia, meshes=meshes)
-    name = name or re.sub(r"[^A-Za-z0-9_-]+", "_", urdf.stem)
+    plain = urdf.name.removesuffix(".xacro").removesuffix(".urdf")
+    name = name or re.sub(r"[^A-Za-z0-9_-]+", "_", plain)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # All or nothing: a folder that was not tried never gets its name.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-robot-") as made:

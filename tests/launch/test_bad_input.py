@@ -11,7 +11,7 @@ import pytest
 
 from launch.main import main
 from robot_mbrl.contract import load_robot
-from robot_mbrl.data import read_episode
+from robot_mbrl.data import EpisodeHeader, EpisodeWriter, read_episode
 from tests.support.onboard_graphs import write_controller
 
 ROOT = Path(__file__).parent.parent.parent
@@ -173,3 +173,30 @@ def test_an_import_never_overwrites(tmp_path, capsys):
     before = (tmp_path / "ilqr.mcap").read_bytes()
     assert "exists already" in fails(capsys, args)
     assert (tmp_path / "ilqr.mcap").read_bytes() == before
+
+
+def test_an_episode_stopped_before_its_first_tick(tmp_path, spec, capsys):
+    folder = tmp_path / "episodes"
+    folder.mkdir()
+    header = EpisodeHeader.from_spec(spec, kind="deploy", created="")
+    EpisodeWriter(folder / "e.mcap", header).close("limit_position", {"message": "too far"})
+    run = ["--run", str(ROOT / "tests/data/before_the_move/run")]
+    page = tmp_path / "report.html"
+    args = ["report", *run, "--episodes", str(folder), "--out", str(page)]
+    assert main(args) == 0
+    assert "limit_position" in page.read_text()
+    capsys.readouterr()
+    assert "finetuning needs" in fails(
+        capsys, ["finetune", *run, "--episodes", str(folder), "--out", str(tmp_path / "out")]
+    )
+
+
+def test_an_empty_file_does_not_block_its_folder(tmp_path, capsys):
+    """A power cut left it beside good ones; recovering does not need it either."""
+    folder = tmp_path / "episodes"
+    record(folder)
+    (folder / "a.mcap").write_bytes(b"")
+    run = str(ROOT / "tests/data/before_the_move/run")
+    args = ["report", "--run", run, "--episodes", str(folder), "--out", str(tmp_path / "r.html")]
+    for more in ([], ["--recover"]):
+        assert main([*args, *more]) == 0

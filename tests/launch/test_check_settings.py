@@ -43,9 +43,28 @@ def test_what_no_option_takes(capsys, tmp_path, option, value, message):
 
 
 def test_numbers_within_settings_within_settings_and_tuples(capsys, tmp_path):
-    args = ["pretrain", "--out", str(tmp_path / "run"), "--agent.sac.gamma", "nan"]
+    args = ["pretrain", "--out", str(tmp_path / "run"), "--agent.sac.target-entropy", "nan"]
     assert main(args) == 1
-    assert "--agent.sac.gamma: expected a finite number" in capsys.readouterr().err
+    assert "--agent.sac.target-entropy: expected a finite number" in capsys.readouterr().err
     args = ["deploy", "--controller", "x.onnx", "--port", "mock", "--goal", "0", "nan"]
     assert main(args) == 1
     assert "--goal: expected a finite number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["pretrain", "--num-envs", "0"], "num_envs: expected 1 to 1e+06, got 0"),
+        (["pretrain", "--checkpoint-every", "0"], "checkpoint_every: expected 1 to"),
+        (["pretrain", "--updates-per-step", "0"], "updates_per_step: expected 1 to"),
+        (["pretrain", "--agent.ensemble.hidden", "1000000"], "hidden: expected 1 to 4096"),
+        (["pretrain", "--fit.batch", "0"], "batch: expected 1 to"),
+        (["finetune", "--run", "r", "--episodes", "e", "--lr", "0"], "lr: expected"),
+        (["export", "--run", "r", "--cem.candidates", "0"], "candidates: expected 1 to"),
+        (["analyze", "--run", "r", "--worlds", "0"], "worlds: expected 2 to"),
+    ],
+)
+def test_counts_that_make_nothing(args, message, capsys, tmp_path):
+    assert main([*args, "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

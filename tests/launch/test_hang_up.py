@@ -49,10 +49,14 @@ def test_other_verbs_end_with_the_code_of_the_signal(no_nohup: None) -> None:
 
 
 def test_a_hang_up_ends_an_episode_as_an_operator_does(no_nohup: None, tmp_path: Path) -> None:
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGHUP))
-    timer.start()
+    def hang_up() -> None:
+        wait_for(tmp_path, 60.0)
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    terminal = threading.Thread(target=hang_up)
+    terminal.start()
     assert main(collect_args(tmp_path)) == 0
-    timer.join()
+    terminal.join()
     (path,) = tmp_path.glob("*.mcap")
     episode = read_episode(path)
     assert episode.complete and episode.stop_reason == "operator"

@@ -48,7 +48,7 @@ def measured(spec: RobotSpec, drawn: Parameters) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("randomized", [False, True], ids=["nominal", "randomized"])
 @pytest.mark.parametrize("friction", [0.01, None], ids=["frictionless", "friction"])
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "arm"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "arm", "cart_pole"])
 def test_a_second_of_equal_commands(name: str, friction: float | None, randomized: bool) -> None:
     spec = load_robot(name)
     paths = measured(spec, draw(spec, randomized=randomized, friction=friction))

@@ -67,14 +67,14 @@ def test_back_emf_ends_the_run_of_a_motor_on_a_rack(backend: str, tmp_path: Path
     constant = MOVED_KG * 2.0 / emf**2
     _, speed = run(worlds, 0.5, round(1000 * constant))
     assert speed == pytest.approx(3.0 / emf * (1 - math.exp(-1)), rel=0.005)
-    assert run(worlds, 0.5, 3000)[1] == pytest.approx(3.0 / emf, rel=1e-3)
+    assert run(worlds, 0.5, 2000)[1] == pytest.approx(3.0 / emf, rel=1e-3)
 
 
 @each_engine
 def test_servos_hold_a_place_and_a_speed_within_their_force(backend: str, tmp_path: Path) -> None:
     place, speed = run(start(one_slider(tmp_path / "a", "position"), backend), 0.75, 1500)
     assert (place, speed) == pytest.approx((0.3, 0.0), abs=1e-4)
-    _, speed = run(start(one_slider(tmp_path / "b", "velocity"), backend), 0.4, 1500)
+    _, speed = run(start(one_slider(tmp_path / "b", "velocity"), backend), 0.4, 1000)
     assert speed == pytest.approx(0.2, abs=1e-4)
     toml = slider_toml("position")
     toml["actuator"][0]["servo"]["force_limit_n"] = 3.0
@@ -106,7 +106,7 @@ def test_a_block_moves_as_a_wheel_of_as_much_inertia(
     worlds = start(wheel, backend), start(block, backend)
     for action in (0.8, -0.6, 0.3, 0.0):
         (angle, turning), (place, speed) = (run(w, action, 150) for w in worlds)
-        assert (place, speed) == pytest.approx((angle, turning), rel=1e-4, abs=1e-6)
+        assert (place, speed) == pytest.approx((angle, turning), rel=1e-4, abs=1e-5)
     assert abs(place) > 0.01
 
 

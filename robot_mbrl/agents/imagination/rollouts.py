@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from robot_mbrl.agents.imagination.schedules import LengthConfig
+from robot_mbrl.contract.errors import check_range
 from robot_mbrl.contract.task import Task
 from robot_mbrl.data.transitions import Transitions, concatenate
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
@@ -43,6 +44,11 @@ class ImaginationConfig:
     min_length: float = 0.0
     """a round whose rollouts last fewer ticks on average is thrown away with all imagined before
     it: the model is not believed, real rows stand in until a better round; 0 never does"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1e6, "branches", "every", "keep_rounds")
+        check_range(self, 1, 1e4, "horizon")
+        check_range(self, 0, 1e9, "disagreement_weight", "min_length")
 
 
 @dataclass(frozen=True)

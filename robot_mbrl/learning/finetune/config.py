@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.errors import SettingsError, check_range
 from robot_mbrl.models.fitting.fit import FitConfig
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
@@ -67,6 +67,10 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         """Raises SettingsError for shares that are none, and parts too short to predict in."""
+        check_range(self, 0, 1e9, "updates", "simulated_windows", "whole_episodes")
+        check_range(self, 1, 1e4, "error_steps")
+        check_range(self, 1e-12, 10, "lr")
+        check_range(self, 0, 1, "real_row_share", "simulated_row_share", "real_start_share")
         if not self.real_shares or not all(0 <= share <= 1 for share in self.real_shares):
             raise SettingsError(
                 f"real_shares: expected one or more numbers from 0 to 1, got {self.real_shares}"

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 
+from robot_mbrl.contract.errors import check_range
 from robot_mbrl.contract.observation.protocol import Layout
 from robot_mbrl.models.ensemble.ensemble import ActivationName, DynamicsEnsemble, ModelKind
 
@@ -27,6 +28,11 @@ class EnsembleConfig:
     """number of hidden layers, at least 1"""
     activation: ActivationName = "silu"
     """of the hidden layers; relu plans faster, but its models have kinks"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 100, "members")
+        check_range(self, 1, 4096, "hidden")
+        check_range(self, 1, 32, "layers")
 
 
 def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:

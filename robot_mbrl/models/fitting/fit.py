@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from robot_mbrl.contract.arrays import FloatArray
-from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.errors import DataError, check_range
 from robot_mbrl.data.transitions import Transitions
 from robot_mbrl.data.windows import Windows
 from robot_mbrl.models.ensemble.ensemble import DynamicsEnsemble
@@ -58,6 +58,12 @@ class FitConfig:
     """windows per member and step"""
     multistep_cap: float = math.inf
     """multi-step errors beyond this many typical ones count linearly, not squared: for pushes"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 1e9, "steps", "weight_decay", "input_noise", "multistep_weight")
+        check_range(self, 1, 1e6, "batch", "check_every", "patience", "elites", "multistep_batch")
+        check_range(self, 0, 10, "lr")
+        check_range(self, 1e-12, math.inf, "multistep_cap")
 
 
 @dataclass(frozen=True)

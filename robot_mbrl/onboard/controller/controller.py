@@ -117,9 +117,9 @@ def load_controller(
         session = onnxruntime.InferenceSession(
             data, sess_options=_one_thread(), providers=["CPUExecutionProvider"]
         )
+        custom = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's errors share no public base
         raise DataError(f"{path}: not a readable ONNX model ({error})") from error
-    custom = session.get_modelmeta().custom_metadata_map
     if METADATA_KEY not in custom:
         raise DataError(
             f"{path}: an ONNX model without the metadata {METADATA_KEY!r}; "

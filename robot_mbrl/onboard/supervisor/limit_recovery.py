@@ -10,10 +10,16 @@ SLOW_SHARE, FAST_SHARE = 0.02, 0.1
 """Of a joint's velocity limit: slow enough to be pulled, too fast to be beyond the limit."""
 DRIVE_SHARE = 0.4
 """Of the full drive, while a joint is beyond its limit."""
+INSIDE_COUNTS = 4
+"""Of its encoder, by which a joint has to be inside of its limit: more than noise and rounding."""
 
 
 class LimitRecovery:
-    """Watches joints that were beyond their limit when homing began, until each is inside again.
+    """Watches joints that were beyond their limit, or at it, when homing began, until each is
+    inside again.
+
+    Where the drive was off, a joint may rest on its very limit, and its encoder has it now inside,
+    now outside: so inside means by a few counts.
 
     Such a joint first has to slow down, without drive. From there it may only go inwards: further
     out than where it was slow (by the soft margin), or fast, is a violation; so a motor that turns
@@ -26,7 +32,8 @@ class LimitRecovery:
         self._last = np.array(q, dtype=np.float64)
         self._time_s: float | None = None
         self._turned = np.full(len(q), np.inf)
-        self.outside = self._excess(self._last) > 0
+        self._inside = -INSIDE_COUNTS * np.array([j.rad_per_count for j in spec.joints])
+        self.outside = self._excess(self._last) > self._inside
 
     @property
     def settling(self) -> bool:
@@ -40,7 +47,7 @@ class LimitRecovery:
         speed = np.abs(q - self._last) / elapsed if elapsed > 0 else np.full(len(q), np.nan)
         self._last, self._time_s = q, state.device_time_s
         excess = self._excess(q)
-        self.outside &= excess > 0
+        self.outside &= excess > self._inside
         for j in np.flatnonzero(self.outside):
             joint = self._spec.joints[j]
             where = f"homing: joint {joint.name!r} is at {q[j]:.3f} {joint.unit}, beyond its limit"
@@ -62,7 +69,7 @@ class LimitRecovery:
         return np.clip(action, -DRIVE_SHARE, DRIVE_SHARE) if self.outside.any() else action
 
     def _excess(self, q: FloatArray) -> FloatArray:
-        """How far beyond its limits each joint is, (J,) rad or m; 0 inside."""
+        """How far beyond its limits each joint is, (J,) rad or m; negative inside."""
         low, high = np.array([j.position_limit_rad for j in self._spec.joints]).T
-        excess: FloatArray = np.maximum(0.0, np.maximum(q - high, low - q))
+        excess: FloatArray = np.maximum(q - high, low - q)
         return excess

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robot_mbrl.contract.errors import check_range
 from robot_mbrl.planners.objective.scoring import ScoringModel, score_plans
 from robot_mbrl.planners.search.sampling import Planned, finish, refit, sample
 
@@ -31,6 +32,13 @@ class CemConfig:
     """standard deviation of the noise around the policy's actions"""
     min_sigma: float = 0.02
     """floor of the refitted standard deviation"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1000, "horizon", "iterations")
+        check_range(self, 1, 1e5, "candidates")
+        check_range(self, 1, 1e5, "elites")
+        check_range(self, 0, 1e5, "proposals")
+        check_range(self, 0, 1e3, "sigma", "proposal_sigma", "min_sigma")
 
 
 def plan_cem(

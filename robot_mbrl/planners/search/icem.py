@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robot_mbrl.contract.errors import check_range
 from robot_mbrl.planners.objective.scoring import ScoringModel, score_plans
 from robot_mbrl.planners.search.sampling import (
     Planned,
@@ -53,6 +54,15 @@ class IcemConfig:
     execute_best: bool = False
     """return the best plan seen, as the paper does with true dynamics, instead of the mean, which
     exploits a learned model's errors less"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1000, "horizon", "iterations")
+        check_range(self, 1, 1e5, "candidates")
+        check_range(self, 1, 1e5, "elites")
+        check_range(self, 0, 1e5, "proposals")
+        check_range(self, 0, 1e3, "sigma", "proposal_sigma", "min_sigma")
+        check_range(self, 1, 1e3, "decay")
+        check_range(self, 0, 1, "keep", "momentum")
 
 
 @dataclass(frozen=True)

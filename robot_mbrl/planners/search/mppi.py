@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robot_mbrl.contract.errors import check_range
 from robot_mbrl.planners.objective.scoring import ScoringModel, score_plans
 from robot_mbrl.planners.search.sampling import Planned, finish, finite_or_zero, sample
 
@@ -36,6 +37,13 @@ class MppiConfig:
     temperature: float = 0.1
     """score difference at which a weight falls to 1/e, as a share of the difference between the
     best and the median candidate"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1000, "horizon", "iterations")
+        check_range(self, 1, 1e5, "candidates")
+        check_range(self, 0, 1e5, "proposals")
+        check_range(self, 0, 1e3, "sigma", "proposal_sigma", "sigma_decay")
+        check_range(self, 1e-9, 1e9, "temperature")
 
 
 def plan_mppi(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robot_mbrl.contract.errors import check_range
 from robot_mbrl.planners.objective.scoring import ScoringModel, score_plans
 from robot_mbrl.planners.search.sampling import Planned, finite_or_zero, pick, sample
 
@@ -27,6 +28,12 @@ class RandomShootingConfig:
     """standard deviation of the noise around the warm start, in action units"""
     proposal_sigma: float = 0.2
     """standard deviation of the noise around the policy's actions"""
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1000, "horizon")
+        check_range(self, 1, 1e5, "candidates")
+        check_range(self, 0, 1e5, "proposals")
+        check_range(self, 0, 1e3, "sigma", "proposal_sigma")
 
     @property
     def iterations(self) -> int:

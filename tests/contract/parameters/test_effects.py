@@ -30,7 +30,7 @@ def robot(folder: Path, effects: dict[str, Any], **changes: Any) -> RobotSpec:
     return load_robot(write_robot(folder, toml))
 
 
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "arm"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "arm", "cart_pole"])
 def test_built_in_robots_name_none(name: str) -> None:
     spec = load_robot(name)
     assert spec.effects == {}

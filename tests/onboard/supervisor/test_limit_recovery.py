@@ -101,3 +101,20 @@ def test_the_other_joints_are_judged_as_ever(stranded: Stranded) -> None:
     stranded.clock.advance(0.02)
     with pytest.raises(NotFiniteError):
         stranded.safe.read()
+
+
+def test_a_joint_at_rest_on_its_very_limit_can_go_home(
+    spec: RobotSpec, clock: LockstepClock
+) -> None:
+    """Without drive an arm falls onto its stop, where its encoder has it inside or outside."""
+    count = spec.joints[0].rad_per_count
+    limit = spec.joints[0].position_limit_rad[1]
+    robot = FakeRobot(spec, clock)
+    robot.q = np.array([limit - count, 0.0])
+    safe = SafeRobot(robot, spec, clock)
+    safe.arm(homing=True)
+    for counts in (1, -1, 0, 2, -2, 1, 0):
+        clock.advance(0.02)
+        robot.q = np.array([limit + counts * count, 0.0])
+        safe.read()
+    assert safe.state is SafetyState.ARMED

@@ -64,6 +64,16 @@ def test_what_the_package_leaves_is_refused(source: Path, monkeypatch: pytest.Mo
         read_source(source)
 
 
+def test_an_expanded_robot_is_built_under_its_plain_name(
+    source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stands_for_xacro(monkeypatch, lambda path: minidom.parseString(ARM))
+    made = new_robot(source, tmp_path / "robot")
+    assert made.spec.name == "arm"
+    assert made.spec.urdf.name == "arm.urdf"
+    assert made.notes[0] == "xacro expanded"
+
+
 def test_what_the_package_complains_about_is_one_message(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from tests.support.robots import furuta_toml, quiet, write_robot
 
 
 @each_engine
-@pytest.mark.parametrize("name", ["furuta", "simple_pendulum"])
+@pytest.mark.parametrize("name", ["furuta", "simple_pendulum", "cart_pole"])
 def test_gymnasium_checks_pass(name: str, backend: str) -> None:
     env = make_env(name, backend=backend)
     with warnings.catch_warnings():  # it advises on speed and on rendering

@@ -11,6 +11,8 @@ import pytest
 from robot_mbrl.contract import Clock, Command, Robot, RobotSpec, load_robot
 from robot_mbrl.contract.interface import Enabled, Fault
 from robot_mbrl.contract.observation.neutral_command import neutral_command
+from robot_mbrl.contract.stop_reason import StopReason
+from sim.envs.make import make_env
 from sim.envs.simulated_robot import SimulatedRobot
 from tests.conformance.drive import DriveConformance, Make, wait
 from tests.conformance.robot import RobotConformance
@@ -77,6 +79,19 @@ class TestSimulatedArm(RobotConformance, DriveConformance):
         robot.restart(np.random.default_rng(0))
         wait(robot, 0.3)
         assert np.abs(robot.read().q_rad - POSE).max() < self.sag_rad
+
+
+def test_after_a_stop_the_history_shows_the_pose_and_not_0() -> None:
+    """What is applied while the drive is off; a stop is no command to go to 0."""
+    env = make_env(arm_in_a_pose(), randomize=False)
+    first, _ = env.reset(seed=0)
+    env.safe.stop(StopReason.OPERATOR)
+    obs, _, _, truncated, info = env.step(np.zeros(5))
+    assert truncated and info["stop_reason"] == "operator"
+    applied = env.layout.last_action(obs)
+    np.testing.assert_allclose(applied, env.layout.last_action(first), atol=1e-6)
+    assert np.abs(applied).min() > 0.1
+    env.close()
 
 
 @each_engine
