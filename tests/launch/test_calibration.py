@@ -53,7 +53,7 @@ def test_deploy_and_collect_take_it_and_say_and_record_which(
         offset = OFFSET_RAD if more else 0.0
         assert episode.metadata.joint_offset_rad == {"arm": offset, "pendulum": 0.0}
     out = capsys.readouterr().out
-    assert f"calibration of {mine}: joint offsets arm 0.1, pendulum 0 rad" in out
+    assert f"calibration of {mine}: joint offsets arm 0.1 rad, pendulum 0 rad" in out
     assert "no calibration: joint angles are what the encoders show" in out
 
 
@@ -103,7 +103,7 @@ def test_the_offsets_in_a_controller_are_used(
     (path,) = (tmp_path / "e").glob("*.mcap")
     assert read_episode(path).metadata.joint_offset_rad["arm"] == OFFSET_RAD
     out = capsys.readouterr().out
-    assert "calibration of the controller: joint offsets arm 0.1, pendulum 0 rad" in out
+    assert "calibration of the controller: joint offsets arm 0.1 rad, pendulum 0 rad" in out
     assert json.loads(out.splitlines()[-1])["joint_offset_rad"]["arm"] == OFFSET_RAD
 
 
@@ -115,7 +115,7 @@ def test_the_same_offsets_in_a_file_fit_and_others_name_the_way_out(
     newer = calibration(tmp_path, arm=0.3)
     assert run("deploy", port, tmp_path / "f", *args, str(newer)) == 1
     error = capsys.readouterr().err
-    assert "was made with arm 0.1, pendulum 0 rad" in error and "has arm 0.3" in error
+    assert "was made with arm 0.1 rad, pendulum 0 rad" in error and "has arm 0.3" in error
     assert f"export the controller again with --calibration {newer}" in error
     assert not (tmp_path / "f").exists()
 
@@ -132,6 +132,6 @@ def test_from_a_run_to_the_robot_and_back(
     assert "calibration of the controller" in capsys.readouterr().out
     tune = ["finetune", "--run", str(RUN), "--episodes", str(episodes), "--out"]
     assert main([*tune, str(tmp_path / "without")]) == 1
-    assert "recorded with joint offsets arm 0.1, pendulum 0 rad" in capsys.readouterr().err
+    assert "recorded with joint offsets arm 0.1 rad, pendulum 0 rad" in capsys.readouterr().err
     assert main([*tune, str(tmp_path / "with"), *given]) == 1
     assert "finetuning needs" in capsys.readouterr().err  # ten ticks are no data
