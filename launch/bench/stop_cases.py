@@ -70,6 +70,22 @@ class ChangedDriver:
         self._robot.close()
 
 
+class StuckDriver(ChangedDriver):
+    """A driver that sends full drive, and confirms what it was asked for."""
+
+    def __init__(self, robot: Driver, spec: RobotSpec, begun: Callable[[], bool]) -> None:
+        super().__init__(robot, robot.read)
+        self._full = Command(np.array([a.limit for a in spec.actuators]))
+        self._begun = begun
+
+    def send(self, command: Command) -> Command:
+        """Full drive, once begun."""
+        if not self._begun():
+            return self._robot.send(command)
+        self._robot.send(self._full)
+        return command
+
+
 class ChangedController:
     """A controller whose output is changed on the way."""
 
@@ -147,19 +163,11 @@ def unplugged(at_s: float) -> Callable[..., Any]:
     return wrap
 
 
-def full_drive(at_s: float) -> Callable[..., Any]:
-    """The controller loses its mind: full drive in one direction."""
+def stuck(at_s: float) -> Callable[..., Any]:
+    """The drive stays at full, and its echo hides it: no brake helps."""
 
-    def wrap(controller: OnnxController, clock: LockstepClock) -> ChangedController:
-        start = clock.now()
-
-        def change(output: ControllerOutput) -> ControllerOutput:
-            wild = clock.now() - start >= at_s
-            return (
-                dataclasses.replace(output, action=np.ones_like(output.action)) if wild else output
-            )
-
-        return ChangedController(controller, change)
+    def wrap(robot: Any, port: LockstepPort, now: Callable[[], float]) -> StuckDriver:
+        return StuckDriver(robot, robot.spec, lambda: now() >= at_s)
 
     return wrap
 
@@ -184,10 +192,10 @@ CASES = (
     StopCase("non-finite observation", 3.0, StopReason.NON_FINITE, robot=poisoned(3.0)),
     StopCase("link unplugged", 3.0, StopReason.LINK_LOST, robot=unplugged(3.0)),
     StopCase(
-        "full drive, arm limit",
+        "drive stuck at full, arm limit",
         3.0,
         StopReason.LIMIT_POSITION,
-        controller=full_drive(3.0),
+        robot=stuck(3.0),
         monitor=False,
         fits=is_driven_by_force,
     ),

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,13 @@ def test_a_request_to_stop_ends_the_row(tmp_path, spec, plant) -> None:
 
 
 def test_a_safety_stop_ends_the_row_unless_it_is_the_episodes_own(tmp_path, spec, plant) -> None:
-    wild = noise(spec, 50.0)
+    slow = [replace(joint, velocity_limit_rad_s=6.0) for joint in spec.joints]
+    spec, wild = replace(spec, joints=tuple(slow)), noise(spec, 50.0)
     plan = EpisodePlan(2000, tmp_path, "collect")
     with session(spec, plant) as running:
         report = run_episodes(running, wild, plan, 3)
     assert report.stop is report.results[0]
-    assert report.stop.report.stop_reason is StopReason.LIMIT_POSITION
+    assert report.stop.report.stop_reason is StopReason.LIMIT_VELOCITY
     with session(spec, plant) as running:
         report = run_episodes(running, wild, plan, 3, keep_going=True)
     assert len(report.results) == 3 and report.stop is None

@@ -322,6 +322,17 @@ class RobotSpec:
         return tuple(self.joint_index(a.joint) for a in self.actuators)
 
     @property
+    def soft_limits(self) -> tuple[tuple[float, float], ...]:
+        """Where commands outwards end, (J,): inside the position limits by the margin, by half of
+        the range at most."""
+        ends = []
+        for joint in self.joints:
+            low, high = joint.position_limit_rad
+            margin = min(self.safety.margin(joint), (high - low) / 2)
+            ends.append((low + margin, high - margin))
+        return tuple(ends)
+
+    @property
     def command_speeds_rad_s(self) -> tuple[float, ...]:
         """How fast each command may move towards what is asked, (A,): of a position command what
         robot.toml states, else `COMMAND_SPEED_SHARE` of its joint's velocity limit and at most

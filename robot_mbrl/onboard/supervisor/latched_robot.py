@@ -11,9 +11,9 @@ from robot_mbrl.contract import ActionCodec, Clock, Command, Robot, RobotSpec
 from robot_mbrl.contract.errors import RobotMbrlError, SafetyError
 from robot_mbrl.contract.interface import Enabled, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason
+from robot_mbrl.onboard.supervisor.command.position_commands import PositionCommands
 from robot_mbrl.onboard.supervisor.drive_report import DriveReport
 from robot_mbrl.onboard.supervisor.latched_faults import latched_faults
-from robot_mbrl.onboard.supervisor.limits import neutral_action
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class LatchedRobot:
         self.error: RobotMbrlError | None = None
         self._robot = robot
         self._applied = np.zeros(len(spec.actuators))
+        self._positions = PositionCommands(spec)
 
     def disarm(self) -> None:
         """Remove drive at a normal end; not latched, a stopped robot stays stopped."""
@@ -138,8 +139,9 @@ class LatchedRobot:
         try:
             self._robot.stop()
         except BaseException:
-            neutral = neutral_action(self.spec, self._applied)
-            self._robot.send(Command(self.codec.to_physical(neutral)))
+            neutral = self._positions.neutral()
+            if neutral is not None:
+                self._robot.send(Command(self.codec.to_physical(neutral)))
             raise
 
 

@@ -9,7 +9,9 @@ from robot_mbrl.contract.stop_reason import StopReason, Violation
 SLOW_SHARE, FAST_SHARE = 0.02, 0.1
 """Of a joint's velocity limit: slow enough to be pulled, too fast to be beyond the limit."""
 DRIVE_SHARE = 0.4
-"""Of the full drive, while a joint is beyond its limit."""
+"""Of the full drive, while a joint is beyond its limit; of the speed of a position command."""
+SPEED_SHARE = 0.05
+"""Of the joint's velocity limit: most that a velocity or position command asks for meanwhile."""
 INSIDE_COUNTS = 4
 """Of its encoder, by which a joint has to be inside of its limit: more than noise and rounding."""
 
@@ -32,6 +34,7 @@ class LimitRecovery:
         self._last = np.array(q, dtype=np.float64)
         self._time_s: float | None = None
         self._turned = np.full(len(q), np.inf)
+        self._weak = np.array([self._share(a) for a in range(len(spec.actuators))])
         self._inside = -INSIDE_COUNTS * np.array([j.rad_per_count for j in spec.joints])
         self.outside = self._excess(self._last) > self._inside
 
@@ -62,11 +65,33 @@ class LimitRecovery:
         return None
 
     def restrict(self, action: FloatArray) -> FloatArray:
-        """The action (A,), weak while a joint is outside and zero while one has yet to slow
-        down."""
+        """The action (A,), weak while a joint is outside and zero while one has yet to slow down.
+
+        A position command is a pose: for it see `speed_share`.
+        """
+        by_place = np.array([a.command == "position" for a in self._spec.actuators])
+        if not self.outside.any():
+            return action
         if self.settling:
-            return np.zeros_like(action)
-        return np.clip(action, -DRIVE_SHARE, DRIVE_SHARE) if self.outside.any() else action
+            return np.where(by_place, action, 0.0)
+        return np.where(by_place, action, np.clip(action, -self._weak, self._weak))
+
+    @property
+    def speed_share(self) -> FloatArray:
+        """Share of its speed that a position command may move with, (A,): nothing while a joint
+        outside has yet to slow down, little until it is inside."""
+        if self.settling:
+            return np.zeros_like(self._weak)
+        return self._weak if self.outside.any() else np.ones_like(self._weak)
+
+    def _share(self, a: int) -> float:
+        actuator = self._spec.actuators[a]
+        slow = SPEED_SHARE * self._spec.joints[self._spec.actuated[a]].velocity_limit_rad_s
+        if actuator.command == "velocity":
+            return min(DRIVE_SHARE, slow / actuator.limit)
+        if actuator.command == "position":
+            return min(DRIVE_SHARE, slow / self._spec.command_speeds_rad_s[a])
+        return DRIVE_SHARE
 
     def _excess(self, q: FloatArray) -> FloatArray:
         """How far beyond its limits each joint is, (J,) rad or m; negative inside."""

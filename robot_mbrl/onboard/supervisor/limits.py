@@ -8,8 +8,6 @@ from robot_mbrl.contract.arrays import FloatArray
 from robot_mbrl.contract.interface import Fault, describe_faults
 from robot_mbrl.contract.stop_reason import StopReason, Violation
 
-NEUTRAL_AT_ZERO = ("voltage", "current", "torque", "force", "velocity")
-
 
 def check_sample(
     spec: RobotSpec, state: RobotState, tolerated: npt.NDArray[np.bool_] | None = None
@@ -67,17 +65,9 @@ def cut_outward(spec: RobotSpec, q: FloatArray, action: FloatArray) -> FloatArra
     """
     kept = action.copy()
     for a, (actuator, j) in enumerate(zip(spec.actuators, spec.actuated, strict=True)):
-        margin = spec.safety.margin(spec.joints[j])
-        low, high = spec.joints[j].position_limit_rad
-        low, high = low + margin, high - margin
+        low, high = spec.soft_limits[j]
         if actuator.command == "position":
             kept[a] = np.clip(action[a], low / actuator.limit, high / actuator.limit)
         elif (q[j] > high and action[a] > 0) or (q[j] < low and action[a] < 0):
             kept[a] = 0.0
     return kept
-
-
-def neutral_action(spec: RobotSpec, last: FloatArray) -> FloatArray:
-    """The neutral command (A,) as an action: zero drive, or the last position command `last`."""
-    zero = np.array([a.command in NEUTRAL_AT_ZERO for a in spec.actuators])
-    return np.where(zero, 0.0, last)

@@ -5,8 +5,8 @@
         +------------------------------- reset ------------------+
 
 Nothing but a SafeRobot calls a robot's `send`. Without fresh samples it degrades in steps:
-`coast_ticks` on the last good sample, `hold_ticks` with zero drive, then drive off. A stop has a
-named reason and leaves only by `reset`.
+`coast_ticks` on the last good sample, `hold_ticks` with the neutral command, then drive off. A stop
+has a named reason and leaves only by `reset`.
 """
 
 from contextlib import suppress
@@ -32,22 +32,21 @@ from robot_mbrl.contract.errors import (
 from robot_mbrl.contract.interface import Enabled
 from robot_mbrl.contract.stop_reason import StopReason
 from robot_mbrl.data.tick import TickFlag
+from robot_mbrl.onboard.supervisor.command.braking import Braking
+from robot_mbrl.onboard.supervisor.command.position_commands import PositionCommands
+from robot_mbrl.onboard.supervisor.command.ramp import Ramp
+from robot_mbrl.onboard.supervisor.command.stopping_power import StoppingPower
 from robot_mbrl.onboard.supervisor.deadlines import Deadlines
 from robot_mbrl.onboard.supervisor.device.checks import DeviceChecks
 from robot_mbrl.onboard.supervisor.device_clock import DeviceClock
 from robot_mbrl.onboard.supervisor.freshness import Freshness
 from robot_mbrl.onboard.supervisor.latched_robot import LatchedRobot, SafetyState
 from robot_mbrl.onboard.supervisor.limit_recovery import LimitRecovery
-from robot_mbrl.onboard.supervisor.limits import (
-    check_sample,
-    cut_outward,
-    neutral_action,
-)
-from robot_mbrl.onboard.supervisor.ramp import Ramp
+from robot_mbrl.onboard.supervisor.limits import check_sample, cut_outward
 from robot_mbrl.onboard.supervisor.speed import SpeedCheck
 from robot_mbrl.onboard.timing.pacing import Period
 
-COUNTED = ("clamped", "soft_limit", "coasted", "held", "missed", "clock")
+COUNTED = ("clamped", "soft_limit", "braked", "coasted", "held", "missed", "clock")
 
 
 class SafeRobot(LatchedRobot):
@@ -61,8 +60,8 @@ class SafeRobot(LatchedRobot):
         reason, message: why it stopped; None and "" before that.
         error: what was raised for it, if it was raised.
         flags: `TickFlag` bits of the current tick, started anew by `read`.
-        counts: how often something was clamped, cut, coasted, held or missed, and how often the
-            device's clock was corrected.
+        counts: how often something was clamped, cut, braked, coasted, held or missed, and how often
+            the device's clock was corrected.
     """
 
     def __init__(self, robot: Robot, spec: RobotSpec, clock: Clock) -> None:
@@ -71,11 +70,16 @@ class SafeRobot(LatchedRobot):
         self.flags = TickFlag(0)
         self.counts = dict.fromkeys(COUNTED, 0)
         self._device = DeviceChecks(spec)
+        self._power = StoppingPower.from_spec(spec)
         self._forget()
 
     def _forget(self) -> None:
         self._samples = Freshness(self.spec)
         self._ramp = Ramp(self.spec)
+        self._braking, self._positions = (
+            Braking(self.spec, self._power),
+            PositionCommands(self.spec),
+        )
         self._send_failures = 0
         self._deadlines = Deadlines(self.spec)
         self._device_clock = DeviceClock(self.spec.control.dt)
@@ -109,9 +113,11 @@ class SafeRobot(LatchedRobot):
         self._check(state)
         if not state.fresh:
             self._trip(StopReason.STALE, "the first sample is not fresh")
+        self._check_reach(state)
         state = self._in_time(state, asked_s)
         self._speed.update(state, believed=True)
         self._samples.keep(state, self.clock.now())
+        self._braking.see(state)
         self._deadlines.read_at(self.clock.now())
         self._applied = self._layout.hold(np.asarray(state.q_rad))
         self.state = SafetyState.ARMED
@@ -154,6 +160,7 @@ class SafeRobot(LatchedRobot):
         if not self._samples.is_fresh(state, self.clock.now()):
             return self._miss(StopReason.STALE, f"sample {state.sequence} stands still", None)
         self._samples.keep(state, self.clock.now())
+        self._braking.see(state)
         fault = self._speed.update(state, self._device_clock.believed)
         if self._recovery and not fault:
             fault = self._recovery.update(state)
@@ -180,29 +187,34 @@ class SafeRobot(LatchedRobot):
             self._trip(*fault)
 
     def guard(self, action: FloatArray) -> FloatArray:
-        """What may be sent of an action (A,): finite, clamped, within soft limits, ramped.
+        """What may be sent of an action (A,): finite, clamped, within soft limits, stoppable,
+        ramped; a position command within its speed, and last of all within its limits.
 
         Raises NotFiniteError after stopping.
         """
         check_shape("action", action, (len(self.spec.actuators),))
         if not np.isfinite(action).all():
             self._trip(StopReason.NON_FINITE, f"the action is {action}")
+        q = self._pose()
         if self.state is SafetyState.HOLDING:
             self.flags |= TickFlag.HELD
             self.counts["held"] += 1
-            return neutral_action(self.spec, self._applied)
+            return self._positions.next(np.zeros_like(action), q, 0.0)
         clamped = np.clip(action, -1.0, 1.0)
-        if self._samples.last is None:
-            raise SafetyError("guard: no sample has been read; call arm() and read() first")
-        kept = cut_outward(self.spec, self._samples.last.q_rad, clamped)
+        cut = cut_outward(self.spec, q, clamped)
+        kept = self._braking.restrict(cut, self.clock.now())
+        self.counts["clamped"] += int((clamped != action).any())
+        self.counts["soft_limit"] += int((cut != clamped).any())
+        self.counts["braked"] += int((kept != cut).any())
         if self._recovery:
             kept = self._recovery.restrict(kept)
-        kept = self._layout.slew(self._applied, kept)
-        self.counts["clamped"] += int((clamped != action).any())
-        self.counts["soft_limit"] += int((kept != clamped).any())
-        if (kept != action).any():
+        share = self._ramp_share()
+        softened = self._ramp.scale(kept, share)
+        slowed = self._recovery.speed_share if self._recovery else 1.0
+        sent = self._positions.next(softened, q, share * slowed)
+        if (kept != action).any() or (sent != softened).any():
             self.flags |= TickFlag.CLAMPED
-        return self._soften(kept)
+        return sent
 
     def send(self, action: FloatArray) -> FloatArray:
         """Guard and send an action (A,); returns what the machine confirmed, (A,) in [-1, 1].
@@ -227,12 +239,15 @@ class SafeRobot(LatchedRobot):
             self._send_failures += 1
             if self._send_failures > self.spec.safety.coast_ticks + self.spec.safety.hold_ticks:
                 self._trip(StopReason.LINK_LOST, f"commands are not confirmed: {error}", error)
+            self._positions.lose()
             return self._applied.copy()
         self._send_failures = 0
         applied = self.codec.to_action(np.asarray(sent.value, dtype=np.float64))
         if not np.isfinite(applied).all():
             self._trip(StopReason.NON_FINITE, f"the robot confirms {sent.value}")
         self._applied = applied
+        self._positions.confirm(self.codec.to_physical(applied), self._pose())
+        self._braking.sent(applied, self.clock.now())
         if fault := self._device.sent(allowed, applied):
             self._trip(*fault)
         return applied.copy()
@@ -260,15 +275,33 @@ class SafeRobot(LatchedRobot):
         self.counts["clock"] += self._device_clock.corrections - corrected
         return state
 
-    def _soften(self, action: FloatArray) -> FloatArray:
-        """The action (A,) at its place on the ramp."""
+    def _ramp_share(self) -> float:
+        """The place on the ramp, up to 1."""
         if self.state is SafetyState.RUNNING:
-            return action
+            return 1.0
         share = self._ramp.share(self.clock.now())
         self.state = SafetyState.RUNNING if share >= 1 else SafetyState.RAMPING
         if share < 1:
             self.flags |= TickFlag.RAMPING
-        return self._ramp.scale(action, share)
+        return share
+
+    def _pose(self) -> FloatArray:
+        """Positions (J,) of the last good sample; raises SafetyError where there is none."""
+        if self._samples.last is None:
+            raise SafetyError("guard: no sample has been read; call arm() and read() first")
+        return self._samples.last.q_rad
+
+    def _check_reach(self, state: RobotState) -> None:
+        """A position servo can be armed only where a command can leave it where it is."""
+        a = self._positions.unreachable(np.asarray(state.q_rad))
+        if a is not None:
+            actuator, j = self.spec.actuators[a], self.spec.actuated[a]
+            place = f"{state.q_rad[j]:.3f} {self.spec.joints[j].unit}"
+            self._trip(
+                StopReason.LIMIT_POSITION,
+                f"joint {actuator.joint!r} is at {place}, but commands of {actuator.name!r} reach "
+                f"only {actuator.limit:g}: the first would make it jump; move it inside by hand",
+            )
 
     def _check(self, state: RobotState) -> None:
         check_shape("q_rad", state.q_rad, (len(self.spec.joints),))

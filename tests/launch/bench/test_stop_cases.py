@@ -9,7 +9,7 @@ def test_full_drive_against_a_limit_is_tried_on_motors_that_can() -> None:
     names = {
         robot: [c.name for c in CASES if c.fits(load_robot(robot))] for robot in ("furuta", "arm")
     }
-    assert set(names["furuta"]) - set(names["arm"]) == {"full drive, arm limit"}
+    assert set(names["furuta"]) - set(names["arm"]) == {"drive stuck at full, arm limit"}
 
 
 def test_a_weak_servo_has_a_weak_loop_and_gives_less_at_most() -> None:

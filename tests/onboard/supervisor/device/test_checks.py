@@ -204,7 +204,7 @@ def test_now_and_then_another_confirmation_is_no_lie(machine: Machine) -> None:
 
 def test_a_small_difference_does_not_silence_the_innovation(machine: Machine) -> None:
     machine.plan.echo_share = 0.97
-    controller = FakeController(machine.spec, 0.5)
+    controller = FakeController(machine.spec, 0.3)  # more would have to be braked
     seen: list[FloatArray] = []
 
     class Recorder:

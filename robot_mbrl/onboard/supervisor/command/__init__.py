@@ -1,0 +1,1 @@
+"""What may be sent: soft limits, braking in time, ramps, position commands."""
