@@ -24,6 +24,7 @@ from launch.terminal import progress
 from launch.verb import Outcome, Verb
 from robot_mbrl.agents.mbpo import Mbpo
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import parse_json, read_text
 from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.interface import Policy
 from robot_mbrl.planners.objective.imagination import Imagination
@@ -64,7 +65,7 @@ def measure_ablations(bench: Settings) -> dict[str, Any]:
     if unknown:
         raise DataError(f"--only {unknown[0]!r}: there is no such ablation; {', '.join(ABLATIONS)}")
     torch.set_num_threads(1)
-    done = json.loads(bench.out.read_text("utf-8"))["runs"] if bench.out.exists() else []
+    done = parse_json(read_text(bench.out), str(bench.out))["runs"] if bench.out.exists() else []
     result = {"env": bench.env, "steps": bench.steps, "runs": done}
     for seed in bench.seeds:
         for name in bench.only or ABLATIONS:

@@ -1,6 +1,5 @@
 """`robot-mbrl bench curves`: what `bench learn` wrote, in one figure, by steps and by CPU time."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from rich.table import Table
 from launch.studies.learn_settings import ReferenceSetting, find_setting
 from launch.verb import Outcome, Verb
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import parse_json_object, read_text
+from robot_mbrl.contract.files.toml_table import TomlTable
 from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.report.drawing import JOINT_COLORS, OUTSIDE, draw
 
@@ -45,16 +46,25 @@ def name_of(result: dict[str, Any]) -> str:
     return f"{name} (stable-baselines3)" if reference else name
 
 
+def read_result(path: Path) -> dict[str, Any]:
+    """Environment, agent and runs of one file. Raises DataError."""
+    found = parse_json_object(read_text(path), str(path))
+    table = TomlTable(found, str(path), error=DataError)
+    for record in (r for run in table.tables("runs") for r in run.tables("curve")):
+        record.number("steps", 0, 1e15)
+        record.number("cpu_s", 0, 1e15)
+    return {"env": table.text("env"), "agent": table.text("agent"), "runs": found["runs"]}
+
+
 def read_results(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Results of one environment. Raises DataError for other files and for mixed environments."""
     results = []
     for path in paths:
         try:
-            result = json.loads(path.read_text("utf-8"))
-            results.append({key: result[key] for key in ("env", "agent", "runs")})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            results.append(read_result(path))
+        except DataError as error:
             raise DataError(
-                f"{path}: expected a JSON file that `bench learn --out` wrote; {error!r}"
+                f"{path}: expected a JSON file that `bench learn --out` wrote; {error}"
             ) from error
     found = sorted({r["env"] for r in results})
     if len(found) != 1:

@@ -24,6 +24,7 @@ from launch.verb import Outcome, Verb, plain
 from robot_mbrl.contract import RobotSpec, load_robot
 from robot_mbrl.contract.description.reality import load_reality
 from robot_mbrl.contract.errors import DataError
+from robot_mbrl.contract.files.read_file import parse_json, read_text
 from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.export.controller_file import export_run
 from robot_mbrl.learning.actors import PolicyController
@@ -126,7 +127,7 @@ def evaluated(
         folder = training.run / f"episodes-{name}"
         scores = drive(settings, spec, controller, reality, folder, training.seed)
         write_whole(saved, json.dumps(plain(scores)))
-    scores = json.loads(saved.read_text(encoding="utf-8"))
+    scores = parse_json(read_text(saved), str(saved))
     return {
         "randomization": training.kind,
         "seed": training.seed,

@@ -14,6 +14,7 @@ from launch.verb import plain
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import Reality, load_reality
 from robot_mbrl.contract.errors import SettingsError
+from robot_mbrl.contract.files.read_file import parse_json, read_text
 from robot_mbrl.contract.files.whole_file import write_whole
 
 
@@ -43,7 +44,7 @@ def keep_reality(reality: Reality, path: Path) -> None:
     """Write down the machine that results are of. Raises SettingsError where they are of another:
     finished parts would be taken for this one's."""
     numbers = json.loads(json.dumps(plain(asdict(reality))))
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != numbers:
+    if path.exists() and parse_json(read_text(path), str(path)) != numbers:
         raise SettingsError(
             f"{path.parent}: holds results of another reality {reality.name!r}, or of this one "
             "before its file was changed; choose another --out"

@@ -23,6 +23,7 @@ from launch.terminal import print_episode
 from launch.verb import Outcome, Verb, plain
 from robot_mbrl.contract import RobotSpec
 from robot_mbrl.contract.description.reality import load_reality
+from robot_mbrl.contract.files.read_file import parse_json, read_text
 from robot_mbrl.contract.files.whole_file import write_whole
 from robot_mbrl.contract.parameters.variation import Variation
 from robot_mbrl.data import load_episodes
@@ -250,7 +251,7 @@ def deployed(
         ]
         scores = [score for part in ProcessExecutor().map(jobs) for score in part]
         write_whole(saved, json.dumps(plain(scores)))
-    scores = json.loads(saved.read_text(encoding="utf-8"))
+    scores = parse_json(read_text(saved), str(saved))
     return {
         "name": name,
         "run": str(run_path),

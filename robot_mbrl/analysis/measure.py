@@ -54,7 +54,6 @@ class AnalysisConfig:
         check_range(self, 2, 1e6, "worlds")
         check_range(self, 1, 1e4, "horizon")
         check_range(self, 1, 1e6, "starts")
-        check_range(self, 1e-3, 0.999, "level", "false_alarm_rate")
 
 
 @dataclass(frozen=True)

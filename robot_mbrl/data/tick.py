@@ -20,8 +20,7 @@ class TickFlag(IntFlag):
     STALE = 1
     """No fresh sample: the observation is a guess, or its history is."""
     CLAMPED = 2
-    """The proposed action was outside [-1, 1], pointed out of a soft limit, or had to be braked or
-    slowed."""
+    """The proposed action was outside [-1, 1], or was cut, braked or slowed at a limit."""
     RAMPING = 4
     """The action was scaled down after arming."""
     DEADLINE_MISSED = 8

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from launch.studies.curves import read_results
 from robot_mbrl.contract import load_robot
 from robot_mbrl.contract.description.calibration import load_calibration
 from robot_mbrl.contract.description.read_robot import BUILT_IN
@@ -30,6 +31,7 @@ from robot_mbrl.runs.load_agent import load_agent
 from robot_mbrl.runs.run_folder import RunFolder
 from robot_mbrl.runs.run_head import read_head
 from robot_mbrl.tasks import make_task
+from sim.adopt.new_robot import new_robot
 from tests.fuzz.mutations import BINARY, TEXT, Break
 
 DATA = Path(__file__).parents[1] / "data"
@@ -44,6 +46,8 @@ mass = { mean = 1.12, interval = [1.05, 1.19] }
 FINETUNE = b"""{"accepted": true, "error_before_rad": 0.1, "error_after_rad": 0.05,
  "holdout_episodes": ["a.mcap"], "train_transitions": 10, "holdout_transitions": 3}
 """
+LEARNED = b"""{"env": "Pendulum-v1", "agent": "sac",
+ "runs": [{"curve": [{"steps": 1, "cpu_s": 2.5}]}]}"""
 LINEAGE = b""""lineage": {"run": "../parent", "seed": 1,
  "episodes": {"a.mcap": "1f", "b.mcap": "2e"},
  "parent": {"run": "../older", "seed": 0}},
@@ -196,6 +200,17 @@ KINDS: dict[str, Kind] = {
     "controller metadata": Kind(_metadata, _read_metadata),
     "robot.toml": Kind(_robot("robot.toml"), lambda p: load_robot(p.parent)),
     "URDF": Kind(_robot("furuta.urdf"), lambda p: load_robot(p.parent)),
+    "foreign URDF": Kind(
+        _copy(BUILT_IN / "simple_pendulum" / "simple_pendulum.urdf"),
+        lambda p: new_robot(p, p.parent / "made"),
+    ),
+    "results of bench learn": Kind(
+        _written(
+            "r.json",
+            LEARNED,
+        ),
+        lambda p: read_results([p]),
+    ),
     "reality": Kind(
         _copy(BUILT_IN / "furuta" / "realities" / "worn.toml"),
         lambda p: load_reality(p, load_robot("furuta")),

@@ -13,6 +13,7 @@ from robot_mbrl.data import read_episode
 from tests.support.onboard_graphs import write_controller
 
 OFFSET_RAD = 0.1
+RUN = Path(__file__).parents[1] / "data" / "before_the_move" / "run"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_deploy_and_collect_take_it_and_say_and_record_which(
         offset = OFFSET_RAD if more else 0.0
         assert episode.metadata.joint_offset_rad == {"arm": offset, "pendulum": 0.0}
     out = capsys.readouterr().out
-    assert f"calibration of {mine}: joint offsets arm 0.1, pendulum 0 rad" in out
+    assert f"calibration of {mine}: joint offsets arm 0.1 rad, pendulum 0 rad" in out
     assert "no calibration: joint angles are what the encoders show" in out
 
 
@@ -102,7 +103,7 @@ def test_the_offsets_in_a_controller_are_used(
     (path,) = (tmp_path / "e").glob("*.mcap")
     assert read_episode(path).metadata.joint_offset_rad["arm"] == OFFSET_RAD
     out = capsys.readouterr().out
-    assert "calibration of the controller: joint offsets arm 0.1, pendulum 0 rad" in out
+    assert "calibration of the controller: joint offsets arm 0.1 rad, pendulum 0 rad" in out
     assert json.loads(out.splitlines()[-1])["joint_offset_rad"]["arm"] == OFFSET_RAD
 
 
@@ -114,6 +115,23 @@ def test_the_same_offsets_in_a_file_fit_and_others_name_the_way_out(
     newer = calibration(tmp_path, arm=0.3)
     assert run("deploy", port, tmp_path / "f", *args, str(newer)) == 1
     error = capsys.readouterr().err
-    assert "was made with arm 0.1, pendulum 0 rad" in error and "has arm 0.3" in error
+    assert "was made with arm 0.1 rad, pendulum 0 rad" in error and "has arm 0.3" in error
     assert f"export the controller again with --calibration {newer}" in error
     assert not (tmp_path / "f").exists()
+
+
+def test_from_a_run_to_the_robot_and_back(
+    tmp_path: Path, port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Export with it, deploy without a word of it, and finetune: with it, or not at all."""
+    mine, file, episodes = calibration(tmp_path, arm=0.1), tmp_path / "c.onnx", tmp_path / "e"
+    given = ("--calibration", str(mine))
+    assert main(["export", "--run", str(RUN), "--out", str(file), *given]) == 0
+    assert "holds a calibration, joint offsets: arm 0.1 rad" in capsys.readouterr().out
+    assert run("deploy", port, episodes, "--controller", str(file)) == 0
+    assert "calibration of the controller" in capsys.readouterr().out
+    tune = ["finetune", "--run", str(RUN), "--episodes", str(episodes), "--out"]
+    assert main([*tune, str(tmp_path / "without")]) == 1
+    assert "recorded with joint offsets arm 0.1 rad, pendulum 0 rad" in capsys.readouterr().err
+    assert main([*tune, str(tmp_path / "with"), *given]) == 1
+    assert "finetuning needs" in capsys.readouterr().err  # ten ticks are no data

@@ -69,7 +69,7 @@ class WholeRecords:
         if self._file is None:
             return
         try:
-            os.fdatasync(self._file)
+            os.fsync(self._file)
         except OSError as error:
             self.close()
             raise DataError(self._explain(error)) from error

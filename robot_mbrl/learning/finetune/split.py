@@ -49,9 +49,11 @@ def _check_offsets(episodes: Mapping[str, Episode], spec: RobotSpec) -> None:
     for name, episode in episodes.items():
         recorded = episode.metadata.joint_offset_rad
         if recorded and recorded != spec.offsets_rad:
-            found = ", ".join(f"{joint} {rad:g}" for joint, rad in recorded.items())
+            found = ", ".join(
+                f"{j.name} {recorded.get(j.name, 0.0):g} {j.unit}" for j in spec.joints
+            )
             raise CalibrationError(
-                f"{name}: recorded with joint offsets {found} rad, here they are "
+                f"{name}: recorded with joint offsets {found}, here they are "
                 f"{describe_offsets(spec)}: the same angle would mean two poses. Pass the "
                 "calibration it was recorded with (--calibration), and no episodes with another"
             )

@@ -32,7 +32,7 @@ class EnsembleConfig:
     def __post_init__(self) -> None:
         check_range(self, 1, 100, "members")
         check_range(self, 1, 4096, "hidden")
-        check_range(self, 1, 32, "layers")
+        check_range(self, 0, 32, "layers")  # 0 is refused where it is made
 
 
 def make_ensemble(layout: Layout, config: EnsembleConfig, rng: torch.Generator) -> DynamicsEnsemble:

@@ -116,7 +116,7 @@ def test_episodes_whose_angles_begin_elsewhere_are_refused() -> None:
     one, other = recorded_on(furuta), recorded_on(calibrated)
     check_episodes({"one": one}, furuta)
     check_episodes({"other": other}, calibrated)
-    message = "other: recorded with joint offsets arm 0.1, pendulum 0 rad.*--calibration"
+    message = "other: recorded with joint offsets arm 0.1 rad, pendulum 0 rad.*--calibration"
     with pytest.raises(CalibrationError, match=message):
         check_episodes({"one": one, "other": other}, furuta)
     with pytest.raises(CalibrationError, match="one: "):
