@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import resource
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,5 +117,5 @@ def test_a_pretraining_goes_on_where_the_disk_was_full(tmp_path):
     assert "Traceback" not in done.stderr
     assert not [p.name for p in out.iterdir() if p.name.endswith(".tmp")]
     done = run(resource.RLIM_INFINITY, *args)
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(out)
+    assert done.returncode == 4, done.stderr  # 16 updates learn nothing, and it says so
+    assert '"finished": true' in (out / "state.json").read_text()
