@@ -237,7 +237,9 @@ def test_what_is_sent(
             assert min(low, pose) - 1e-9 <= sent <= max(high, pose) + 1e-9
             nearest = np.clip(sent, min(pose, *commands), max(pose, *commands))
             assert abs(sent - nearest) <= fastest + 1e-9
-            commands = [*commands, sent] if event == "lost" else [sent]
+            told = float(np.clip(value, min(sent, pose), max(sent, pose)))
+            known = {"lost": [*commands, sent], "lie": [sent, told]}
+            commands = known.get(event, [sent])
         if machine.safe.state is SafetyState.STOPPED:
             break
 
