@@ -66,11 +66,17 @@ def test_a_step_after_a_stop_or_on_a_machine_outside_of_an_episode_raises() -> N
     env.close()
 
 
+def unbraked(env: Any) -> None:
+    """As under a load that no brake holds."""
+    env.unwrapped.safe._braking.restrict = lambda action, now_s: action
+
+
 @each_engine
 def test_info_has_the_same_keys_always(backend: str) -> None:
     """After a reset, in the midst, at the end of the time, at a stop of the supervisor."""
     env = make_env("furuta", backend=backend, episode_s=1.0)
     infos = [env.reset(seed=0)[1]]
+    unbraked(env)
     while not infos[-1]["stop_reason"]:  # full drive into the arm limit
         infos.append(env.step(np.ones(1))[4])
     assert {frozenset(info) for info in infos} == {frozenset(SINGLE | {"parameters"})}
