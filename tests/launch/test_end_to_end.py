@@ -66,7 +66,7 @@ def test_finetuning_leaves_a_run_with_its_lineage_and_a_report(home, capsys):
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["accepted"] and result["error_after_rad"] < result["error_before_rad"]
     lineage = json.loads((home / "real" / "config.json").read_text())["lineage"]
-    assert lineage["run"] == str(home / "run") and not lineage["rolled_back"]
+    assert lineage["run"] == "../run" and not lineage["rolled_back"]
     assert len(lineage["episodes"]) == 4
     assert all(len(digest) == 64 for digest in lineage["episodes"].values())
     assert main(["report", "--run", str(home / "real")]) == 0

@@ -45,14 +45,9 @@ def calibrate(spec: RobotSpec, path: Path | None) -> RobotSpec:
 
 
 def describe_offsets(spec: RobotSpec) -> str:
-    """The joint offsets of a robot for people, such as "cart 0.01 m, arm 0, pendulum -0.02 rad"."""
-    said = [f"{name} {offset:g}" for name, offset in spec.offsets_rad.items()]
-    units = [joint.unit for joint in spec.joints]
-    after = [*units[1:], ""]
-    return ", ".join(
-        text if unit == following else f"{text} {unit}"
-        for text, unit, following in zip(said, units, after, strict=True)
-    )
+    """The joint offsets of a robot for people, such as "cart 0.01 m, pendulum -0.02 rad"."""
+    offsets = spec.offsets_rad
+    return ", ".join(f"{joint.name} {offsets[joint.name]:g} {joint.unit}" for joint in spec.joints)
 
 
 def check_calibration(
