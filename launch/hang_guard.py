@@ -8,9 +8,10 @@ import sys
 import threading
 from collections.abc import Callable
 
+from launch.stop_signals import stop_signals
+from launch.verb import ERROR
+
 PATIENCE_S = 1.0
-LEFT_HANGING = 1
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class HangGuard:
@@ -26,6 +27,7 @@ class HangGuard:
         self.last_words: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "HangGuard":
+        self._stopping = stop_signals()
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         # the signal's number is written by the C handler, whatever the main thread does
@@ -40,7 +42,7 @@ class HangGuard:
     def _watch(self) -> None:
         seen = 0
         while numbers := os.read(self._read, 16):
-            seen += sum(number in STOPPING for number in numbers)
+            seen += sum(number in self._stopping for number in numbers)
             if seen >= 2 and self._hangs(seen):
                 self._leave()
         os.close(self._read)
@@ -58,4 +60,4 @@ class HangGuard:
         )
         with contextlib.suppress(BaseException):  # the end comes in any case
             self.last_words()
-        os._exit(LEFT_HANGING)
+        os._exit(ERROR)

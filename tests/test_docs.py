@@ -28,6 +28,18 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize(
+    "page",
+    [README, *sorted(ROOT.glob("[!.]*/**/*.md"))],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_no_page_holds_two_versions_of_a_passage(page: Path) -> None:
+    """As a merge leaves them that nobody finished."""
+    marks = ("<<<<<<< ", "=======", ">>>>>>> ")
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if line.startswith(marks)]
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.name)
 def test_python_on_a_page_imports_what_exists(page: Path) -> None:
     for block in blocks(page):

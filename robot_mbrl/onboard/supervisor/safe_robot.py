@@ -76,10 +76,8 @@ class SafeRobot(LatchedRobot):
     def _forget(self) -> None:
         self._samples = Freshness(self.spec)
         self._ramp = Ramp(self.spec)
-        self._braking, self._positions = (
-            Braking(self.spec, self._power),
-            PositionCommands(self.spec),
-        )
+        self._braking = Braking(self.spec, self._power)
+        self._positions = PositionCommands(self.spec)
         self._send_failures = 0
         self._deadlines = Deadlines(self.spec)
         self._device_clock = DeviceClock(self.spec.control.dt)
